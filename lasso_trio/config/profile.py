@@ -1,0 +1,152 @@
+"""The profile as values: what a YAML file means once it is read, checked and completed with defaults.
+
+Everything is frozen; a reload builds new values and swaps them. Units are in the names (`_ms`, `_bytes`); block counts
+are plain integers. How a file becomes these values, and every check on the way, is `loader`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import attrs
+
+from lasso_trio.config.secret import Secret, SecretUrl
+
+
+class Strategy(StrEnum):
+    """How candidates are ranked. `round-robin` is an alias of `load-balanced` everywhere a name is read."""
+
+    FASTEST = "fastest"
+    LOAD_BALANCED = "load-balanced"
+    LATENCY_WEIGHTED = "latency-weighted"
+    PRIORITY = "priority"
+
+
+class Transport(StrEnum):
+    HTTP = "http"
+    WS = "ws"
+
+
+class SharingMode(StrEnum):
+    """`isolated`: this profile gets an instance of its own (own breaker, own connections)."""
+
+    AUTO = "auto"
+    ISOLATED = "isolated"
+
+
+@attrs.frozen
+class ErrorRule:
+    """Overrides classification: code equal (when given) and any fragment found, case-insensitively (when given)."""
+
+    category: str
+    code: int | None = None
+    message_contains: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Limits:
+    max_block_range: int | None = None
+    max_block_age: int | None = None
+    block_age_methods: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Capabilities:
+    """What a provider cannot do. A given `unsupported_categories` replaces the default (`local_only`)."""
+
+    unsupported_categories: tuple[str, ...] = ("local_only",)
+    unsupported_methods: tuple[str, ...] = ()
+    limits: Limits = Limits()
+    error_rules: tuple[ErrorRule, ...] = ()
+
+
+@attrs.frozen
+class Provider:
+    """A profile's name for an instance. `instance_id` is `<chain id>:<host hint>:<12 hex of sha256>`."""
+
+    id: str
+    name: str
+    instance_id: str
+    url: SecretUrl | None = None
+    ws_url: SecretUrl | None = None
+    priority: int = 100
+    archival: bool = True
+    subscribe_new_heads: bool = True
+    sharing_mode: SharingMode = SharingMode.AUTO
+    headers: Mapping[str, Secret] = attrs.field(factory=dict)
+    """Extra upstream headers, already merged: `headers`, then `api_key` as `Authorization: Bearer`, then `auth_headers`."""
+    capabilities: Capabilities = Capabilities()
+
+
+@attrs.frozen
+class MethodOverride:
+    """What one method does differently. `providers`: only these, in this order for `priority`; empty means all."""
+
+    strategy: Strategy | None = None
+    providers: tuple[str, ...] = ()
+    timeout_ms: int | None = None
+
+
+@attrs.frozen
+class Routing:
+    default_strategy: Strategy = Strategy.LOAD_BALANCED
+    method_overrides: Mapping[str, MethodOverride] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class Monitoring:
+    probe_interval_ms: int = 12_000
+    lag_alert_threshold_blocks: int = 3
+
+
+@attrs.frozen
+class Selection:
+    max_lag_blocks: int | None = None
+    archival_threshold: int = 128
+
+
+@attrs.frozen
+class WebSocketPolicy:
+    subscribe_new_heads: bool = True
+    new_heads_timeout_ms: int = 42_000
+    max_backfill_blocks: int = 100
+    backfill_timeout_ms: int = 30_000
+
+
+@attrs.frozen
+class Topology:
+    color: str = "#6B7280"
+    size: str = "md"
+
+
+@attrs.frozen
+class Chain:
+    """`key` is the canonical alias; `aliases` are further names. The decimal id always resolves too."""
+
+    key: str
+    chain_id: int
+    name: str
+    providers: tuple[Provider, ...]
+    aliases: tuple[str, ...] = ()
+    block_time_ms: int | None = None
+    monitoring: Monitoring = Monitoring()
+    selection: Selection = Selection()
+    websocket: WebSocketPolicy = WebSocketPolicy()
+    topology: Topology = Topology()
+    routing: Routing = Routing()
+    """The chain's own `routing` laid over the profile's."""
+
+
+@attrs.frozen
+class Profile:
+    slug: str
+    name: str
+    chains: tuple[Chain, ...]
+    logo: str | None = None
+    type: str | None = None
+    rps_limit: int = 100
+    burst_limit: int = 500
+    unlisted: bool = False
+    routing: Routing = Routing()
+    source: str = "<memory>"
