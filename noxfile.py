@@ -1,0 +1,121 @@
+"""Everything that is run on this code, each under one name: `nox -s lint`, `nox -s tests -- -k hedge`.
+
+Sessions run in the environment that started nox (`scripts/test` makes it from the lock), so a session costs its own
+work and nothing else. Only `smoke` builds an environment: a clean one, from the built wheel and the runtime lock.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+LOCKS = ROOT / "scripts" / "lock"
+BIN = Path(sys.executable).parent
+CHECKED = ("lasso_trio", "tests", "scripts", "noxfile.py")
+
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["lint", "types", "imports", "tests", "build", "smoke"]
+nox.options.stop_on_first_error = False
+
+
+def python(session: nox.Session, *args: str | Path, **env: str) -> None:
+    """Run a module or script with this environment's interpreter, activated or not."""
+    session.run(sys.executable, *(str(arg) for arg in args), env=env, external=True)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, formatting, trio's traps, and the house rules."""
+    python(session, "-m", "ruff", "check", *CHECKED)
+    python(session, "-m", "ruff", "format", "--check", *CHECKED)
+    sources = sorted(str(path) for path in (ROOT / "lasso_trio").rglob("*.py"))
+    python(session, "-m", "flake8_async", "--enable=ASYNC", "--disable=ASYNC109", *sources)
+    python(session, "scripts/house_rules.py")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy, strict, on the package and on what builds and measures it."""
+    python(session, "-m", "mypy")
+    python(session, "-m", "mypy", "noxfile.py", "scripts")
+    python(session, "-m", "mypy", "tests/bench")
+
+
+@nox.session
+def imports(session: nox.Session) -> None:
+    """The direction of imports (contracts in pyproject.toml)."""
+    session.run(str(BIN / "lint-imports"), "--no-cache", external=True)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """All tests that need nothing but this process; coverage is reported."""
+    python(session, "-m", "coverage", "run", "-m", "pytest", "-m", "not e2e", "--ignore=tests/e2e", *session.posargs)
+    python(session, "-m", "coverage", "report")
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """The property tests marked `fuzz`, with many more examples."""
+    python(session, "-m", "pytest", "-m", "fuzz", "--timeout=1800", *session.posargs, HYPOTHESIS_PROFILE="fuzz")
+
+
+@nox.session
+def e2e(session: nox.Session) -> None:
+    """Real nodes and real clients; `scripts/test` fetches them into .toolbox (LASSO_TOOLBOX)."""
+    toolbox = Path(os.environ.get("LASSO_TOOLBOX", ROOT / ".toolbox"))
+    if not (toolbox / "node_modules").is_dir():
+        session.error(f"no real nodes in {toolbox}: scripts/test fetches them (npm is needed)")
+    options = ("-m", "e2e", "--timeout=180")
+    python(session, "-m", "pytest", *options, "tests/e2e", *session.posargs, LASSO_TOOLBOX=str(toolbox))
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """CPU per call and added latency beside nginx and the plain stack; `-- quick`, `-- --json FILE`, `-- --docs`."""
+    python(session, "tests/bench/run.py", *session.posargs)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """The wheel and the source archive, into dist/."""
+    shutil.rmtree(ROOT / "dist", ignore_errors=True)
+    python(session, "-m", "hatchling", "build", "--target", "sdist", "--target", "wheel")
+
+
+@nox.session(venv_backend="venv")
+def smoke(session: nox.Session) -> None:
+    """The built wheel in a clean environment: version, validate, a demo that answers, a clean stop."""
+    wheels = sorted((ROOT / "dist").glob("*.whl"))
+    if not wheels:
+        session.error("dist/ holds no wheel: run `nox -s build smoke`")
+    session.install("--require-hashes", "--no-deps", "--requirement", str(LOCKS / "requirements.lock"))
+    session.install("--no-deps", str(wheels[-1]))
+    session.run("python", str(ROOT / "scripts" / "smoke.py"), str(ROOT / "profiles"))
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Refresh the locks and the toolbox's: newest versions inside pyproject's ranges, hashes, no registry named."""
+    runtime, builder, dev = (LOCKS / f"requirements{part}.lock" for part in ("", "-build", "-dev"))
+    compile_lock(session, runtime, "pyproject.toml")
+    compile_lock(session, builder, "--group", "build")
+    compile_lock(session, dev, "pyproject.toml", "--group", "dev", "-c", str(runtime), "-c", str(builder))
+
+
+def compile_lock(session: nox.Session, target: Path, *sources: str) -> None:
+    """One lock for both Pythons; `-- --upgrade` takes newer versions than the lock has."""
+    options = ("--universal", "--python-version=3.11", "--generate-hashes", "--no-emit-index-url", "--no-annotate")
+    command = ("--quiet", "--custom-compile-command=nox -s lock", "--output-file", str(target.relative_to(ROOT)))
+    session.run(str(BIN / "uv"), "pip", "compile", *options, *command, *sources, *session.posargs, external=True)
+
+
+@nox.session
+def news(session: nox.Session) -> None:
+    """What the next release will tell its users, from the fragments in news/."""
+    python(session, "-m", "towncrier", "build", "--draft", "--version", "next")
