@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
 
 import attrs
 
@@ -21,6 +23,13 @@ class Strategy(StrEnum):
     LOAD_BALANCED = "load-balanced"
     LATENCY_WEIGHTED = "latency-weighted"
     PRIORITY = "priority"
+
+
+STRATEGY_NAMES: Final[Mapping[str, Strategy]] = MappingProxyType(
+    {spelling: strategy for strategy in Strategy for spelling in (strategy.value, strategy.value.replace("-", "_"))}
+    | {"round-robin": Strategy.LOAD_BALANCED, "round_robin": Strategy.LOAD_BALANCED}
+)
+"""Every spelling of a strategy that a URL, a query or a file may use."""
 
 
 class Transport(StrEnum):
@@ -75,7 +84,7 @@ class Provider:
     subscribe_new_heads: bool = True
     sharing_mode: SharingMode = SharingMode.AUTO
     headers: Mapping[str, Secret] = attrs.field(factory=dict)
-    """Extra upstream headers, already merged: `headers`, then `api_key` as `Authorization: Bearer`, then `auth_headers`."""
+    """Extra upstream headers, merged: `headers`, then `api_key` as `Authorization: Bearer`, then `auth_headers`."""
     capabilities: Capabilities = Capabilities()
 
 

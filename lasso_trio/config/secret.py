@@ -1,8 +1,8 @@
 """Values that must never be seen: API keys, and URLs and headers that carry them.
 
-Redaction is by type: whatever may hold a key is a `Secret` from the moment it is read, and only `reveal()` (called where
-bytes go to the provider) gives the text back. `str`, `repr`, `format` and JSON encoders see the mask. What people need to
-recognise a provider is its origin, so `mask_url` keeps scheme, host and port and hides the rest.
+Redaction is by type: whatever may hold a key is a `Secret` from the moment it is read, and only `reveal()` (called
+where bytes go to the provider) gives the text back. `str`, `repr`, `format` and JSON encoders see the mask. What people
+need to recognise a provider is its origin, so `mask_url` keeps scheme, host and port and hides the rest.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Secret:
         return f"<Secret {self}>"
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and self._text == other._text  # type: ignore[attr-defined]
+        return type(other) is type(self) and self._text == other._text
 
     def __hash__(self) -> int:
         return hash((type(self).__name__, self._text))

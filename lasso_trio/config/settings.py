@@ -1,0 +1,162 @@
+"""What the environment decides about one node. Profiles decide the rest.
+
+`Settings` is a frozen value made once, at start, from a mapping (see `environment.with_dotenv` for where that comes
+from); nothing else in the program reads the environment. Durations are seconds, sizes bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from lasso_trio.config.report import Report, nearest
+from lasso_trio.config.secret import Secret
+from lasso_trio.config.variables import Network, Variables
+from lasso_trio.errors import ConfigError, Problem
+
+FILE: Final = "environment"
+SHORTEST_SECRET: Final = 64
+"""Bytes of `SECRET_KEY_BASE`."""
+
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+MIB: Final = 1024 * 1024
+KNOWN: Final = frozenset(
+    {
+        "LASSO_BYTE_BUDGET",
+        "LASSO_ENV",
+        "LASSO_GRACE_S",
+        "LASSO_GZIP_MIN_BYTES",
+        "LASSO_HTTP_POOL_SIZE",
+        "LASSO_LOG_FORMAT",
+        "LASSO_LOG_LEVEL",
+        "LASSO_LOG_SAMPLE_RATE",
+        "LASSO_MAX_BATCH",
+        "LASSO_MAX_BODY_BYTES",
+        "LASSO_MAX_CONNECTIONS",
+        "LASSO_MAX_RESPONSE_BYTES",
+        "LASSO_NODE_ID",
+        "LASSO_PROFILES_DIR",
+        "LASSO_TRUSTED_PROXIES",
+        "LASSO_VM_METRICS_ENABLED",
+    }
+)
+"""Every variable with our prefix that means something. Another one is a warning: a typo, or another version's."""
+
+
+class Mode(StrEnum):
+    DEV = "dev"
+    PROD = "prod"
+
+
+class LogFormat(StrEnum):
+    """`auto`: pretty in a terminal, JSON otherwise."""
+
+    AUTO = "auto"
+    JSON = "json"
+    PRETTY = "pretty"
+
+
+@attrs.frozen
+class Settings:
+    mode: Mode = Mode.DEV
+    host: str = "127.0.0.1"
+    """The address to listen on: every one in prod, loopback otherwise."""
+    port: int = 4000
+    listen: bool = True
+    """`PHX_SERVER`: False starts everything but the listener."""
+    profiles_dir: Path | None = None
+    """None: not given; see `loader.usual_directory`."""
+    node_id: str = "local"
+    public_host: str = "localhost"
+    public_scheme: str = "http"
+    secret_key_base: Secret | None = None
+    grace_s: float = 25.0
+    log_sample_rate: float = 1.0
+    log_level: str = "info"
+    log_format: LogFormat = LogFormat.AUTO
+    trusted_proxies: tuple[Network, ...] = ()
+    max_batch: int = 50
+    max_body_bytes: int = 8_000_000
+    byte_budget: int = 128 * MIB
+    max_response_bytes: int = 128 * MIB
+    http_pool_size: int = 256
+    gzip_min_bytes: int = 4096
+    """Answers from this size on are compressed when the client asks; 0 is never."""
+    max_connections: int = 20_000
+    vm_metrics: bool = True
+    warnings: tuple[Problem, ...] = ()
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        """The settings in `environ`. Raises ConfigError with everything that is wrong."""
+        report = Report(FILE)
+        variables = Variables(environ, report)
+        mode = Mode(variables.choice("LASSO_ENV", tuple(Mode), Mode.DEV))
+        if mode is Mode.PROD:
+            _check_required(variables)
+        settings = _settings(variables, mode)
+        if report.problems:
+            raise ConfigError(report.problems)
+        return settings
+
+
+def _settings(variables: Variables, mode: Mode) -> Settings:
+    in_prod = mode is Mode.PROD
+    usual = Settings()
+    directory = variables.get("LASSO_PROFILES_DIR")
+    return Settings(
+        mode=mode,
+        host="0.0.0.0" if in_prod else usual.host,
+        port=variables.integer("PORT", usual.port, most=65_535),
+        listen=variables.boolean("PHX_SERVER", usual.listen),
+        profiles_dir=Path(directory) if directory else None,
+        node_id=variables.word("LASSO_NODE_ID", usual.node_id),
+        public_host=variables.host("PHX_HOST", usual.public_host),
+        public_scheme=variables.choice("PHX_SCHEME", ("http", "https"), "https" if in_prod else "http"),
+        secret_key_base=_secret(variables, in_prod),
+        grace_s=variables.number("LASSO_GRACE_S", usual.grace_s),
+        log_sample_rate=variables.number("LASSO_LOG_SAMPLE_RATE", usual.log_sample_rate, most=1.0),
+        log_level=variables.choice("LASSO_LOG_LEVEL", LOG_LEVELS, usual.log_level),
+        log_format=LogFormat(variables.choice("LASSO_LOG_FORMAT", tuple(LogFormat), usual.log_format)),
+        trusted_proxies=variables.networks("LASSO_TRUSTED_PROXIES"),
+        max_batch=variables.integer("LASSO_MAX_BATCH", usual.max_batch, least=1),
+        max_body_bytes=variables.integer("LASSO_MAX_BODY_BYTES", usual.max_body_bytes, least=1),
+        byte_budget=variables.integer("LASSO_BYTE_BUDGET", usual.byte_budget, least=1),
+        max_response_bytes=variables.integer("LASSO_MAX_RESPONSE_BYTES", usual.max_response_bytes, least=1),
+        http_pool_size=variables.integer("LASSO_HTTP_POOL_SIZE", usual.http_pool_size, least=1),
+        gzip_min_bytes=variables.integer("LASSO_GZIP_MIN_BYTES", usual.gzip_min_bytes),
+        max_connections=variables.integer("LASSO_MAX_CONNECTIONS", usual.max_connections, least=1),
+        vm_metrics=variables.boolean("LASSO_VM_METRICS_ENABLED", usual.vm_metrics),
+        warnings=tuple(_unknown(variables.environ)),
+    )
+
+
+def _check_required(variables: Variables) -> None:
+    reasons = {
+        "SECRET_KEY_BASE": "signs sessions; `lasso secret` makes one",
+        "PHX_HOST": "the public host name, such as rpc.example.com",
+        "LASSO_NODE_ID": "unique and stable per node, such as us-east-1",
+    }
+    for name, reason in reasons.items():
+        if variables.get(name) is None:
+            variables.report.add(None, f"{name} is required when LASSO_ENV=prod ({reason})")
+
+
+def _secret(variables: Variables, in_prod: bool) -> Secret | None:
+    value = variables.get("SECRET_KEY_BASE")
+    if value is None:
+        return None
+    length = len(value.encode(errors="surrogateescape"))
+    if in_prod and length < SHORTEST_SECRET:
+        what = f"SECRET_KEY_BASE must be at least {SHORTEST_SECRET} bytes, found {length} (`lasso secret` makes one)"
+        variables.report.add(None, what)
+    return Secret(value)
+
+
+def _unknown(environ: Mapping[str, str]) -> list[Problem]:
+    names = sorted(name for name in environ if name.startswith("LASSO_") and name not in KNOWN)
+    return [Problem(FILE, None, f"{name} is not a variable of this version", nearest(name, KNOWN)) for name in names]
