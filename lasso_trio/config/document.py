@@ -163,7 +163,7 @@ def _key(node: Any, report: Report) -> Scalar:  # noqa: ANN401
     if node.id != "scalar":
         report.add(line, "a key must be plain text")
         return Scalar(f"<line {line}>", line)
-    return Scalar(node.value, line)
+    return Scalar(_whole(node, report), line)
 
 
 def _node(node: Any, owner_line: int, report: Report) -> Node:  # noqa: ANN401
@@ -173,4 +173,13 @@ def _node(node: Any, owner_line: int, report: Report) -> Node:  # noqa: ANN401
     if node.id == "sequence":
         return Items(tuple(_node(item, item.start_mark.line + 1, report) for item in node.value), owner_line)
     source = node.start_mark.buffer[node.start_mark.index : node.end_mark.index] if "${" in node.value else ""
-    return Scalar(node.value, line, plain=node.style is None, source=source)
+    return Scalar(_whole(node, report), line, plain=node.style is None, source=source)
+
+
+def _whole(node: Any, report: Report) -> str:  # noqa: ANN401
+    """The node's text, if it is text: escapes such as `\\ud800` can spell characters that do not exist."""
+    text: str = node.value
+    if not any("\ud800" <= character <= "\udfff" for character in text):
+        return text
+    report.add(node.start_mark.line + 1, "half of a surrogate pair is no text")
+    return text.encode(errors="replace").decode()

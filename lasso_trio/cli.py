@@ -1,0 +1,177 @@
+"""The `lasso` command: arguments in, exit code out.
+
+Exit codes: 0; 1 when running failed; 2 when the configuration is wrong, with every problem on stderr. What a command
+needs is imported when it runs, so that `lasso version` does not pay for a server. The work itself is elsewhere; this
+module only gathers the environment, the settings and the profiles, and prints.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from lasso_trio.config.profile import Profile
+    from lasso_trio.config.settings import Settings
+    from lasso_trio.errors import Problem
+
+T = TypeVar("T")
+
+FAILED: Final = 1
+MISCONFIGURED: Final = 2
+SECRET_BYTES: Final = 64
+
+_directory = click.Path(path_type=Path)
+_port = click.IntRange(0, 65_535)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """A smart proxy between applications and Ethereum JSON-RPC providers."""
+
+
+@main.command()
+@click.option("--host", help="Address to listen on. Default: 127.0.0.1, or 0.0.0.0 when LASSO_ENV=prod.")
+@click.option("--port", type=_port, help="Port to listen on. Default: $PORT, or 4000.")
+@click.option("--profiles", "directory", type=_directory, help="Default: $LASSO_PROFILES_DIR, or ./profiles.")
+def serve(host: str | None, port: int | None, directory: Path | None) -> None:
+    """Run the proxy until it is told to stop."""
+    with _exit_codes():
+        settings, profiles = _configuration(directory)
+        settings = _chosen(settings, host, port)
+        from lasso_trio import app
+        from lasso_trio.config.profile_set import ProfileSet
+
+        sys.exit(app.serve(settings, ProfileSet(profiles)))
+
+
+@main.command()
+@click.option("--host", help="Address to listen on. Default: 127.0.0.1.")
+@click.option("--port", type=_port, help="Port to listen on. Default: $PORT, or 4000.")
+@click.option("--base-port", type=click.IntRange(1, 65_532), default=18_545, show_default=True)
+def demo(host: str | None, port: int | None, base_port: int) -> None:
+    """Run the proxy over a simulated chain with four providers, on ports from BASE_PORT; no network is needed."""
+    with _exit_codes():
+        from lasso_trio import app
+        from lasso_trio.config.settings import Settings
+
+        settings = _chosen(Settings.from_env(_environment()), host, port)
+        _warn(settings.warnings)
+        sys.exit(app.demo(settings, base_port))
+
+
+@main.command()
+@click.argument("directory", required=False, type=_directory)
+def validate(directory: Path | None) -> None:
+    """Check the environment and every profile in DIRECTORY; list everything that is wrong."""
+    with _exit_codes():
+        _, profiles = _configuration(directory)
+        for profile in profiles.values():
+            click.echo(_summary(profile))
+
+
+@main.command()
+@click.argument("directory", required=False, type=_directory)
+def dump(directory: Path | None) -> None:
+    """Print the profiles in DIRECTORY with every default, secrets masked."""
+    with _exit_codes():
+        _, profiles = _configuration(directory)
+        from lasso_trio.config.dump import dump_profiles
+
+        click.echo(dump_profiles(profiles.values()), nl=False)
+
+
+@main.command()
+def secret() -> None:
+    """Print a fresh value for SECRET_KEY_BASE."""
+    click.echo(secrets.token_urlsafe(SECRET_BYTES))
+
+
+@main.command()
+def version() -> None:
+    """Print the version."""
+    from lasso_trio import __version__
+
+    click.echo(__version__)
+
+
+@contextmanager
+def _exit_codes() -> Iterator[None]:
+    """Failures that have an explanation become a message and an exit code; others keep their traceback (and exit 1)."""
+    from lasso_trio.errors import ConfigError, LassoError
+
+    try:
+        yield
+    except ConfigError as fault:
+        _complain(fault.problems)
+        sys.exit(MISCONFIGURED)
+    except (LassoError, OSError) as fault:
+        click.echo(f"lasso: {fault}", err=True)
+        sys.exit(FAILED)
+
+
+def _configuration(directory: Path | None) -> tuple[Settings, Mapping[str, Profile]]:
+    """Settings and profiles, read both whatever is wrong with the other. Raises ConfigError with all problems."""
+    from lasso_trio.config.loader import load_profiles, usual_directory
+    from lasso_trio.config.settings import Settings
+    from lasso_trio.errors import ConfigError
+
+    environ = _environment()
+    configured = environ.get("LASSO_PROFILES_DIR")
+    where = directory or (Path(configured) if configured else usual_directory())
+    problems: list[Problem] = []
+    settings = _collected(lambda: Settings.from_env(environ), problems)
+    profiles = _collected(lambda: load_profiles(where, environ), problems)
+    if settings is None or profiles is None:
+        raise ConfigError(problems)
+    _warn(settings.warnings)
+    import attrs
+
+    return attrs.evolve(settings, profiles_dir=where), profiles
+
+
+def _collected(read: Callable[[], T], problems: list[Problem]) -> T | None:
+    from lasso_trio.errors import ConfigError
+
+    try:
+        return read()
+    except ConfigError as fault:
+        problems.extend(fault.problems)
+        return None
+
+
+def _environment() -> Mapping[str, str]:
+    from lasso_trio.config.environment import with_dotenv
+
+    return with_dotenv(os.environ, Path.cwd())
+
+
+def _chosen(settings: Settings, host: str | None, port: int | None) -> Settings:
+    """`settings` with what the command line says instead."""
+    import attrs
+
+    return attrs.evolve(settings, host=host or settings.host, port=settings.port if port is None else port)
+
+
+def _summary(profile: Profile) -> str:
+    providers = sum(len(chain.providers) for chain in profile.chains)
+    chains = ", ".join(f"{chain.key} ({chain.chain_id})" for chain in profile.chains)
+    return f"{profile.slug}: {chains}; {providers} providers: OK"
+
+
+def _warn(warnings: tuple[Problem, ...]) -> None:
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
+
+
+def _complain(problems: tuple[Problem, ...]) -> None:
+    for problem in problems:
+        click.echo(str(problem), err=True)
+    click.echo(f"{len(problems)} problem{'' if len(problems) == 1 else 's'} in the configuration", err=True)
