@@ -1,0 +1,284 @@
+"""The breaker's life: thresholds by category, growing recovery, one probe at a time, no lost places."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from lasso_trio.providers.breaker import (
+    JITTER,
+    PROBE_LEASE_S,
+    SHARED,
+    TRANSITIONS_KEPT,
+    Breaker,
+    State,
+    Transition,
+)
+from lasso_trio.providers.catalogue import VERDICTS, Category
+
+RNG = Random(7)
+
+
+def fail(breaker: Breaker, category: Category, times: int, now: float = 0.0) -> None:
+    for _ in range(times):
+        breaker.failure(category, now, RNG)
+
+
+def opened(category: Category = Category.SERVER_ERROR, now: float = 0.0) -> Breaker:
+    breaker = Breaker()
+    fail(breaker, category, 5, now)
+    assert breaker.state(now) is State.OPEN
+    return breaker
+
+
+def half_open() -> tuple[Breaker, float]:
+    breaker = opened()
+    now = breaker.until
+    assert breaker.state(now) is State.HALF_OPEN
+    return breaker, now
+
+
+@pytest.mark.parametrize(
+    ("category", "threshold"),
+    [
+        (Category.SERVER_ERROR, 5),
+        (Category.NETWORK_ERROR, 3),
+        (Category.TIMEOUT, 2),
+        (Category.AUTH_ERROR, 3),
+        (Category.INTERNAL_ERROR, 5),
+        (Category.UNKNOWN_ERROR, 5),
+    ],
+)
+def test_each_category_opens_at_its_own_threshold(category: Category, threshold: int) -> None:
+    breaker = Breaker()
+    fail(breaker, category, threshold - 1)
+    assert breaker.state(0.0) is State.CLOSED
+    assert breaker.failure(category, 0.0, RNG) is True
+    assert breaker.state(0.0) is State.OPEN
+    assert breaker.reason == category
+
+
+def test_the_latest_category_sets_the_threshold() -> None:
+    breaker = Breaker()
+    fail(breaker, Category.SERVER_ERROR, 4)
+    fail(breaker, Category.TIMEOUT, 1)
+    assert breaker.state(0.0) is State.OPEN
+
+
+def test_a_success_forgives_the_failures_before_it() -> None:
+    breaker = Breaker()
+    for _ in range(10):
+        fail(breaker, Category.SERVER_ERROR, 4)
+        assert breaker.success(0.0) is False
+    assert breaker.state(0.0) is State.CLOSED
+    assert breaker.failures == 0
+
+
+@pytest.mark.parametrize("category", [c for c in Category if not VERDICTS[c].counts])
+def test_what_is_not_the_providers_illness_never_opens(category: Category) -> None:
+    breaker = Breaker()
+    fail(breaker, category, 100)
+    assert breaker.state(0.0) is State.CLOSED
+    assert breaker.failures == 0
+
+
+def test_a_shared_instance_does_not_count_timeouts_and_keys_but_counts_the_rest() -> None:
+    breaker = Breaker(SHARED)
+    fail(breaker, Category.TIMEOUT, 10)
+    fail(breaker, Category.AUTH_ERROR, 10)
+    assert breaker.state(0.0) is State.CLOSED
+    fail(breaker, Category.NETWORK_ERROR, 3)
+    assert breaker.state(0.0) is State.OPEN
+
+
+def test_open_refuses_until_its_deadline_and_tells_how_long() -> None:
+    breaker = opened(now=100.0)
+    assert 160.0 <= breaker.until <= 160.0 + 60.0 * JITTER
+    assert not breaker.admit(breaker.until - 0.001)
+    assert breaker.retry_after(130.0) == pytest.approx(breaker.until - 130.0)
+    assert breaker.admit(breaker.until)
+    assert breaker.retry_after(breaker.until) is None
+
+
+def test_failures_while_open_do_not_prolong() -> None:
+    breaker = opened()
+    until = breaker.until
+    assert breaker.failure(Category.SERVER_ERROR, 30.0, RNG) is False
+    assert breaker.until == until
+
+
+def test_a_bad_key_is_asked_again_after_ten_seconds() -> None:
+    breaker = opened(Category.AUTH_ERROR)
+    assert 10.0 <= breaker.until <= 10.5
+
+
+def test_half_open_admits_one_at_a_time() -> None:
+    breaker, now = half_open()
+    assert breaker.admit(now)
+    assert not breaker.admit(now)
+    assert breaker.success(now) is False
+    assert breaker.admit(now)
+    assert not breaker.admit(now)
+
+
+def test_two_successes_close_and_forget_everything() -> None:
+    breaker, now = half_open()
+    breaker.success(now)
+    assert breaker.success(now) is True
+    assert breaker.state(now) is State.CLOSED
+    assert (breaker.failures, breaker.reason) == (0, "")
+    fail(breaker, Category.SERVER_ERROR, 4)
+    assert breaker.state(now) is State.CLOSED
+
+
+def test_each_failed_recovery_doubles_the_next_up_to_ten_minutes() -> None:
+    breaker, now, delays = opened(), 0.0, []
+    for _ in range(7):
+        delays.append(breaker.until - now)
+        now = breaker.until
+        assert breaker.admit(now)
+        assert breaker.failure(Category.SERVER_ERROR, now, RNG) is True
+    for delay, base in zip(delays, [60, 120, 240, 480, 600, 600, 600], strict=True):
+        assert base <= delay <= base * (1 + JITTER)
+
+
+def test_after_closing_the_next_recovery_is_short_again() -> None:
+    breaker, now = half_open()
+    breaker.failure(Category.SERVER_ERROR, now, RNG)
+    now = breaker.until
+    breaker.admit(now)
+    breaker.success(now)
+    breaker.success(now)
+    fail(breaker, Category.SERVER_ERROR, 5, now)
+    assert 60.0 <= breaker.until - now <= 63.0
+
+
+def test_a_cancelled_probe_gives_its_place_back() -> None:
+    breaker, now = half_open()
+    assert breaker.admit(now)
+    breaker.cancelled(now)
+    assert breaker.admit(now)
+
+
+def test_a_probe_that_met_a_rate_limit_gives_its_place_back_without_a_verdict() -> None:
+    breaker, now = half_open()
+    assert breaker.admit(now)
+    assert breaker.failure(Category.RATE_LIMIT, now, RNG) is False
+    assert breaker.state(now) is State.HALF_OPEN
+    assert breaker.admit(now)
+
+
+def test_a_probe_that_never_reports_does_not_hold_its_place_for_ever() -> None:
+    breaker, now = half_open()
+    assert breaker.admit(now)
+    assert not breaker.admit(now + PROBE_LEASE_S - 1)
+    assert breaker.admit(now + PROBE_LEASE_S)
+
+
+def test_a_failure_of_a_call_from_before_is_no_news_to_a_half_open_breaker() -> None:
+    breaker, now = half_open()
+    assert breaker.admit(now)
+    assert breaker.failure(Category.TIMEOUT, now, RNG, started=now - 50) is False
+    assert breaker.state(now) is State.HALF_OPEN
+    assert not breaker.admit(now), "the probe is still under way"
+    assert breaker.failure(Category.TIMEOUT, now + 1, RNG, started=now) is True
+
+
+def test_the_end_of_a_call_from_before_does_not_free_the_probes_place() -> None:
+    breaker, now = half_open()
+    assert breaker.admit(now)
+    breaker.cancelled(now - 50)
+    assert not breaker.admit(now)
+
+
+def test_successes_from_elsewhere_close_an_open_breaker_in_two_steps() -> None:
+    breaker = opened()
+    assert breaker.success(1.0) is True
+    assert breaker.state(1.0) is State.HALF_OPEN
+    assert breaker.success(2.0) is True
+    assert breaker.state(2.0) is State.CLOSED
+
+
+def test_every_transition_is_told_and_the_last_ones_are_kept() -> None:
+    told: list[Transition] = []
+    breaker = Breaker(on_transition=told.append)
+    fail(breaker, Category.TIMEOUT, 2, 5.0)
+    assert [(t.at, t.before, t.after, t.reason, t.failures) for t in told] == [
+        (5.0, State.CLOSED, State.OPEN, "timeout", 2)
+    ]
+    assert told[0].retry_after_s == breaker.until - 5.0
+    breaker.state(breaker.until)
+    assert told[-1].after is State.HALF_OPEN
+    for _ in range(50):
+        breaker.failure(Category.TIMEOUT, 1e6, RNG)
+        breaker.state(breaker.until)
+    assert len(breaker.transitions) == TRANSITIONS_KEPT
+    assert list(breaker.transitions) == told[-TRANSITIONS_KEPT:]
+    assert breaker.opened_total == sum(t.after is State.OPEN for t in told)
+
+
+@given(st.integers(), st.sampled_from([c for c in Category if VERDICTS[c].counts]))
+def test_jitter_only_ever_adds_and_at_most_five_percent(seed: int, category: Category) -> None:
+    breaker = Breaker()
+    while not breaker.failure(category, 0.0, Random(seed)):
+        pass
+    base = 10.0 if category is Category.AUTH_ERROR else 60.0
+    assert base <= breaker.until <= base * (1 + JITTER)
+
+
+class AnyHistory(RuleBasedStateMachine):
+    """Whatever order calls begin and end in, at most one probe is out and the breaker never gets stuck."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.breaker = Breaker()
+        self.out: list[float] = []
+
+    @rule(seconds=st.floats(min_value=0, max_value=700))
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+        self.out = [t for t in self.out if self.now - t < PROBE_LEASE_S]
+
+    @rule()
+    def call(self) -> None:
+        before = self.breaker.state(self.now)
+        if self.breaker.admit(self.now):
+            assert before is not State.OPEN
+            self.out.append(self.now)
+
+    @precondition(lambda self: self.out)
+    @rule(category=st.sampled_from(Category), good=st.booleans())
+    def end(self, category: Category, good: bool) -> None:
+        started = self.out.pop(0)
+        if good:
+            self.breaker.success(self.now, started)
+        else:
+            self.breaker.failure(category, self.now, RNG, started)
+
+    @precondition(lambda self: self.out)
+    @rule()
+    def cancel(self) -> None:
+        self.breaker.cancelled(self.out.pop(0))
+
+    @invariant()
+    def open_always_ends(self) -> None:
+        if self.breaker.state(self.now) is State.OPEN:
+            wait = self.breaker.retry_after(self.now)
+            assert wait is not None
+            assert 0 < wait <= 600 * (1 + JITTER)
+
+    @invariant()
+    def a_recovering_breaker_always_admits_again(self) -> None:
+        if self.breaker.state(self.now) is State.HALF_OPEN and not self.out:
+            assert self.breaker.admit(self.now)
+            self.breaker.cancelled(self.now)
+
+
+TestAnyHistory = AnyHistory.TestCase
+TestAnyHistory.settings = hypothesis_settings(max_examples=40, stateful_step_count=30, deadline=None)
