@@ -103,9 +103,9 @@ class Breaker:
             self._half_open(now, "recovery time over")
         return self._state
 
-    def retry_after(self, now: float) -> float | None:
-        """Seconds until it may admit again; None unless open."""
-        return max(0.0, self.until - now) if self._state is State.OPEN else None
+    def retry_after(self, now: float) -> float:
+        """Seconds until it may admit again; 0 unless open."""
+        return max(0.0, self.until - now) if self._state is State.OPEN else 0.0
 
     def admit(self, now: float) -> bool:
         """May a call be sent now? True obliges the caller to report its end."""
@@ -158,7 +158,8 @@ class Breaker:
             self._probe_until = -inf
 
     def _is_news(self, started: float | None) -> bool:
-        return started is None or started >= self._half_open_at
+        # Callers may hand over `now - seconds`, which is off by a rounding error; a millisecond does no harm.
+        return started is None or started >= self._half_open_at - 0.001
 
     # -- changing -----------------------------------------------------------------------------------------------------
 

@@ -114,7 +114,7 @@ def _product_limit(seen: Mapping[int, int], censored: Mapping[int, int], q: floa
 class Evidence:
     """What one channel has shown for one method during the last `span` to 2 × `span` seconds.
 
-    A success is `record`, an answer or transport failure that is the provider's fault is `fail`, an attempt
+    A success is `record`, an answer or transport failure that is the provider's fault is `record_failure`, an attempt
     left before its end is `record_censored` (neutral for reliability). What is nobody's fault is not recorded at all.
     """
 
@@ -159,7 +159,7 @@ class Evidence:
         self.consecutive_failures = 0
         self.last_success_at = now
 
-    def fail(self, now: float) -> None:
+    def record_failure(self, now: float) -> None:
         """The provider's fault, seen to its end."""
         if now >= self._turn_at:
             self._turn(now)

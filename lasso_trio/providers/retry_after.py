@@ -28,7 +28,7 @@ _KEYS_S: Final = ("backoff_seconds", "retry_after", "retry-after", "retryAfter",
 _KEYS_MS: Final = ("retry_after_ms", "retryAfterMs")
 
 
-def retry_after_s(header: bytes | str | None, data: object, message: str, wall: float) -> float | None:
+def retry_after(header: bytes | str | None, data: object, message: str, wall: float) -> float | None:
     """The hint in an answer: the header's if there is one, else the error data's, else the message's.
 
     `header`: the value of `Retry-After`. `data`: the `error.data`, decoded or as JSON text (bytes, `msgspec.Raw`).

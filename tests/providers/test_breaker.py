@@ -102,7 +102,7 @@ def test_open_refuses_until_its_deadline_and_tells_how_long() -> None:
     assert not breaker.admit(breaker.until - 0.001)
     assert breaker.retry_after(130.0) == pytest.approx(breaker.until - 130.0)
     assert breaker.admit(breaker.until)
-    assert breaker.retry_after(breaker.until) is None
+    assert breaker.retry_after(breaker.until) == 0.0
 
 
 def test_failures_while_open_do_not_prolong() -> None:
@@ -196,6 +196,16 @@ def test_the_end_of_a_call_from_before_does_not_free_the_probes_place() -> None:
     assert not breaker.admit(now)
 
 
+@given(st.floats(0, 1e7), st.floats(0, 600))
+def test_a_start_that_was_computed_back_from_the_end_is_still_news(at: float, seconds: float) -> None:
+    breaker = Breaker()
+    fail(breaker, Category.SERVER_ERROR, 5, at)
+    started = breaker.until
+    assert breaker.admit(started)
+    now = started + seconds
+    assert breaker.failure(Category.SERVER_ERROR, now, RNG, now - seconds) is True
+
+
 def test_successes_from_elsewhere_close_an_open_breaker_in_two_steps() -> None:
     breaker = opened()
     assert breaker.success(1.0) is True
@@ -269,9 +279,7 @@ class AnyHistory(RuleBasedStateMachine):
     @invariant()
     def open_always_ends(self) -> None:
         if self.breaker.state(self.now) is State.OPEN:
-            wait = self.breaker.retry_after(self.now)
-            assert wait is not None
-            assert 0 < wait <= 600 * (1 + JITTER)
+            assert 0 < self.breaker.retry_after(self.now) <= 600 * (1 + JITTER)
 
     @invariant()
     def a_recovering_breaker_always_admits_again(self) -> None:

@@ -96,7 +96,7 @@ def test_mean_is_of_successes_and_expected_adds_the_time_that_brought_no_answer(
 def test_without_a_success_there_is_no_mean_no_expectation_and_no_quantile() -> None:
     evidence = Evidence()
     evidence.record_censored(1.0, 0.0)
-    evidence.fail(0.0)
+    evidence.record_failure(0.0)
     assert evidence.mean(0.0) is None
     assert evidence.expected(0.0) is None
     assert evidence.quantile(0.5, 0.0) is None
@@ -117,7 +117,7 @@ def test_windows_rotate_at_steady_load_and_totals_do_not_forget() -> None:
     evidence = Evidence(span=10.0)
     for second in range(100):
         evidence.record(0.1, float(second))
-        evidence.fail(float(second))
+        evidence.record_failure(float(second))
     assert 10 < evidence.count(99.5) <= 20
     assert evidence.failures(99.5) == evidence.count(99.5)
     assert (evidence.successes_total, evidence.failures_total) == (100, 100)
@@ -159,7 +159,7 @@ def play(script: str, now: float = 0.0) -> Evidence:
         if step == "S":
             evidence.record(0.01, now)
         else:
-            evidence.fail(now)
+            evidence.record_failure(now)
     return evidence
 
 

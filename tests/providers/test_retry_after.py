@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lasso_trio.providers.retry_after import from_data, from_header, from_message, retry_after_s
+from lasso_trio.providers.retry_after import from_data, from_header, from_message, retry_after
 
 NOON = datetime(2026, 11, 10, 12, 0, 0, tzinfo=UTC).timestamp()
 
@@ -97,13 +97,13 @@ def test_error_data_may_name_a_delay(data: object, seconds: float | None) -> Non
 
 def test_the_header_beats_the_data_and_the_data_beats_the_words() -> None:
     data, words = {"backoff_seconds": 2}, "try again in 3 seconds"
-    assert retry_after_s("1", data, words, NOON) == 1.0
-    assert retry_after_s("soon", data, words, NOON) == 2.0
-    assert retry_after_s(None, None, words, NOON) == 3.0
-    assert retry_after_s(None, None, "no", NOON) is None
+    assert retry_after("1", data, words, NOON) == 1.0
+    assert retry_after("soon", data, words, NOON) == 2.0
+    assert retry_after(None, None, words, NOON) == 3.0
+    assert retry_after(None, None, "no", NOON) is None
 
 
 @given(st.text() | st.binary(), st.text())
 def test_nothing_a_provider_sends_makes_it_raise(header: str | bytes, message: str) -> None:
-    seconds = retry_after_s(header, header, message, NOON)
+    seconds = retry_after(header, header, message, NOON)
     assert seconds is None or seconds >= 0
