@@ -1,0 +1,126 @@
+"""Listening sockets: how they are made, and the loop that takes connections from them.
+
+Sockets are the standard library's, non-blocking; trio's wrapper would cost a checkpoint per accept. Options are set
+once on the listening socket and inherited by what it accepts.
+
+Error handling: running out of descriptors or memory (`EMFILE` and the like) is waited out, as `trio.serve_listeners`
+does; a connection that died in the queue is skipped; anything else is a bug or the end of the socket, and is raised.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+from collections.abc import Callable, Iterator
+from typing import Final, final
+
+import structlog
+import trio
+
+from lasso_trio.server.connection import Peer
+
+BACKLOG: Final = 4_096
+USER_TIMEOUT_MS: Final = 30_000
+"""The kernel gives up on a peer that acknowledges nothing, or keeps its window shut, for this long."""
+ACCEPTS_PER_WAKE: Final = 64
+OVERLOAD_PAUSE: Final = 0.1
+
+_OVERLOAD: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+# What accept(2) reports of a connection that failed before it was accepted, under "Error handling" in its manual.
+_DEAD_ON_ARRIVAL: Final = frozenset(
+    getattr(errno, name)
+    for name in (
+        *("ECONNABORTED", "ECONNRESET", "EHOSTDOWN", "EHOSTUNREACH", "ENETDOWN", "ENETUNREACH", "ENONET"),
+        *("ENOPROTOOPT", "EOPNOTSUPP", "EPERM", "EPROTO", "ETIMEDOUT"),
+    )
+    if hasattr(errno, name)
+)
+
+Admit = Callable[[socket.socket, Peer], None]
+"""Takes an accepted socket over; must not block and not raise."""
+
+log = structlog.get_logger(__name__)
+
+
+@final
+class Listener:
+    """One listening socket. `host` and `port` are what it is bound to."""
+
+    __slots__ = ("_overloaded", "_sock", "host", "port")
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self._sock = sock
+        self.host, self.port = sock.getsockname()[:2]
+        self._overloaded = False
+
+    def __repr__(self) -> str:
+        return f"<Listener {self.host}:{self.port}>"
+
+    async def accept_into(self, admit: Admit) -> None:
+        """Accept until cancelled, several per wake-up; then take what the kernel still has queued, and close."""
+        try:
+            while True:
+                await trio.lowlevel.wait_readable(self._sock)
+                if not self._accept_some(admit):
+                    await trio.sleep(OVERLOAD_PAUSE)
+        finally:
+            with contextlib.suppress(OSError):  # they were told "connected" already; closing would reset them
+                self._accept_some(admit)
+            self.close()
+
+    def _accept_some(self, admit: Admit) -> bool:
+        """Whether to go on at once; False when the system is out of something."""
+        for sock, peer in self._ready():
+            admit(sock, peer)
+        return not self._overloaded
+
+    def _ready(self) -> Iterator[tuple[socket.socket, Peer]]:
+        for _ in range(ACCEPTS_PER_WAKE):
+            try:
+                sock, address = self._sock.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                if error.errno in _DEAD_ON_ARRIVAL:
+                    continue
+                self._note_overload(error)
+                return
+            self._overloaded = False
+            yield sock, peer_of(address)
+
+    def _note_overload(self, error: OSError) -> None:
+        if error.errno not in _OVERLOAD:
+            raise error
+        if not self._overloaded:
+            log.error("listener.overloaded", listener=str(self), reason=error.strerror)
+        self._overloaded = True
+
+    def close(self) -> None:
+        with contextlib.suppress(RuntimeError):  # outside `trio.run` nobody can be waiting
+            trio.lowlevel.notify_closing(self._sock)
+        self._sock.close()
+
+
+def peer_of(address: object) -> Peer:
+    """What `accept` said, as a `Peer`; an IPv4 address that came over IPv6 is given as IPv4."""
+    if not isinstance(address, tuple):  # a unix socket
+        return Peer("127.0.0.1", 0)
+    host = str(address[0])
+    if host.startswith("::ffff:") and "." in host:
+        host = host.removeprefix("::ffff:")
+    return Peer(host, address[1])
+
+
+async def open_listeners(host: str | None, port: int) -> list[Listener]:
+    """Listen on `host` (None: everywhere, both families) and `port` (0: any free one). Raises `OSError`."""
+    listeners = await trio.open_tcp_listeners(port, host=host, backlog=BACKLOG)
+    return [Listener(_harden(socket.socket(fileno=listener.socket.detach()))) for listener in listeners]
+
+
+def _harden(sock: socket.socket) -> socket.socket:
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    return sock
