@@ -1,0 +1,218 @@
+"""The pool of HTTP/1.1 connections to one instance: who gets which one, when one is opened and when it is closed.
+
+Kept connections are a stack (the warmest is used next, the others may expire), connections in all are capped, callers
+beyond the cap queue first come first served. There is no timeout in here: the caller's cancel scope is the deadline,
+and a cancel at any point gives everything back (`call` says how).
+
+Invariants: `busy + idle <= max_connections`; every open connection is idle, or owned by one call, reply stream or the
+reaper; every slot is owned by one of these or by a dial; while somebody waits nothing is idle.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from functools import partial
+
+import attrs
+import trio
+
+from lasso_trio.upstream.call import Call
+from lasso_trio.upstream.connection import Connection
+from lasso_trio.upstream.dial import Dialer
+from lasso_trio.upstream.dialled import Dial
+from lasso_trio.upstream.endpoint import Endpoint
+from lasso_trio.upstream.faults import PoolClosed, PoolFull
+from lasso_trio.upstream.reaper import Abandoned, Reaper
+from lasso_trio.upstream.reply import Reply, Timings
+from lasso_trio.upstream.slots import Slots
+
+
+@attrs.define
+class Counters:
+    """Since the pool was made. `closed` by reason: expired, stale, abandoned, server_closed, unread, or a fault's."""
+
+    opened: int = 0
+    reused: int = 0
+    retried: int = 0
+    closed: Counter[str] = attrs.field(factory=Counter)
+
+
+class Pool:
+    """`await pool.exchange(body, replay_safe=…)`; `expire` now and then; `retire` or `aclose` at the end."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        dial: Dial | None = None,
+        reaper: Reaper | None = None,
+        max_connections: int = 256,
+        idle_expiry_s: float = 60.0,
+        max_response_bytes: int = 128 * 1024 * 1024,
+        stream_threshold: int = 256 * 1024,
+        waiters_cap: int = 1_024,
+        clock: Callable[[], float] = trio.current_time,
+    ) -> None:
+        self.endpoint = endpoint
+        self.max_response_bytes = max_response_bytes
+        self.stream_threshold = stream_threshold
+        self.clock = clock
+        self.counters = Counters()
+        self._dial = dial if dial is not None else Dialer(endpoint).dial
+        self._reaper = reaper
+        self._idle_expiry_s = idle_expiry_s
+        self._waiters_cap = waiters_cap
+        self._slots: Slots[Connection] = Slots(max_connections)
+        self._idle: deque[Connection] = deque()
+        self._open: set[Connection] = set()
+        self._retired = False
+
+    def __repr__(self) -> str:
+        state = " retired" if self._retired else f" waiting={self.waiting}" if self.waiting else ""
+        return f"<Pool {self.endpoint.origin} idle={self.idle} busy={self.busy}{state}>"
+
+    @property
+    def idle(self) -> int:
+        return len(self._idle)
+
+    @property
+    def busy(self) -> int:
+        """Slots in use: exchanges, dials, streams being read, losers being drained."""
+        return self._slots.busy
+
+    @property
+    def waiting(self) -> int:
+        return self._slots.waiting
+
+    # For those who call…
+
+    async def exchange(self, body: bytes, *, replay_safe: bool, gzip: bool = False) -> Reply:
+        """POST `body` and wait for the answer. Raises an UpstreamFault.
+
+        `replay_safe`: sending it twice does no harm, so a stale kept connection is silently replaced, once. Cancelled
+        while waiting: the connection goes to the reaper.
+        """
+        call = Call(self, self.endpoint.request(body, gzip=gzip), replay_safe)
+        try:
+            return await call.answer()
+        except BaseException:
+            call.abandon()
+            raise
+
+    def call(self, body: bytes, *, replay_safe: bool, gzip: bool = False) -> Call:
+        """The same in steps, for races: `await call.answer()` can be cancelled and awaited again, or `abandon`ed."""
+        return Call(self, self.endpoint.request(body, gzip=gzip), replay_safe)
+
+    # For those who keep house…
+
+    def expire(self, now: float) -> None:
+        """Close what has been idle for too long. The stack is ordered: the oldest lie at the bottom."""
+        while self._idle and now - self._idle[0].idle_since > self._idle_expiry_s:
+            self._close(self._idle.popleft(), "expired")
+
+    def retire(self) -> None:
+        """Take no more calls; those in flight finish. What is idle closes now, the rest when it comes back."""
+        self._retired = True
+        self._slots.turn_away(self._closed_fault())
+        while self._idle:
+            self._close(self._idle.pop(), "retired")
+
+    async def aclose(self) -> None:
+        """Close everything now: calls in flight raise Disconnected("closed"). Idempotent."""
+        self.retire()
+        for connection in list(self._open):
+            self._close(connection, "retired")
+        await trio.lowlevel.checkpoint()
+
+    # For a call: ownership of connections…
+
+    def take_kept(self, now: float) -> Connection | None:
+        """The warmest kept connection that is still good. Never a wait."""
+        idle = self._idle
+        while idle:
+            connection = idle.pop()
+            if now - connection.idle_since > self._idle_expiry_s:
+                self._close(connection, "expired")
+            elif connection.is_stale():
+                self._close(connection, "stale")
+            else:
+                self._slots.busy += 1
+                self.counters.reused += 1
+                return connection
+        return None
+
+    async def connect(self, timings: Timings, now: float, *, fresh: bool = False) -> Connection:
+        """Own a connection: one that is handed over, or (always if `fresh`) a new one. Cancelled: nothing is owned."""
+        if self._retired:
+            raise self._closed_fault()
+        if not self._slots.try_take():
+            handed = await self._wait(timings, now)
+            if handed is not None:
+                if not fresh:
+                    self.counters.reused += 1
+                    return handed
+                self._close(handed, "stale")
+        elif self._idle and self.idle + self.busy > self._slots.capacity:
+            self._close(self._idle.popleft(), "stale")  # only for a fresh one: else nothing idle is left by now
+        return await self._dial_in_slot(timings)
+
+    def settle(self, connection: Connection, now: float) -> None:
+        """The exchange is over and its answer was read to the end: keep the connection if it can be kept."""
+        if self._retired or not connection.reader.reusable:
+            self.discard(connection, "retired" if self._retired else "server_closed")
+            return
+        connection.served += 1
+        connection.idle_since = now
+        if not self._slots.hand_over(connection):
+            self._slots.busy -= 1
+            self._idle.append(connection)
+
+    def discard(self, connection: Connection, reason: str) -> None:
+        """Close the connection and give its slot back."""
+        self._close(connection, reason)
+        self._slots.give_back()
+
+    def abandon(self, connection: Connection) -> None:
+        """Its caller has gone and its answer is on the way. Not worth the patience while others wait for the slot."""
+        patient = self._reaper if not self._retired and not self._slots.waiting else None
+        way_out = Abandoned(connection, partial(self._keep, connection), partial(self.discard, connection))
+        if patient is None or not patient.submit(way_out):
+            self.discard(connection, "abandoned")
+
+    # In here…
+
+    def _keep(self, connection: Connection) -> None:
+        self.settle(connection, self.clock())
+
+    async def _wait(self, timings: Timings, now: float) -> Connection | None:
+        if self._slots.waiting >= self._waiters_cap:
+            raise PoolFull("pool_full", f"{self._slots.waiting} calls wait for {self._slots.capacity} connections")
+        handed = await self._slots.wait()
+        timings.waited += self.clock() - now
+        return handed
+
+    async def _dial_in_slot(self, timings: Timings) -> Connection:
+        """The slot is ours; if the dial does not end in a connection, it is given back."""
+        try:
+            dialled = await self._dial()
+        except BaseException:
+            self._slots.give_back()
+            raise
+        connection = Connection(dialled, self.max_response_bytes)
+        self._open.add(connection)
+        self.counters.opened += 1
+        timings.resolve, timings.connect, timings.tls = dialled.resolve, dialled.connect, dialled.tls
+        if self._retired:
+            self.discard(connection, "retired")
+            raise self._closed_fault()
+        return connection
+
+    def _close(self, connection: Connection, reason: str) -> None:
+        if not connection.closed:
+            connection.close()
+            self._open.discard(connection)
+            self.counters.closed[reason] += 1
+
+    def _closed_fault(self) -> PoolClosed:
+        return PoolClosed("pool_closed", "the pool was retired").at(self.endpoint.origin)
