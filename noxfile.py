@@ -67,12 +67,13 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session
 def e2e(session: nox.Session) -> None:
-    """Real nodes and real clients; `scripts/test` fetches them into .toolbox (LASSO_TOOLBOX)."""
+    """Real nodes and real clients: LASSO_TOOLBOX is the folder with viem, LASSO_ANVIL the node's binary."""
     toolbox = Path(os.environ.get("LASSO_TOOLBOX", ROOT / ".toolbox"))
-    if not (toolbox / "node_modules").is_dir():
-        session.error(f"no real nodes in {toolbox}: scripts/test fetches them (npm is needed)")
-    options = ("-m", "e2e", "--timeout=180")
-    python(session, "-m", "pytest", *options, "tests/e2e", *session.posargs, LASSO_TOOLBOX=str(toolbox))
+    anvil = toolbox / "node_modules" / "@foundry-rs" / "anvil-linux-amd64" / "bin" / "anvil"
+    tools = {"LASSO_TOOLBOX": str(toolbox), "LASSO_ANVIL": os.environ.get("LASSO_ANVIL", str(anvil))}
+    if not Path(tools["LASSO_ANVIL"]).exists():
+        session.error(f"no real node at {tools['LASSO_ANVIL']}: scripts/test fetches it (npm is needed)")
+    python(session, "-m", "pytest", "-m", "e2e", "--timeout=180", "tests/e2e", *session.posargs, **tools)
 
 
 @nox.session
