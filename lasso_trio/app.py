@@ -1,0 +1,175 @@
+"""The composition root: every part of a running node is made and joined here, and nowhere else.
+
+    root ─ signals
+     └─ services ─ reaper · pool housekeeping · web application · (demo: the devnet)      outlive the traffic
+         └─ traffic ─ the front door: one task per connection                             ends first
+
+SIGTERM and SIGINT: readiness goes, the door stops accepting, calls in flight finish within the grace, then what is left
+is cut, then the services end. A second signal cuts at once.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import attrs
+import structlog
+import trio
+
+from lasso_trio import __version__
+from lasso_trio.config.profile_set import ProfileSet
+from lasso_trio.config.settings import Settings
+from lasso_trio.providers.registry import Registry
+from lasso_trio.routing.directory import Directory
+from lasso_trio.routing.service import Service
+from lasso_trio.server.budget import ByteBudget
+from lasso_trio.server.front_door import FrontDoor
+from lasso_trio.server.hypercorn_lane import HypercornLane
+from lasso_trio.server.limits import LaneLimits
+from lasso_trio.server.listener import Listener, open_listeners
+from lasso_trio.server.rpc import RpcHandler
+from lasso_trio.server.rpc_answer import of_refusal
+from lasso_trio.server.web import make_app
+from lasso_trio.telemetry.node import Node, Readiness
+from lasso_trio.upstream.endpoint import Endpoint
+from lasso_trio.upstream.http1 import Pool
+from lasso_trio.upstream.reaper import Reaper
+
+log = structlog.get_logger(__name__)
+
+HOUSEKEEPING_S: Final = 5.0
+
+Service_ = Callable[[], Awaitable[object]]
+
+
+@attrs.define(eq=False)
+class App:
+    """A node, made but not running. `addresses` is filled when it listens."""
+
+    settings: Settings
+    node: Node
+    registry: Registry
+    directory: Directory
+    door: FrontDoor
+    web: HypercornLane
+    reaper: Reaper
+    addresses: list[str] = attrs.field(factory=list)
+    _stopping: trio.Event = attrs.field(factory=trio.Event)
+    _cut: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+
+    @classmethod
+    def make(cls, settings: Settings, profiles: ProfileSet) -> App:
+        """Join the parts. Must be called inside `trio.run`."""
+        reaper = Reaper()
+
+        def make_pool(endpoint: Endpoint) -> Pool:
+            return Pool(
+                endpoint,
+                reaper=reaper,
+                max_connections=settings.http_pool_size,
+                max_response_bytes=settings.max_response_bytes,
+            )
+
+        registry = Registry(make_pool)
+        directory = Directory.of(profiles, registry)
+        node = Node(settings.node_id, trio.current_time())
+        handler = RpcHandler(directory, Service(), settings, lambda *_: None)
+        web = HypercornLane(make_app(node, lambda: handler.directory, handler, settings.max_body_bytes))
+        limits = LaneLimits(
+            max_body_bytes=settings.max_body_bytes,
+            max_connections=settings.max_connections,
+            gzip_min_bytes=settings.gzip_min_bytes,
+        )
+        door = FrontDoor(
+            handler, web.lane, limits=limits, budget=ByteBudget(settings.byte_budget), error_answer=of_refusal
+        )
+        return cls(settings, node, registry, directory, door, web, reaper)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until stopped. Raises OSError when the address cannot be had."""
+        async with trio.open_nursery() as services:
+            await services.start(self.web.run)
+            services.start_soon(self.reaper.run)
+            services.start_soon(self._housekeeping)
+            try:
+                await self._traffic(task_status)
+            finally:
+                self.node.readiness = Readiness.DRAINING
+            services.cancel_scope.cancel()
+        with trio.CancelScope(deadline=trio.current_time() + 1.0, shield=True):
+            await self.registry.aclose()
+
+    async def _traffic(self, task_status: trio.TaskStatus[None]) -> None:
+        listeners = await self._listen()
+        with self._cut:
+            async with trio.open_nursery() as traffic:
+                await traffic.start(self.door.serve, listeners)
+                self.node.readiness = Readiness.READY
+                log.info("node.ready", addresses=self.addresses, version=__version__, node=self.node.id)
+                task_status.started()
+                await self._stopping.wait()
+                await self._drain()
+        for listener in listeners:
+            listener.close()
+
+    async def _listen(self) -> list[Listener]:
+        if not self.settings.listen:
+            return []
+        listeners = await open_listeners(self.settings.host, self.settings.port)
+        self.addresses = [_url(listener.host, listener.port) for listener in listeners]
+        return listeners
+
+    async def _drain(self) -> None:
+        self.node.readiness = Readiness.DRAINING
+        deadline = trio.current_time() + self.settings.grace_s
+        log.info("node.draining", connections=self.door.active, grace_s=self.settings.grace_s)
+        self.door.stop_accepting()
+        await self.web.close_idle()
+        whole = await self.door.drain(deadline)
+        log.info("node.drained", all_finished=whole)
+
+    async def _housekeeping(self) -> None:
+        """Close what was kept too long; a pool looks only at what it is about to use."""
+        while True:
+            await trio.sleep(HOUSEKEEPING_S)
+            now = trio.current_time()
+            for pool in self.registry.pools():
+                pool.expire(now)
+
+    def stop(self) -> None:
+        """The first call drains, the second cuts."""
+        if self._stopping.is_set():
+            self._cut.cancel()
+        self._stopping.set()
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def _watch_signals(app: App, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        task_status.started()
+        async for number in signals:
+            log.info("node.signal", signal=signal.Signals(number).name)
+            app.stop()
+
+
+async def _main(settings: Settings, profiles: ProfileSet) -> None:
+    app = App.make(settings, profiles)
+    async with trio.open_nursery() as root:
+        await root.start(_watch_signals, app)
+        await app.run()
+        root.cancel_scope.cancel()
+
+
+def serve(settings: Settings, profiles: ProfileSet) -> int:
+    """Run a node until it is told to stop. Returns the exit code."""
+    trio.run(_main, settings, profiles)
+    return 0
+
+
+def demo(settings: Settings, base_port: int) -> int:
+    raise NotImplementedError

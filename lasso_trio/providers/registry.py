@@ -1,0 +1,87 @@
+"""Owns the instances: each physical upstream once, whatever the number of profiles that name it.
+
+An instance is its URL and credentials; two providers with the same `instance_id` share connections, breakers, cooldowns and
+evidence. Built from the profiles at start; closing it closes every connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from random import Random
+
+import attrs
+
+from lasso_trio.config.profile import Chain, Profile, Provider, Transport
+from lasso_trio.config.secret import SecretUrl
+from lasso_trio.providers.breaker import ISOLATED, SHARED
+from lasso_trio.providers.channel import Channel, Version
+from lasso_trio.upstream.endpoint import Endpoint
+from lasso_trio.upstream.http1 import Pool
+
+MakePool = Callable[[Endpoint], Pool]
+
+
+@attrs.define(eq=False)
+class Instance:
+    id: str
+    chain_id: int
+    origin: str
+    channels: dict[Transport, Channel]
+
+
+@attrs.define(eq=False)
+class Registry:
+    """`instances` by id. `version` moves with every breaker and cooldown change in any of them."""
+
+    make_pool: MakePool
+    rng: Random = attrs.field(factory=Random)
+    version: Version = attrs.field(factory=Version)
+    instances: dict[str, Instance] = attrs.field(factory=dict)
+
+    def add(self, profiles: Collection[Profile]) -> None:
+        for _, chain, provider in _providers(profiles):
+            if provider.instance_id not in self.instances:
+                self.instances[provider.instance_id] = self._instance(chain, provider)
+        self._share(profiles)
+
+    def _share(self, profiles: Collection[Profile]) -> None:
+        """One profile's tight deadlines or bad key must not close an upstream for the others."""
+        users: dict[str, set[str]] = {}
+        for profile, _, provider in _providers(profiles):
+            users.setdefault(provider.instance_id, set()).add(profile.slug)
+        for instance_id, slugs in users.items():
+            for channel in self.instances[instance_id].channels.values():
+                channel.breaker.policy = SHARED if len(slugs) > 1 else ISOLATED
+
+    def channels(self, provider: Provider) -> Iterator[Channel]:
+        yield from self.instances[provider.instance_id].channels.values()
+
+    def pools(self) -> Iterator[Pool]:
+        for instance in self.instances.values():
+            yield from (c.pool for c in instance.channels.values() if c.pool is not None)
+
+    async def aclose(self) -> None:
+        for pool in self.pools():
+            await pool.aclose()
+
+    def _instance(self, chain: Chain, provider: Provider) -> Instance:
+        channels = {}
+        if provider.url is not None:
+            channels[Transport.HTTP] = self._channel(provider, provider.url, Transport.HTTP)
+        if provider.ws_url is not None:
+            channels[Transport.WS] = self._channel(provider, provider.ws_url, Transport.WS)
+        origin = next(iter(channels.values())).origin
+        return Instance(provider.instance_id, chain.chain_id, origin, channels)
+
+    def _channel(self, provider: Provider, url: SecretUrl, transport: Transport) -> Channel:
+        pool = None
+        if transport is Transport.HTTP:
+            pool = self.make_pool(Endpoint.from_url(url, provider.headers))
+        return Channel(provider.instance_id, str(url), transport, pool, self.version, self.rng)
+
+
+def _providers(profiles: Collection[Profile]) -> Iterator[tuple[Profile, Chain, Provider]]:
+    for profile in profiles:
+        for chain in profile.chains:
+            for provider in chain.providers:
+                yield profile, chain, provider

@@ -1,0 +1,213 @@
+"""One dispatch to one channel: send, wait, check, classify, and tell the channel how it went.
+
+Exactly one of the channel's `succeeded`, `failed`, `expired`, `abandoned` is called for each attempt, whatever happens.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import count
+from typing import Final
+
+import attrs
+import trio
+
+from lasso_trio.jsonrpc.errors import (
+    RpcError,
+    broken_reply,
+    local_capacity,
+    request_timeout,
+    upstream_http_status,
+    upstream_unreachable,
+)
+from lasso_trio.jsonrpc.large_reply import recognise
+from lasso_trio.jsonrpc.methods import Method
+from lasso_trio.jsonrpc.reply import BrokenReply, Reply, check, encode_request
+from lasso_trio.providers.catalogue import VERDICTS, Category, Verdict
+from lasso_trio.providers.classify import classify, classify_fault
+from lasso_trio.providers.retry_after import retry_after
+from lasso_trio.routing.candidate import Candidate
+from lasso_trio.routing.outcome import Large
+from lasso_trio.upstream.faults import UpstreamFault
+from lasso_trio.upstream.reply import Reply as HttpReply
+
+_ids: Final = count(1)
+"""Upstream ids: small integers, never used twice, so that no late answer can be taken for another's."""
+
+
+@attrs.define(eq=False)
+class Attempt:
+    """How it went. `final`: this goes to the client whatever else could be tried.
+
+    `dispatched` tells whether the provider may have seen the request. `seconds` is the attempt's duration.
+    """
+
+    candidate: Candidate
+    reply: Reply | None = None
+    large: Large | None = None
+    verdict: Verdict | None = None
+    error: RpcError | None = None
+    seconds: float = 0.0
+    dispatched: bool = True
+    final: bool = False
+
+    @property
+    def unanswered(self) -> bool:
+        """The provider may have acted, but did not say what it did."""
+        return self.dispatched and self.reply is None and self.large is None and not self.declined
+
+    @property
+    def declined(self) -> bool:
+        """It did not act, for a reason of its own (rate limit, missing ability): even a write may go elsewhere."""
+        return self.verdict is not None and self.verdict.kind in ("quota", "capability")
+
+
+async def attempt(
+    method: Method,
+    params: bytes,
+    client_id: bytes,
+    candidate: Candidate,
+    started: float,
+    until: float,
+    stream: bool,
+) -> Attempt:
+    """Ask `candidate` once, until the absolute time `until`. Its channel must have admitted the call.
+
+    With `stream` a large result is returned half-way (`large`); else it is read to its end. Raises only Cancelled.
+    """
+    channel = candidate.channel
+    done = Attempt(candidate)
+    candidate.tally.attempts += 1
+    channel.in_flight += 1
+    try:
+        with trio.CancelScope(deadline=until):
+            return await _ask(done, method, params, client_id, started, stream)
+        _expired(done, method, started)
+    except BrokenReply:
+        _failed(done, method, VERDICTS[Category.PROVIDER_ERROR], broken_reply(), trio.current_time() - started)
+    except UpstreamFault as fault:
+        _faulted(done, method, fault, trio.current_time() - started)
+    except BaseException:
+        channel.abandoned()
+        raise
+    finally:
+        channel.in_flight -= 1
+    return done
+
+
+async def _ask(done: Attempt, method: Method, params: bytes, client_id: bytes, started: float, stream: bool) -> Attempt:
+    pool = done.candidate.channel.pool
+    assert pool is not None, "a channel without a pool is not live and never planned"
+    id_ = next(_ids)
+    http = await pool.exchange(
+        encode_request(id_, method.raw, params), replay_safe=method.replay_safe, gzip=method.bulky
+    )
+    now = trio.current_time()
+    done.seconds = now - started
+    if http.rest is not None:
+        if stream and http.status == 200 and _let_through(done, http, id_, client_id):
+            _succeeded(done, method, now)
+            return done
+        http.body = await _whole(http)
+    if http.status == 200:
+        done.reply = check(http.body, id_)
+        if done.reply.error is None:
+            _succeeded(done, method, now)
+            return done
+    _judge(done, http, id_, method)
+    return done
+
+
+def _let_through(done: Attempt, http: HttpReply, id_: int, client_id: bytes) -> bool:
+    passing = recognise(http.body, id_, client_id)
+    if passing is not None:
+        done.large = Large(passing, http)
+    return passing is not None
+
+
+async def _whole(http: HttpReply) -> bytes:
+    """Read a long answer to its end; the pool's cap bounds it."""
+    assert http.rest is not None
+    pieces = [http.body]
+    try:
+        async for piece in http.rest:
+            pieces.append(piece)
+    finally:
+        await http.rest.aclose()
+    return b"".join(pieces)
+
+
+def _succeeded(done: Attempt, method: Method, now: float) -> None:
+    """A result, or an error for which the provider is not to blame: it answered, and this fast."""
+    done.final = True
+    tally = done.candidate.tally
+    tally.answered += 1
+    tally.seconds += done.seconds
+    tally.rates.add(now)
+    done.candidate.channel.succeeded(method.row, done.seconds, now)
+
+
+def _judge(done: Attempt, http: HttpReply, id_: int, method: Method) -> None:
+    """An error answer: JSON-RPC's in any status, or a bare HTTP one."""
+    if http.status != 200:
+        done.reply = _error_in(http.body, id_)
+    rules = done.candidate.provider.capabilities.error_rules
+    refused = done.reply.error if done.reply is not None else None
+    if refused is None:
+        text = http.body[:2048].decode("utf-8", "replace")
+        verdict = classify(http.status, None, text, None, rules)
+    else:
+        verdict = classify(http.status, refused.code, refused.text, refused.data or None, rules)
+    done.verdict = verdict
+    if verdict.kind == "deterministic":
+        _succeeded(done, method, trio.current_time())
+        return
+    error = None if refused is not None else upstream_http_status(http.status)
+    _failed(done, method, verdict, error, done.seconds, _hint(http, done))
+
+
+def _error_in(body: bytes, id_: int) -> Reply | None:
+    """The JSON-RPC error that an HTTP error carries, if it does."""
+    try:
+        reply = check(body, id_)
+    except BrokenReply:
+        return None
+    return reply if reply.error is not None else None
+
+
+def _hint(http: HttpReply, done: Attempt) -> float | None:
+    refused = done.reply.error if done.reply is not None else None
+    text, data = (refused.text, refused.data or None) if refused is not None else ("", None)
+    return retry_after(http.header(b"retry-after"), data, text, datetime.now(UTC).timestamp())
+
+
+def _failed(
+    done: Attempt, method: Method, verdict: Verdict, error: RpcError | None, seconds: float, hint_s: float | None = None
+) -> None:
+    now = trio.current_time()
+    done.verdict, done.error, done.seconds = verdict, error, seconds
+    # An unclassified error is the provider's last word too, but nobody else is likely to know better.
+    done.final = not verdict.retriable and done.reply is not None
+    tally = done.candidate.tally
+    tally.rates.add(now)
+    tally.throttled += verdict.kind == "quota"
+    tally.failures += verdict.counts
+    done.candidate.channel.failed(method.row, verdict, seconds, now, hint_s)
+
+
+def _faulted(done: Attempt, method: Method, fault: UpstreamFault, seconds: float) -> None:
+    verdict = classify_fault(fault)
+    done.dispatched = fault.dispatched
+    done.reply = done.large = None
+    error = local_capacity() if fault.local else upstream_unreachable(fault.reason)
+    _failed(done, method, verdict, error, seconds)
+
+
+def _expired(done: Attempt, method: Method, started: float) -> None:
+    now = trio.current_time()
+    done.reply = done.large = None
+    done.seconds = now - started
+    done.verdict, done.error = VERDICTS[Category.TIMEOUT], request_timeout()
+    done.candidate.tally.failures += 1
+    done.candidate.tally.rates.add(now)
+    done.candidate.channel.expired(method.row, done.verdict, done.seconds, now)

@@ -1,0 +1,156 @@
+"""The attempts of a call: ask the plan's first, classify what comes back, ask the next while that is allowed.
+
+    attempt ─► answer or deterministic error ─► return it
+        └────► failure ─► may this call be sent again? ─► next candidate … at most three dispatches
+                            └─ no, and the provider may have acted ─► "indeterminate"
+
+A call that is not replay-safe is dispatched once; only what certainly never reached a provider lets it move on. When everybody
+failed, the last upstream error is returned as it came. Cancellation (the client left) ends the attempt in flight at
+once, gives the breaker its slot back, and passes through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+from typing import Final
+
+import attrs
+import trio
+
+from lasso_trio.jsonrpc.errors import (
+    RpcError,
+    all_circuits_open,
+    deadline_exhausted,
+    no_channels,
+    outcome_indeterminate,
+    request_timeout,
+)
+from lasso_trio.jsonrpc.methods import Method
+from lasso_trio.routing.attempt import Attempt, attempt
+from lasso_trio.routing.candidate import Candidate
+from lasso_trio.routing.outcome import Outcome
+from lasso_trio.routing.plan import Plan
+from lasso_trio.routing.routed_chain import RoutedChain
+
+MAX_DISPATCHES: Final = 3
+MAX_ADMISSIONS: Final = 16
+SHORTEST_ATTEMPT_S: Final = 0.025
+FIRST_SHARE: Final = 0.6
+"""A first attempt may take this much of the budget; what is left is for somebody else."""
+
+
+@attrs.define(eq=False)
+class Call:
+    """One call on its way. `deadline` is absolute (trio's clock) and bounds everything that is done for it.
+
+    `stream`: a large result may be passed through; else it is held whole.
+    """
+
+    chain: RoutedChain
+    method: Method
+    params: bytes
+    client_id: bytes
+    plan: Plan
+    started: float
+    deadline: float
+    pinned: bool = False
+    stream: bool = True
+    prefer: Candidate | None = None
+
+
+@attrs.define(eq=False)
+class _Progress:
+    """What has been tried so far."""
+
+    tried: int = 0
+    dispatched: int = 0
+    upstream_s: float = 0.0
+    last: Attempt | None = None
+    too_late: bool = False
+
+
+async def execute(call: Call, rng: Random) -> Outcome:
+    """Carry out `call`. A provider's fault is an outcome and no exception; raises only Cancelled."""
+    if not call.plan.ranked:
+        return Outcome(error=_nobody(call))
+    progress = _Progress()
+    first, reason = call.plan.first(rng, call.method.replay_safe, call.prefer)
+    for candidate in _order(call.plan, first, rng):
+        done = await _try(call, candidate, progress)
+        if done is not None and done.final:
+            return _outcome(done, progress, reason if candidate is first else "failover")
+        if not _may_go_on(call, progress):
+            break
+    return _lost(call, progress)
+
+
+def _order(plan: Plan, first: Candidate, rng: Random) -> Iterator[Candidate]:
+    yield first
+    yield from plan.rest(first, rng)[: MAX_ADMISSIONS - 1]
+
+
+async def _try(call: Call, candidate: Candidate, progress: _Progress) -> Attempt | None:
+    now = trio.current_time()
+    if call.deadline - now < SHORTEST_ATTEMPT_S:
+        progress.too_late = True
+        return None
+    if not candidate.channel.admit(now):
+        return None
+    until = _until(call, progress, now)
+    done = await attempt(call.method, call.params, call.client_id, candidate, now, until, call.stream)
+    progress.tried += 1
+    progress.dispatched += done.dispatched
+    progress.upstream_s += done.seconds
+    progress.last = done
+    return done
+
+
+def _until(call: Call, progress: _Progress, now: float) -> float:
+    """The first of several attempts leaves time for a second; every other one may use all that is left."""
+    alone = not call.method.replay_safe or len(call.plan.ranked) == 1
+    if alone or progress.tried:
+        return call.deadline
+    return min(call.deadline, now + max(SHORTEST_ATTEMPT_S, FIRST_SHARE * (call.deadline - call.started)))
+
+
+def _may_go_on(call: Call, progress: _Progress) -> bool:
+    """After a failure: is there time, is there a dispatch left, and may this call be sent to somebody else?"""
+    last = progress.last
+    if progress.too_late:
+        return False
+    if last is None or not last.dispatched or last.declined:
+        return progress.dispatched < MAX_DISPATCHES
+    return call.method.replay_safe and progress.dispatched < MAX_DISPATCHES
+
+
+def _outcome(last: Attempt, progress: _Progress, reason: str) -> Outcome:
+    return Outcome(
+        reply=last.reply,
+        large=last.large,
+        verdict=last.verdict,
+        candidate=last.candidate,
+        reason=reason,
+        retries=progress.tried - 1,
+        upstream_s=progress.upstream_s,
+    )
+
+
+def _lost(call: Call, progress: _Progress) -> Outcome:
+    """Nobody gave an answer to keep: the last upstream's own error if it gave one, else ours."""
+    last = progress.last
+    if last is None:
+        return Outcome(error=deadline_exhausted() if progress.too_late else _nobody(call))
+    outcome = _outcome(last, progress, "failover" if progress.tried > 1 else "")
+    if last.reply is None:
+        unknown = last.unanswered and not call.method.replay_safe
+        outcome.error = outcome_indeterminate() if unknown else last.error or request_timeout()
+    return outcome
+
+
+def _nobody(call: Call) -> RpcError:
+    """No candidate: either breakers will let somebody through again, or nobody could ever serve this."""
+    plan = call.plan
+    if plan.ranked or any(exclusion.reason == "breaker_open" for exclusion in plan.excluded):
+        return all_circuits_open(call.method.name, call.chain.shortest_wait(call.started))
+    return no_channels()

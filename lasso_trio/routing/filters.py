@@ -1,0 +1,101 @@
+"""Who is left out of a plan, and why. Plain functions on candidates; nothing here is remembered.
+
+A filter that would leave nobody is skipped where the original skips it (abilities), because a provider that may refuse is
+better than none at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+import attrs
+import msgspec
+
+from lasso_trio.config.profile import Capabilities, Transport
+from lasso_trio.jsonrpc.methods import WEBSOCKET_ONLY, Method
+from lasso_trio.providers.breaker import State
+from lasso_trio.routing.candidate import Candidate
+
+
+@attrs.frozen
+class Exclusion:
+    """One candidate that a plan leaves out. `reason` is one word for logs, counters and the explain answer."""
+
+    label: str
+    reason: str
+
+
+Split = tuple[list[Candidate], list[Exclusion]]
+
+
+def _partition(candidates: Iterable[Candidate], keep: Callable[[Candidate], bool], reason: str) -> Split:
+    kept: list[Candidate] = []
+    dropped: list[Exclusion] = []
+    for candidate in candidates:
+        if keep(candidate):
+            kept.append(candidate)
+        else:
+            dropped.append(Exclusion(candidate.label, reason))
+    return kept, dropped
+
+
+def by_provider(candidates: Iterable[Candidate], allowed: Sequence[str]) -> Split:
+    return _partition(candidates, lambda c: c.provider.id in allowed, "not_named")
+
+
+def by_transport(candidates: Iterable[Candidate], method: Method, wanted: Transport | None) -> Split:
+    """The transport the client asked for; WebSocket-only methods need `ws` whatever was asked. A channel must be live."""
+    only = Transport.WS if method.name in WEBSOCKET_ONLY else wanted
+    kept, dropped = _partition(candidates, lambda c: only is None or c.transport is only, "transport")
+    live, dead = _partition(kept, lambda c: c.channel.live, "not_connected")
+    return live, dropped + dead
+
+
+def by_breaker(candidates: Iterable[Candidate], now: float) -> Split:
+    return _partition(candidates, lambda c: c.channel.breaker.state(now) is not State.OPEN, "breaker_open")
+
+
+def can_serve(capabilities: Capabilities, method: Method) -> bool:
+    return (
+        method.category not in capabilities.unsupported_categories
+        and method.name not in capabilities.unsupported_methods
+    )
+
+
+def by_ability(candidates: Sequence[Candidate], method: Method) -> Split:
+    """Fails open, except for methods that only a node with keys of its own could serve."""
+    kept, dropped = _partition(candidates, lambda c: can_serve(c.provider.capabilities, method), "unsupported_method")
+    if kept or method.category == "local_only":
+        return kept, dropped
+    return list(candidates), []
+
+
+def by_block_range(candidates: Sequence[Candidate], span: int | None) -> Split:
+    """Fails open when every candidate's limit is below `span`. A span of None is unknown, hence allowed."""
+    if span is None:
+        return list(candidates), []
+    kept, dropped = _partition(candidates, lambda c: _takes(c, span), "block_range")
+    return (kept, dropped) if kept else (list(candidates), [])
+
+
+def _takes(candidate: Candidate, span: int) -> bool:
+    limit = candidate.provider.capabilities.limits.max_block_range
+    return limit is None or span <= limit
+
+
+class _LogFilter(msgspec.Struct, rename="camel"):
+    from_block: str | None = None
+    to_block: str | None = None
+
+
+_decode_log_filter: Final = msgspec.json.Decoder(tuple[_LogFilter]).decode
+
+
+def block_span(params: bytes) -> int | None:
+    """`toBlock - fromBlock` of an eth_getLogs call, when both are given as numbers."""
+    try:
+        (wanted,) = _decode_log_filter(params)
+        return abs(int(wanted.to_block or "", 16) - int(wanted.from_block or "", 16))
+    except (msgspec.DecodeError, ValueError):
+        return None

@@ -1,0 +1,42 @@
+"""What became of a call: the answer to give, and the facts that metadata, logs and counters are made of."""
+
+from __future__ import annotations
+
+import attrs
+
+from lasso_trio.jsonrpc.errors import RpcError
+from lasso_trio.jsonrpc.large_reply import LargeReply
+from lasso_trio.jsonrpc.reply import Reply
+from lasso_trio.providers.classify import Verdict
+from lasso_trio.routing.candidate import Candidate
+from lasso_trio.upstream.reply import Reply as HttpReply
+
+
+@attrs.define(eq=False)
+class Large:
+    """A result passing through: its JSON side and its HTTP side. Whoever takes it must close `http.rest`."""
+
+    json: LargeReply
+    http: HttpReply
+
+
+@attrs.define(eq=False)
+class Outcome:
+    """Exactly one of `reply`, `large` and `error` is set.
+
+    `reply` may itself hold an upstream's error; `verdict` says what kind. Times are seconds; `upstream_s` is summed over
+    attempts. `retries` counts attempts after the first.
+    """
+
+    reply: Reply | None = None
+    large: Large | None = None
+    error: RpcError | None = None
+    verdict: Verdict | None = None
+    candidate: Candidate | None = None
+    reason: str = ""
+    retries: int = 0
+    upstream_s: float = 0.0
+
+    @property
+    def failed(self) -> bool:
+        return self.error is not None or (self.reply is not None and self.reply.error is not None)

@@ -1,0 +1,134 @@
+"""The plan of a call: candidates in order, with the reason for the first, and who was left out and why.
+
+A plan is built once per profile × chain × strategy × method × transport × pin and used by every call until the state it was
+made from has moved: a breaker or a cooldown changed (`version`), one of them is due to change (`valid_until`), or the
+latency evidence is a quarter of a second older. What each call pays for is one look-up and one draw, whatever the
+number of providers.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect
+from collections.abc import Sequence
+from itertools import accumulate
+from random import Random
+from typing import Final
+
+import attrs
+
+from lasso_trio.config.profile import Strategy
+from lasso_trio.jsonrpc.methods import Method
+from lasso_trio.providers.breaker import State
+from lasso_trio.routing.candidate import Candidate
+from lasso_trio.routing.filters import Exclusion
+from lasso_trio.routing.strategies import REASONS, Standing, race_order, rank, tier, weights
+
+REFRESH_S: Final = 0.25
+EXPLORE_EVERY: Final = 16
+"""One call in so many goes to a candidate without enough evidence, while there is one."""
+
+
+@attrs.define(eq=False)
+class Plan:
+    """`ranked[:top]` share the best health tier. `cold` are those of them that lack evidence."""
+
+    strategy: Strategy
+    reason: str
+    ranked: tuple[Candidate, ...]
+    top: int
+    cold: tuple[Candidate, ...]
+    excluded: tuple[Exclusion, ...]
+    version: int
+    valid_until: float
+    selection_s: float = 0.0
+    _weights: tuple[float, ...] = ()
+    _cumulative: tuple[float, ...] = ()
+    _calls: int = 0
+
+    @property
+    def labels(self) -> list[str]:
+        return [candidate.label for candidate in self.ranked]
+
+    def first(self, rng: Random, replay_safe: bool, prefer: Candidate | None = None) -> tuple[Candidate, str]:
+        """Who is asked first, and the reason. The plan must not be empty."""
+        if prefer is not None and prefer in self.ranked[: self.top]:
+            return prefer, "batch_affinity"
+        if self.strategy is Strategy.LOAD_BALANCED:
+            return self.ranked[int(rng.random() * self.top)], self.reason
+        if self._cumulative:
+            return self.ranked[self._draw(rng)], self.reason
+        if self.cold and replay_safe:
+            return self._explore()
+        return self.ranked[0], self.reason
+
+    def rest(self, tried: Candidate, rng: Random) -> list[Candidate]:
+        """The others in the order they are to be asked, each upstream once before any of them is asked twice."""
+        top = list(self.ranked[: self.top])
+        if self.strategy is Strategy.LOAD_BALANCED:
+            rng.shuffle(top)
+        elif self._weights:
+            top = [top[i] for i in race_order(self._weights, rng)]
+        return _distinct_first([c for c in (*top, *self.ranked[self.top :]) if c is not tried], tried)
+
+    def _draw(self, rng: Random) -> int:
+        return min(bisect(self._cumulative, rng.random() * self._cumulative[-1]), self.top - 1)
+
+    def _explore(self) -> tuple[Candidate, str]:
+        self._calls += 1
+        nobody_is_known = len(self.cold) == self.top
+        if nobody_is_known or self._calls % EXPLORE_EVERY == 0:
+            turn = self._calls if nobody_is_known else self._calls // EXPLORE_EVERY
+            return self.cold[turn % len(self.cold)], "exploration"
+        return self.ranked[0], self.reason
+
+
+def _distinct_first(order: Sequence[Candidate], tried: Candidate) -> list[Candidate]:
+    """Another physical upstream is a better second try than another transport of the same one."""
+    seen = {tried.channel.instance_id}
+    first: list[Candidate] = []
+    second: list[Candidate] = []
+    for candidate in order:
+        (second if candidate.channel.instance_id in seen else first).append(candidate)
+        seen.add(candidate.channel.instance_id)
+    return first + second
+
+
+def standing_of(candidate: Candidate, now: float, method: Method) -> Standing:
+    channel = candidate.channel
+    half_open = channel.breaker.state(now) is State.HALF_OPEN
+    return Standing(
+        provider=candidate.provider.id,
+        transport=channel.transport,
+        priority=candidate.provider.priority,
+        mean_s=channel.speed(method.row, now),
+        tier=tier(half_open=half_open, limited=channel.cooldown.active(now)),
+    )
+
+
+def build(
+    strategy: Strategy,
+    candidates: Sequence[Candidate],
+    excluded: Sequence[Exclusion],
+    method: Method,
+    version: int,
+    now: float,
+) -> Plan:
+    """Rank `candidates` (already filtered) for `method`."""
+    standings = [standing_of(candidate, now, method) for candidate in candidates]
+    order = rank(strategy, standings)
+    best = standings[order[0]].tier if order else 0
+    leaders = [i for i in order if standings[i].tier == best]
+    by_speed = strategy is Strategy.FASTEST
+    drawn = tuple(weights([standings[i] for i in leaders])) if strategy is Strategy.LATENCY_WEIGHTED else ()
+    return Plan(
+        strategy=strategy,
+        reason=REASONS[strategy],
+        ranked=tuple(candidates[i] for i in order),
+        top=len(leaders),
+        cold=tuple(candidates[i] for i in leaders if by_speed and standings[i].mean_s is None),
+        excluded=tuple(excluded),
+        version=version,
+        valid_until=min([now + REFRESH_S, *(candidate.channel.next_change(now) for candidate in candidates)]),
+        weights=drawn,
+        cumulative=tuple(accumulate(drawn)),
+    )

@@ -1,0 +1,125 @@
+"""A profile's chain at run time: its candidates, its cached plans, its counts.
+
+What a call asks of it is `plan(...)`; everything that must be worked out once and not per call is worked out here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import attrs
+
+from lasso_trio.config.profile import Chain, MethodOverride, Profile, Strategy, Transport
+from lasso_trio.jsonrpc.methods import Method
+from lasso_trio.providers.registry import Registry
+from lasso_trio.routing import filters
+from lasso_trio.routing.candidate import Candidate
+from lasso_trio.routing.plan import Plan, build
+from lasso_trio.telemetry.rates import MinuteRates
+
+_NO_OVERRIDE: Final = MethodOverride()
+_PLANS_KEPT: Final = 4096
+
+
+@attrs.define(eq=False)
+class ChainCounts:
+    """What went through one profile's chain since start.
+
+    `errors`: calls answered with a JSON-RPC error, the upstream's or ours. `cancelled`: the client left. `limited`: refused
+    by the client limit, and not in `calls`.
+    """
+
+    calls: int = 0
+    errors: int = 0
+    failovers: int = 0
+    cancelled: int = 0
+    limited: int = 0
+    call_rate: MinuteRates = attrs.field(factory=MinuteRates)
+    failover_rate: MinuteRates = attrs.field(factory=MinuteRates)
+
+
+PlanKey = tuple[Strategy, str, Transport | None, str | None]
+
+
+@attrs.define(eq=False)
+class RoutedChain:
+    """One profile × chain. `local_answers` are results that never leave the house, by method name."""
+
+    profile: Profile
+    chain: Chain
+    registry: Registry
+    candidates: tuple[Candidate, ...]
+    local_answers: dict[str, bytes]
+    counts: ChainCounts = attrs.field(factory=ChainCounts)
+    _plans: dict[PlanKey, Plan] = attrs.field(factory=dict)
+    _ranged: bool = False
+
+    @classmethod
+    def of(cls, profile: Profile, chain: Chain, registry: Registry) -> RoutedChain:
+        candidates = tuple(
+            Candidate(provider, channel) for provider in chain.providers for channel in registry.channels(provider)
+        )
+        answers = {"eth_chainId": b'"0x%x"' % chain.chain_id, "net_version": b'"%d"' % chain.chain_id}
+        ranged = any(p.capabilities.limits.max_block_range is not None for p in chain.providers)
+        return cls(profile, chain, registry, candidates, answers, ranged=ranged)
+
+    def has_provider(self, provider_id: str) -> bool:
+        return any(provider.id == provider_id for provider in self.chain.providers)
+
+    def override(self, method: Method) -> MethodOverride:
+        return self.chain.routing.method_overrides.get(method.name, _NO_OVERRIDE)
+
+    def strategy_for(self, asked: Strategy | None, method: Method) -> Strategy:
+        """What the client asked for; else the method's own; else the chain's default."""
+        return asked or self.override(method).strategy or self.chain.routing.default_strategy
+
+    def budget_s(self, method: Method) -> float:
+        timeout_ms = self.override(method).timeout_ms
+        return method.timeout_s if timeout_ms is None else timeout_ms / 1000
+
+    def plan(
+        self,
+        method: Method,
+        params: bytes,
+        now: float,
+        strategy: Strategy,
+        transport: Transport | None = None,
+        pinned: str | None = None,
+    ) -> Plan:
+        """The plan for a call; from the cache unless the state it was made from has moved."""
+        if method.row != method.name:
+            return self._build(method, now, strategy, transport, pinned)
+        key = (strategy, method.name, transport, pinned)
+        plan = self._plans.get(key)
+        if plan is None or plan.version != self.registry.version.value or now >= plan.valid_until:
+            plan = self._build(method, now, strategy, transport, pinned)
+            if len(self._plans) >= _PLANS_KEPT:
+                self._plans.clear()
+            self._plans[key] = plan
+        if self._ranged and method.name == "eth_getLogs":
+            return self._within_range(plan, method, params, now)
+        return plan
+
+    def _build(
+        self, method: Method, now: float, strategy: Strategy, transport: Transport | None, pinned: str | None
+    ) -> Plan:
+        kept, out = filters.by_transport(self._named(method, pinned), method, transport)
+        kept, unable = (kept, []) if pinned else filters.by_ability(kept, method)
+        kept, broken = filters.by_breaker(kept, now)
+        return build(strategy, kept, [*out, *unable, *broken], method, self.registry.version.value, now)
+
+    def _named(self, method: Method, pinned: str | None) -> Sequence[Candidate]:
+        allowed = (pinned,) if pinned else self.override(method).providers
+        return filters.by_provider(self.candidates, allowed)[0] if allowed else self.candidates
+
+    def _within_range(self, plan: Plan, method: Method, params: bytes, now: float) -> Plan:
+        kept, out = filters.by_block_range(plan.ranked, filters.block_span(params))
+        if not out:
+            return plan
+        return build(plan.strategy, kept, [*plan.excluded, *out], method, plan.version, now)
+
+    def shortest_wait(self, now: float) -> float | None:
+        """Seconds until the first open breaker lets a call through; None if none is open or it is unknown."""
+        waits = [wait for c in self.candidates if (wait := c.channel.breaker.retry_after(now)) > 0]
+        return min(waits, default=None)

@@ -1,0 +1,82 @@
+"""A batch: its calls side by side, its answers in order, one provider preferred for all of them.
+
+Reads of one batch belong together: sent to one provider they see one head (providers differ by a block or two, and more
+when one lags). It is a preference only: each call fails over by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import attrs
+import trio
+
+from lasso_trio.jsonrpc.errors import websocket_only
+from lasso_trio.jsonrpc.methods import WEBSOCKET_ONLY
+from lasso_trio.jsonrpc.request import Invalid, Request
+from lasso_trio.routing.candidate import Candidate
+from lasso_trio.routing.service import Served, Service
+from lasso_trio.server.exchange import Exchange
+
+Record = Callable[[Exchange, Request, Served, float], None]
+"""Told of every finished call: `(exchange, request, served, ended)`. Must be cheap and must not raise."""
+
+
+@attrs.define(eq=False)
+class BatchResult:
+    """`answers`: one per item, None for a notification. `first`: the first call that was carried out, for metadata."""
+
+    answers: list[bytes | None]
+    first: tuple[Request, Served] | None = None
+
+
+async def run_batch(
+    service: Service, record: Record, exchange: Exchange, items: Sequence[Request | Invalid]
+) -> BatchResult:
+    """Carry out all items at once; each has its own deadline from the batch's admission."""
+    result = BatchResult([None] * len(items))
+    prefer = _preferred(service, exchange, items)
+    async with trio.open_nursery() as calls:
+        for position, item in enumerate(items):
+            if isinstance(item, Invalid):
+                result.answers[position] = item.error.encode(item.id)
+            elif item.method.name in WEBSOCKET_ONLY:
+                result.answers[position] = _answered(item, websocket_only(exchange.route.path).encode(item.reply_id))
+            else:
+                calls.start_soon(_one, service, record, exchange, item, position, prefer, result)
+    return result
+
+
+async def _one(
+    service: Service,
+    record: Record,
+    exchange: Exchange,
+    request: Request,
+    position: int,
+    prefer: Candidate | None,
+    result: BatchResult,
+) -> None:
+    route = exchange.route
+    served = await service.serve(
+        route.routed_chain, route.wish, request, exchange.started, stream=False, prefer=prefer
+    )
+    record(exchange, request, served, trio.current_time())
+    if result.first is None:
+        result.first = (request, served)
+    outcome = served.outcome
+    text = outcome.error.encode(request.reply_id) if outcome.error is not None else None
+    if outcome.reply is not None:
+        text = outcome.reply.splice(request.reply_id)
+    result.answers[position] = _answered(request, text)
+
+
+def _answered(request: Request, text: bytes | None) -> bytes | None:
+    return None if request.id is None else text
+
+
+def _preferred(service: Service, exchange: Exchange, items: Sequence[Request | Invalid]) -> Candidate | None:
+    route = exchange.route
+    for item in items:
+        if isinstance(item, Request) and item.method.replay_safe:
+            return service.choose(route.routed_chain, route.wish, item, exchange.started)
+    return None

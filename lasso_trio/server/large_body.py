@@ -1,0 +1,54 @@
+"""A large result on its way to a client: the JSON side spliced, the HTTP side pulled piece by piece.
+
+Once the head of the answer has left, nothing can be taken back: a fault on the way raises, and the lane breaks the connection so
+that the client sees a broken answer and not a short one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Final, Self
+
+import attrs
+import trio
+
+from lasso_trio.routing.outcome import Large
+
+STALL_S: Final = 10.0
+"""How long an upstream may pause within a result before it is given up."""
+
+
+@attrs.define(eq=False)
+class LargeBody(AsyncIterator[bytes]):
+    """The pieces after `large.json.first`. `extra`: members to add before the closing brace."""
+
+    large: Large
+    extra: bytes = b""
+    _ended: bool = False
+
+    @property
+    def length(self) -> int | None:
+        """Bytes of the whole answer, when the upstream said how long its own is."""
+        known = self.large.http.content_length
+        return None if known is None else known + self.large.json.growth + len(self.extra)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Raises UpstreamFault, BrokenReply or TooSlowError when the result breaks off."""
+        rest = self.large.http.rest
+        while not self._ended and rest is not None:
+            with trio.fail_after(STALL_S):
+                piece = await anext(rest, None)
+            if piece is None:
+                self._ended = True
+                return self.large.json.finish(self.extra)
+            ready = self.large.json.feed(piece)
+            if ready:
+                return ready
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        if self.large.http.rest is not None:
+            await self.large.http.rest.aclose()

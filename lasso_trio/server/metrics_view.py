@@ -1,0 +1,163 @@
+"""`/api/metrics/:chain`: the live counters of one profile's chain, in the shape the original documents.
+
+Pure reading: nothing is kept for this page. Latencies are of the last five minutes at most, calls since start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from math import log10
+from typing import Any
+
+from lasso_trio.providers.latency import Evidence, Window
+from lasso_trio.routing.candidate import Candidate
+from lasso_trio.routing.routed_chain import RoutedChain
+from lasso_trio.telemetry.node import Node, memory_mib, task_figures
+
+Row = dict[str, Any]
+COLD_START_CALLS = 10
+
+
+def timestamp() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 2)
+
+
+def chain_metrics(routed: RoutedChain, node: Node, now: float) -> Row:
+    stamp = timestamp()
+    methods = sorted({method for c in routed.candidates for method in c.channel.evidence})
+    return {
+        "profile": routed.profile.slug,
+        "chain": routed.chain.key,
+        "chain_id": routed.chain.chain_id,
+        "timestamp": stamp,
+        "system_metrics": system_metrics(node, now),
+        "chain_performance": _performance(routed, now),
+        "providers": [_provider(provider, candidates, now) for provider, candidates in _by_provider(routed)],
+        "rpc_methods": methods,
+        "rpc_performance_by_provider": [
+            {"provider_id": provider, "provider_name": candidates[0].provider.name, "methods": _rows(candidates, now)}
+            for provider, candidates in _by_provider(routed)
+        ],
+        "rpc_performance_by_method": [
+            {"method": method, "providers": _method_rows(routed, method, now)} for method in methods
+        ],
+        "last_updated": stamp,
+    }
+
+
+def system_metrics(node: Node, now: float) -> Row:
+    living, runnable = task_figures()
+    return {
+        "memory_mb": memory_mib(),
+        "cpu_percent": node.cpu_percent(now),
+        "process_count": living,
+        "run_queue": runnable,
+    }
+
+
+def _performance(routed: RoutedChain, now: float) -> Row:
+    counts = routed.counts
+    latency = _merged((e for c in routed.candidates for e in c.channel.evidence.values()), now)
+    error_rate = counts.errors / counts.calls if counts.calls else 0.0
+    live = {c.provider.id for c in routed.candidates if c.channel.live and c.channel.breaker.retry_after(now) == 0}
+    return {
+        "total_calls": counts.calls,
+        "success_rate": round(1.0 - error_rate, 4),
+        "error_rate_percent": round(100.0 * error_rate, 2),
+        "p50_latency": _ms(latency.quantile(0.50)),
+        "p95_latency": _ms(latency.quantile(0.95)),
+        "failovers_last_minute": counts.failover_rate.total(now),
+        "rate_limited_calls": counts.limited,
+        "cancelled_calls": counts.cancelled,
+        "connected_providers": len(live),
+        "total_providers": len(routed.chain.providers),
+        "recent_activity": counts.call_rate.total(now),
+        "rpc_calls_per_second": round(counts.call_rate.per_second(now), 2),
+    }
+
+
+def _merged(evidence: Iterable[Evidence], now: float) -> Window:
+    whole = Window()
+    for row in evidence:
+        whole.merge(row.window(now))
+    return whole
+
+
+def _by_provider(routed: RoutedChain) -> list[tuple[str, list[Candidate]]]:
+    groups: dict[str, list[Candidate]] = {}
+    for candidate in routed.candidates:
+        groups.setdefault(candidate.provider.id, []).append(candidate)
+    return list(groups.items())
+
+
+def _provider(provider_id: str, candidates: list[Candidate], now: float) -> Row:
+    """`score` as the original: success rate × 1000 / (1000 + average ms) × log10 of the calls; 0 below ten calls."""
+    attempts = sum(c.tally.attempts for c in candidates)
+    answered = sum(c.tally.answered for c in candidates)
+    seconds = sum(c.tally.seconds for c in candidates)
+    success = answered / attempts if attempts else 1.0
+    average_ms = 1000 * seconds / answered if answered else None
+    score = success * 1000 / (1000 + (average_ms or 0.0)) * log10(max(attempts, 1))
+    return {
+        "id": provider_id,
+        "name": candidates[0].provider.name,
+        "score": round(score, 2) if attempts >= COLD_START_CALLS else 0,
+        "success_rate": round(success, 4),
+        "total_calls": attempts,
+        "avg_latency_ms": None if average_ms is None else round(average_ms, 2),
+        "calls_last_minute": sum(c.tally.rates.total(now) for c in candidates),
+        "failures": sum(c.tally.failures for c in candidates),
+        "rate_limited": sum(c.tally.throttled for c in candidates),
+        "channels": [_channel(c, now) for c in candidates],
+    }
+
+
+def _channel(candidate: Candidate, now: float) -> Row:
+    channel = candidate.channel
+    return {
+        "transport": channel.transport.value,
+        "live": channel.live,
+        "endpoint": channel.origin,
+        "in_flight": channel.in_flight,
+        "circuit_breaker": {
+            "state": channel.breaker.state(now).value,
+            "reason": channel.breaker.reason or None,
+            "consecutive_failures": channel.breaker.failures,
+            "retry_after_ms": int(channel.breaker.retry_after(now) * 1000),
+            "opened_total": channel.breaker.opened_total,
+        },
+        "cooldown_ms": int(channel.cooldown.remaining(now) * 1000),
+    }
+
+
+def _rows(candidates: list[Candidate], now: float) -> list[Row]:
+    methods = sorted({method for c in candidates for method in c.channel.evidence})
+    return [_row(method, candidates, now) for method in methods]
+
+
+def _method_rows(routed: RoutedChain, method: str, now: float) -> list[Row]:
+    return [
+        {**_row(method, candidates, now), "provider_id": provider, "provider_name": candidates[0].provider.name}
+        for provider, candidates in _by_provider(routed)
+        if any(method in c.channel.evidence for c in candidates)
+    ]
+
+
+def _row(method: str, candidates: list[Candidate], now: float) -> Row:
+    evidence = [c.channel.evidence[method] for c in candidates if method in c.channel.evidence]
+    window = _merged(evidence, now)
+    successes = sum(e.successes_total for e in evidence)
+    total = successes + sum(e.failures_total for e in evidence)
+    return {
+        "method": method,
+        "avg_latency_ms": _ms(window.latency.mean),
+        **{f"p{q}_latency_ms": _ms(window.quantile(q / 100)) for q in (50, 90, 95, 99)},
+        "success_rate": round(successes / total, 4) if total else None,
+        "total_calls": total,
+        "last_updated": timestamp(),
+    }

@@ -1,0 +1,157 @@
+"""What the URL and the headers of a call say: which profile and chain, which strategy or provider, what metadata.
+
+    /rpc/:chain                       /rpc/{strategy}/:chain             /rpc/provider/:provider/:chain
+    /rpc/:chain/:provider             and all of them behind /rpc/profile/:profile
+
+Pure: text in, `Route` out, or the error to answer. A route is remembered on the parsed head, which kept connections repeat,
+so that most calls do not come here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+from urllib.parse import parse_qsl, unquote
+
+import attrs
+
+from lasso_trio.config.profile import Strategy, Transport
+from lasso_trio.errors import LassoError
+from lasso_trio.jsonrpc.errors import (
+    RpcError,
+    profile_empty,
+    profile_not_found,
+    unknown_chain,
+    unknown_provider_route,
+)
+from lasso_trio.routing.directory import Directory, RoutedProfile
+from lasso_trio.routing.routed_chain import RoutedChain
+from lasso_trio.routing.service import Wish
+
+
+class NoSuchRoute(LassoError):
+    """The path is none of ours: a plain 404."""
+
+
+class Meta(StrEnum):
+    """Where a call's metadata goes."""
+
+    NONE = "none"
+    HEADERS = "headers"
+    BODY = "body"
+
+
+STRATEGIES: Final[Mapping[str, Strategy]] = {
+    **{strategy.value: strategy for strategy in Strategy},
+    **{strategy.value.replace("-", "_"): strategy for strategy in Strategy},
+    "round-robin": Strategy.LOAD_BALANCED,
+    "round_robin": Strategy.LOAD_BALANCED,
+}
+_METAS: Final[Mapping[str, Meta]] = {meta.value: meta for meta in Meta}
+_TRANSPORTS: Final[Mapping[str, Transport]] = {transport.value: transport for transport in Transport}
+
+
+@attrs.frozen(eq=False)
+class Route:
+    """Where a call is to go. When it can go nowhere, `error` is set, and profile and chain may be missing."""
+
+    path: str
+    wish: Wish
+    profile: RoutedProfile | None = None
+    chain: RoutedChain | None = None
+    meta: Meta = Meta.NONE
+    error: RpcError | None = None
+
+    @property
+    def routed_profile(self) -> RoutedProfile:
+        assert self.profile is not None, "asked of a route that leads nowhere"
+        return self.profile
+
+    @property
+    def routed_chain(self) -> RoutedChain:
+        assert self.chain is not None, "asked of a route that leads nowhere"
+        return self.chain
+
+
+@attrs.frozen
+class _Names:
+    """What the path's segments say, before anything is looked up."""
+
+    chain: str
+    profile: str | None = None
+    strategy: Strategy | None = None
+    provider: str | None = None
+
+
+def resolve(target: str, headers: Mapping[str, str], directory: Directory) -> Route:
+    """The route of a request. Raises NoSuchRoute when the path is not an RPC path."""
+    path, _, query = target.partition("?")
+    names = parse_path(path)
+    asked = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
+    pin = asked.get("provider_override") or asked.get("provider_id") or headers.get("x-lasso-provider")
+    provider = pin or names.provider
+    strategy = names.strategy or STRATEGIES.get(asked.get("strategy", ""))
+    transport = _TRANSPORTS.get(asked.get("transport") or headers.get("x-lasso-transport", ""))
+    route = Route(
+        path=path,
+        wish=Wish(strategy, provider, transport),
+        meta=_METAS.get(asked.get("include_meta") or headers.get("x-lasso-include-meta", ""), Meta.NONE),
+    )
+    try:
+        return _looked_up(route, names, directory)
+    except RpcError as error:
+        return attrs.evolve(route, error=error)
+
+
+def _looked_up(route: Route, names: _Names, directory: Directory) -> Route:
+    profile = _profile(names.profile, directory)
+    chain = profile.names.get(names.chain)
+    if chain is None:
+        raise unknown_chain(names.chain, profile.profile.slug)
+    if names.provider is not None and not chain.has_provider(names.provider):
+        raise unknown_provider_route(names.provider)
+    return attrs.evolve(route, profile=profile, chain=chain)
+
+
+def _profile(slug: str | None, directory: Directory) -> RoutedProfile:
+    if slug is None:
+        return directory.default
+    if not slug.strip():
+        raise profile_empty()
+    found = directory.find(slug)
+    if found is None:
+        raise profile_not_found(slug)
+    return found
+
+
+_PREFIX: Final = re.compile(r"^/rpc/(.*)$", re.DOTALL)
+
+
+def parse_path(path: str) -> _Names:
+    """The names in an RPC path. Raises NoSuchRoute."""
+    match = _PREFIX.match(path)
+    if match is None:
+        raise NoSuchRoute(path)
+    segments = [unquote(segment) for segment in match[1].removesuffix("/").split("/")]
+    profile = None
+    if segments[0] == "profile" and len(segments) > 2:
+        profile, segments = segments[1], segments[2:]
+    names = _inner(segments)
+    if names is None or not names.chain:
+        raise NoSuchRoute(path)
+    return attrs.evolve(names, profile=profile)
+
+
+def _inner(segments: list[str]) -> _Names | None:
+    match segments:
+        case [chain]:
+            return _Names(chain)
+        case [strategy, chain] if strategy in STRATEGIES:
+            return _Names(chain, strategy=STRATEGIES[strategy])
+        case [chain, provider] if provider:
+            return _Names(chain, provider=provider)
+        case ["provider", provider, chain] if provider:
+            return _Names(chain, provider=provider)
+    return None

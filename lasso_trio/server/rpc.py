@@ -1,0 +1,127 @@
+"""JSON-RPC over HTTP: one request in, one answer out, the same for the rpc lane and for HTTP/2.
+
+    route (remembered on the head) → decode → client limit → one call or a batch → answer with id, headers, metadata
+
+Every answer carries a request id, its timing and the CORS headers, errors too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import count
+from secrets import token_hex
+from typing import Final
+
+import attrs
+import trio
+
+from lasso_trio.config.settings import Settings
+from lasso_trio.jsonrpc.errors import RpcError, invalid_request, websocket_only
+from lasso_trio.jsonrpc.methods import WEBSOCKET_ONLY
+from lasso_trio.jsonrpc.request import Invalid, Request, decode
+from lasso_trio.routing.client_limit import client_key
+from lasso_trio.routing.directory import Directory
+from lasso_trio.routing.service import Service
+from lasso_trio.server import rpc_answer
+from lasso_trio.server.answer import Answer
+from lasso_trio.server.batch import Record, run_batch
+from lasso_trio.server.client_address import client_address
+from lasso_trio.server.connection import Peer
+from lasso_trio.server.exchange import Exchange
+from lasso_trio.server.http_head import Head
+from lasso_trio.server.http_request import HttpRequest
+from lasso_trio.server.routes import NoSuchRoute, Route, resolve
+
+_SANE_ID: Final = re.compile(r"[A-Za-z0-9._:/+=@-]{1,200}")
+
+
+
+@attrs.frozen(eq=False)
+class Memo:
+    """What was made of a head, valid for one generation of the configuration."""
+
+    generation: int
+    route: Route | None
+    request_id: str | None
+    forwarded_for: str
+
+
+@attrs.define(eq=False)
+class RpcHandler:
+    directory: Directory
+    service: Service
+    settings: Settings
+    record: Record
+    _id_prefix: str = attrs.field(factory=lambda: token_hex(6))
+    _id_numbers: count[int] = attrs.field(factory=lambda: count(1))
+
+    async def __call__(self, http: HttpRequest, peer: Peer) -> Answer:
+        """Answer one HTTP request on `/rpc…`. Raises only Cancelled."""
+        head = http.head
+        memo: Memo | None = head.route
+        if memo is None or memo.generation != self.directory.generation:
+            memo = head.route = self._memo(head)
+        request_id = memo.request_id or f"{self._id_prefix}{next(self._id_numbers):08x}"
+        if head.method != "POST":
+            return rpc_answer.preflight(request_id)
+        if memo.route is None:
+            return rpc_answer.not_found(request_id)
+        exchange = Exchange(memo.route, request_id, http.received_at)
+        try:
+            if memo.route.error is not None:
+                raise memo.route.error
+            return await self._answer(exchange, http.body, memo.forwarded_for, peer)
+        except RpcError as error:
+            return rpc_answer.of_error(error, request_id)
+
+    def _memo(self, head: Head) -> Memo:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
+        try:
+            route = resolve(head.target, headers, self.directory)
+        except NoSuchRoute:
+            route = None
+        given = headers.get("x-request-id", "")
+        forwarded = ",".join(v.decode("latin-1") for name, v in head.headers if name == b"x-forwarded-for")
+        return Memo(self.directory.generation, route, given if _SANE_ID.fullmatch(given) else None, forwarded)
+
+    async def _answer(self, exchange: Exchange, body: bytes, forwarded_for: str, peer: Peer) -> Answer:
+        decoded = decode(body)
+        refused = self._refuse_beyond_limit(exchange, decoded, forwarded_for, peer)
+        if refused is not None:
+            return refused
+        if isinstance(decoded, Request):
+            return await self._single(exchange, decoded)
+        if isinstance(decoded, Invalid):
+            return rpc_answer.of_error(decoded.error, exchange.request_id, decoded.id)
+        if not decoded:
+            raise invalid_request()
+        if len(decoded) > self.settings.max_batch:
+            raise invalid_request("batch too large")
+        batch = await run_batch(self.service, self.record, exchange, decoded)
+        return rpc_answer.of_batch(exchange, batch, trio.current_time())
+
+    def _refuse_beyond_limit(
+        self, exchange: Exchange, decoded: Request | Invalid | Sequence[object], forwarded_for: str, peer: Peer
+    ) -> Answer | None:
+        """Every call counts, those of a batch too. The 429 carries the client's id where there is one."""
+        route = exchange.route
+        host = client_address(peer.host, forwarded_for, self.settings.trusted_proxies) if forwarded_for else peer.host
+        n = 1 if isinstance(decoded, Request | Invalid) else len(decoded)
+        wait = route.routed_profile.limit.take(client_key(host), n, exchange.started)
+        if not wait:
+            return None
+        route.routed_chain.counts.limited += n
+        id_ = decoded.reply_id if isinstance(decoded, Request) else b"null"
+        return rpc_answer.limited(route.routed_profile.limit.rate, wait, exchange.request_id, id_)
+
+    async def _single(self, exchange: Exchange, request: Request) -> Answer:
+        route = exchange.route
+        if request.method.name in WEBSOCKET_ONLY:
+            return rpc_answer.of_error(websocket_only(route.path), exchange.request_id, request.reply_id)
+        served = await self.service.serve(
+            route.routed_chain, route.wish, request, exchange.started, stream=request.id is not None
+        )
+        ended = trio.current_time()
+        self.record(exchange, request, served, ended)
+        return rpc_answer.of_call(exchange, request, served, ended)

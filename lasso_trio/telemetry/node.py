@@ -1,0 +1,58 @@
+"""What the node says of itself: id, uptime, readiness, and the process' own figures."""
+
+from __future__ import annotations
+
+import os
+import resource
+from enum import StrEnum
+from typing import Final
+
+import attrs
+import trio
+
+_PAGE_MIB: Final = resource.getpagesize() / (1024 * 1024)
+
+
+class Readiness(StrEnum):
+    """Only `READY` answers 200 on `/api/ready`."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+
+
+@attrs.define(eq=False)
+class Node:
+    """`started`: trio's clock. CPU percent is of one core, since the last time somebody asked."""
+
+    id: str
+    started: float
+    readiness: Readiness = Readiness.STARTING
+    _cpu_s: float = 0.0
+    _asked: float = 0.0
+
+    def uptime_s(self, now: float) -> float:
+        return now - self.started
+
+    def cpu_percent(self, now: float) -> float:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        cpu_s = used.ru_utime + used.ru_stime
+        since, self._asked = self._asked or self.started, now
+        spent, self._cpu_s = cpu_s - self._cpu_s, cpu_s
+        return round(100.0 * spent / (now - since), 1) if now > since else 0.0
+
+
+def memory_mib() -> float:
+    """Resident memory. Falls back to the peak where /proc is missing."""
+    try:
+        with open("/proc/self/statm", "rb") as statm:
+            return round(int(statm.read().split()[1]) * _PAGE_MIB, 1)
+    except OSError:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return round(peak / (1024 * 1024 if os.uname().sysname == "Darwin" else 1024), 1)
+
+
+def task_figures() -> tuple[int, int]:
+    """Tasks alive, and tasks that are ready to run but have not yet."""
+    statistics = trio.lowlevel.current_statistics()
+    return statistics.tasks_living, statistics.tasks_runnable

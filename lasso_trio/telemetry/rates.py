@@ -1,0 +1,43 @@
+"""Counts of the last minute, second by second: what "calls in the last minute" and "calls per second" are read from."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+SECONDS: Final = 60
+
+
+@attrs.define(eq=False)
+class MinuteRates:
+    """A ring of sixty one-second counters. Adding is O(1) while calls keep coming; reading is O(60)."""
+
+    _slots: list[int] = attrs.field(factory=lambda: [0] * SECONDS)
+    _second: int = 0
+
+    def add(self, now: float, n: int = 1) -> None:
+        """Count `n` at `now` (seconds of a monotonic clock)."""
+        second = int(now)
+        if second != self._second:
+            self._advance(second)
+        self._slots[second % SECONDS] += n
+
+    def total(self, now: float) -> int:
+        """How many in the sixty seconds up to `now`."""
+        self._advance(int(now))
+        return sum(self._slots)
+
+    def per_second(self, now: float, over: int = 10) -> float:
+        """The mean rate of the last `over` whole seconds, the running one left out."""
+        second = int(now)
+        self._advance(second)
+        return sum(self._slots[(second - back) % SECONDS] for back in range(1, over + 1)) / over
+
+    def _advance(self, second: int) -> None:
+        passed = second - self._second
+        if passed <= 0:
+            return
+        for step in range(1, min(passed, SECONDS) + 1):
+            self._slots[(self._second + step) % SECONDS] = 0
+        self._second = second
