@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import attrs
 from wire import Connection, Workload
@@ -51,8 +51,9 @@ class ClosedLoop:
             calls, cpu_s, began = self.done, cpu(), time.perf_counter()
             self.drive(window_s)
             cpu_s, wall_s = cpu() - cpu_s, time.perf_counter() - began
-            items = self.connections[0].workload.items
-            return Window((self.done - calls) * items, cpu_s, wall_s)
+            calls = (self.done - calls) * self.connections[0].workload.items
+            self.drain()
+            return Window(calls, cpu_s, wall_s)
         finally:
             self.close()
 
@@ -72,14 +73,24 @@ class ClosedLoop:
     def drive(self, seconds: float) -> None:
         end = time.perf_counter() + seconds
         while time.perf_counter() < end:
-            ready = self.poll.poll(5)
-            if not ready:
-                raise TimeoutError("the target answered nothing for 5 s")
-            for fd, _ in ready:
-                connection = self.by_fd[fd]
-                if connection.collect():
-                    self.done += 1
-                    self.ask(connection)
+            for connection in self.answered():
+                self.ask(connection)
+
+    def drain(self) -> None:
+        """The last answers are waited for: a call dropped midway would be work for the target in the next window."""
+        while self.done < self.asked:
+            for _ in self.answered():
+                pass
+
+    def answered(self) -> Iterator[Connection]:
+        ready = self.poll.poll(5)
+        if not ready:
+            raise TimeoutError("the target answered nothing for 5 s")
+        for fd, _ in ready:
+            connection = self.by_fd[fd]
+            if connection.collect():
+                self.done += 1
+                yield connection
 
     def close(self) -> None:
         self.poll.close()
