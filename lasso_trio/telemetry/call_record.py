@@ -1,0 +1,243 @@
+"""The line `rpc.request.completed`: one per call (or one per sampled call), in the documented schema.
+
+Being on the path of each call, the loop only decides (`CallLog.wants`) and, if so, leaves one `CallRecord` in the sink;
+formatting, encoding and writing happen in the writer thread. What is the same for all calls of a plan is a `CallScope`,
+made once, with the candidates already encoded.
+
+Build a `CallRecord` with positional arguments: keywords cost seven times as much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from random import Random
+from time import gmtime, strftime, time_ns
+from typing import Final
+
+import msgspec
+
+from lasso_trio.telemetry.log import LEVELS, Log
+from lasso_trio.telemetry.scrub import printable, scrub
+from lasso_trio.telemetry.sink import LogSink
+
+EVENT: Final = "rpc.request.completed"
+SLOW_S: Final = 2.0
+MAX_METHOD_CHARS: Final = 128
+MAX_REQUEST_ID_CHARS: Final = 128
+MAX_ERROR_CHARS: Final = 256
+
+_RESULT_TYPES: Final = {
+    **dict.fromkeys(b"-0123456789", "number"),
+    ord('"'): "string",
+    ord("{"): "object",
+    ord("["): "array",
+    ord("t"): "boolean",
+    ord("f"): "boolean",
+    ord("n"): "null",
+}
+
+_encode = msgspec.json.Encoder().encode
+
+
+class CallScope(msgspec.Struct, frozen=True, gc=False):
+    """What all calls of one plan share. `candidates`: see `encode_candidates`."""
+
+    profile: str
+    strategy: str
+    chain: str
+    chain_id: int
+    candidates: msgspec.Raw
+
+
+def encode_candidates(provider_ids: Iterable[str]) -> msgspec.Raw:
+    """The ids in the order of the plan, as JSON text: done once per plan, copied into each line."""
+    return msgspec.Raw(_encode(list(provider_ids)))
+
+
+class CallRecord(msgspec.Struct, gc=False):
+    """One finished call. Times are seconds; `result_byte` is the first byte of the result's JSON, 0 when there is none.
+
+    `transport`: how the client spoke; `provider`, `protocol`: who answered last, and how it was asked. An error is one
+    with a `category`. `ended_ns`: wall clock; set by `CallLog.push`.
+    """
+
+    scope: CallScope
+    request_id: str
+    transport: str
+    method: str
+    params_present: bool
+    provider: str | None
+    protocol: str | None
+    selection_reason: str
+    retries: int
+    breaker_state: str
+    selection_s: float
+    upstream_s: float
+    total_s: float
+    result_byte: int
+    result_size: int
+    error_code: int | None = None
+    error_message: str = ""
+    error_category: str = ""
+    ended_ns: int = 0
+
+    @property
+    def level(self) -> str:
+        return "warning" if self.error_category or self.total_s > SLOW_S else "info"
+
+
+class CallLog:
+    """`sample_rate`: share (0…1) of good and quick calls that is logged; failed ones and those over 2 s always are."""
+
+    __slots__ = ("_all", "_dice", "_good", "_sink", "_troubled", "sample_rate")
+
+    def __init__(self, log: Log, sample_rate: float = 1.0, rng: Random | None = None) -> None:
+        self.sample_rate = sample_rate
+        self._sink: LogSink = log.sink
+        self._dice: Callable[[], float] = (rng or Random()).random
+        self._good = sample_rate > 0 and log.level <= LEVELS["info"]
+        self._all = sample_rate >= 1
+        self._troubled = log.level <= LEVELS["warning"]
+        log.sink.render_with(CallRecord, pretty_line if log.pretty else json_line)
+
+    def wants(self, failed: bool, total_s: float) -> bool:
+        """Whether this call is to be logged: ask before building its record."""
+        if failed or total_s > SLOW_S:
+            return self._troubled
+        return self._good and (self._all or self._dice() < self.sample_rate)
+
+    def push(self, record: CallRecord) -> None:
+        record.ended_ns = time_ns()
+        self._sink.push(record)
+
+
+# -- the JSON line ----------------------------------------------------------------------------------------------------
+
+
+class _Provider(msgspec.Struct, gc=False):
+    id: str
+    protocol: str | None
+
+
+class _Routing(msgspec.Struct, gc=False):
+    candidate_providers: msgspec.Raw
+    selected_provider: _Provider | None
+    selection_reason: str
+    retries: int
+    circuit_breaker_state: str
+
+
+class _Timing(msgspec.Struct, gc=False):
+    selection_latency_ms: float
+    upstream_latency_ms: float
+    end_to_end_latency_ms: float
+
+
+class _Error(msgspec.Struct, gc=False):
+    code: int | None
+    message: str
+    category: str
+
+
+class _Response(msgspec.Struct, gc=False, omit_defaults=True):
+    status: str
+    result_type: str | None = None
+    result_size_bytes: int | None = None
+    error: _Error | None = None
+
+
+class _Line(msgspec.Struct, gc=False):
+    event: str
+    timestamp: str
+    level: str
+    request_id: str
+    profile: str
+    strategy: str
+    chain: str
+    chain_id: int
+    transport: str
+    jsonrpc_method: str
+    params_present: bool
+    routing: _Routing
+    timing: _Timing
+    response: _Response
+
+
+def json_line(record: CallRecord) -> bytes:
+    """The record as one line of JSON."""
+    try:
+        return _encode(_line(record)) + b"\n"
+    except UnicodeEncodeError:  # a lone surrogate in a name that a client made up
+        record.method = _encodable(record.method)
+        record.request_id = _encodable(record.request_id)
+        record.error_message = _encodable(record.error_message)
+        return _encode(_line(record)) + b"\n"
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _line(r: CallRecord) -> _Line:
+    scope = r.scope
+    return _Line(
+        EVENT,
+        timestamp(r.ended_ns),
+        r.level,
+        r.request_id[:MAX_REQUEST_ID_CHARS],
+        scope.profile,
+        scope.strategy,
+        scope.chain,
+        scope.chain_id,
+        r.transport,
+        r.method[:MAX_METHOD_CHARS],
+        r.params_present,
+        _Routing(
+            scope.candidates,
+            None if r.provider is None else _Provider(r.provider, r.protocol),
+            r.selection_reason,
+            r.retries,
+            r.breaker_state,
+        ),
+        # Milliseconds, cut to the microsecond: rounding costs more than all the rest of the numbers.
+        _Timing(int(r.selection_s * 1e6) / 1000, int(r.upstream_s * 1e6) / 1000, int(r.total_s * 1e6) / 1000),
+        _error(r) if r.error_category else _Response("success", _RESULT_TYPES.get(r.result_byte), r.result_size),
+    )
+
+
+def _error(r: CallRecord) -> _Response:
+    message = scrub(r.error_message[:MAX_ERROR_CHARS])
+    return _Response("error", None, r.result_size or None, _Error(r.error_code, message, r.error_category))
+
+
+def timestamp(ns: int) -> str:
+    """Nanoseconds since 1970 as ISO 8601, UTC, with milliseconds."""
+    ms = ns // 1_000_000
+    return _whole_second(ms // 1000) + _MILLISECONDS[ms % 1000]
+
+
+@lru_cache(4)
+def _whole_second(seconds: int) -> str:
+    return strftime("%Y-%m-%dT%H:%M:%S.", gmtime(seconds))
+
+
+_MILLISECONDS: Final = tuple(f"{ms:03d}Z" for ms in range(1000))
+
+
+# -- the line for people ----------------------------------------------------------------------------------------------
+
+
+def pretty_line(r: CallRecord) -> bytes:
+    """One aligned line: when, how it went, what was asked where, who answered, how long it took, how much it was."""
+    when = timestamp(r.ended_ns)[11:23]
+    what = printable(r.method[:MAX_METHOD_CHARS])
+    who = f"{r.provider or '-'}/{r.protocol or '-'}" + (f" +{r.retries}" if r.retries else "")
+    line = f"{when} {r.level:<7} {what:<28} {r.scope.chain:<14} {who:<26} {r.total_s * 1000:>10.3f} ms  {_ending(r)}"
+    return line.encode("utf-8", "backslashreplace") + b"\n"
+
+
+def _ending(r: CallRecord) -> str:
+    if not r.error_category:
+        return f"{r.result_size} B"
+    return f"{r.error_category} {r.error_code or ''} {printable(scrub(r.error_message[:MAX_ERROR_CHARS]))}".rstrip()
