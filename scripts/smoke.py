@@ -6,6 +6,7 @@ accident. Exits 1 with the reason at the first thing that fails.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -38,10 +39,24 @@ def run(*arguments: str) -> str:
     return done.stdout
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_ports(count: int) -> int:
+    """The first of `count` ports in a row that nobody listens on."""
+    while True:
+        with contextlib.ExitStack() as taken, contextlib.suppress(OSError, OverflowError):
+            first = taken.enter_context(bound(0)).getsockname()[1]
+            for offset in range(1, count):
+                taken.enter_context(bound(first + offset))
+            return int(first)
+
+
+def bound(port: int) -> socket.socket:
+    probe = socket.socket()
+    try:
+        probe.bind(("127.0.0.1", port))
+    except BaseException:
+        probe.close()
+        raise
+    return probe
 
 
 def endpoint(output: Path, demo: subprocess.Popen[bytes]) -> str:
@@ -89,7 +104,8 @@ def resident_mib(pid: int) -> str:
 def demo_answers_and_stops(output: Path) -> None:
     began = time.monotonic()
     with output.open("wb") as sink:
-        demo = subprocess.Popen([LASSO, "demo", "--port", str(free_port())], stdout=sink, stderr=subprocess.STDOUT)
+        ports = ["--port", str(free_ports(1)), "--base-port", str(free_ports(4))]
+        demo = subprocess.Popen([LASSO, "demo", *ports], stdout=sink, stderr=subprocess.STDOUT)
     try:
         url = endpoint(output, demo)
         number = first_answer(url)

@@ -28,8 +28,8 @@ def markdown(run: Run) -> str:
 
 
 def cpu_table(run: Run) -> Iterator[str]:
-    yield "CPU per call, 32 kept-alive clients, medians (range over repetitions). A batch counts as its ten calls; nginx and"
-    yield "the plain stack pass it on as one request, so their figures for it are of another kind than ours."
+    yield "CPU per call, 32 kept-alive clients, medians (range over repetitions). A batch is ten calls; nginx"
+    yield "and the plain stack pass it on as one request, so their figures for it are of another kind than ours."
     yield ""
     yield "| target | CPU µs | range | × nginx | plain stack | calls/s | core busy | upstream calls | RSS MiB |"
     yield "|---|--:|--:|--:|--:|--:|--:|--:|--:|"
