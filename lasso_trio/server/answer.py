@@ -24,7 +24,7 @@ BODILESS: Final = frozenset({204, 304})
 CLOSE: Final = b"connection: close\r\n"
 KEEP_ALIVE: Final = b"connection: keep-alive\r\n"
 
-_STATUS_LINES: Final = {
+STATUS_LINES: Final = {
     status.value: b"HTTP/1.1 %d %s\r\n" % (status.value, status.phrase.encode("ascii")) for status in HTTPStatus
 }
 
@@ -60,7 +60,7 @@ def parts_of(body: Body) -> Sequence[bytes]:
 
 
 def status_line(status: int) -> bytes:
-    return _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+    return STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
 
 
 def date_line(now: datetime | None = None) -> bytes:

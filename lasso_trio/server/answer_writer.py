@@ -13,7 +13,7 @@ from typing import Final
 import attrs
 import trio
 
-from lasso_trio.server.answer import BODILESS, Answer, date_line, parts_of, persistence, status_line
+from lasso_trio.server.answer import BODILESS, STATUS_LINES, Answer, date_line, parts_of, persistence, status_line
 from lasso_trio.server.answer_source import AnswerSource
 from lasso_trio.server.connection import CALL, WRITING, Connection
 from lasso_trio.server.content_coding import compress
@@ -42,8 +42,28 @@ class AnswerWriter:
     async def write(self, connection: Connection, head: Head | None, answer: Answer, close: bool) -> bool:
         """Send `answer` to the request `head` (None: it could not be read). Returns whether to close now.
 
-        Raises `BrokenAnswer`, or what the connection's stream raises when the peer is gone.
+        The caller has put the connection into phase WRITING. Raises `BrokenAnswer`, or what the connection's stream
+        raises when the peer is gone.
         """
+        body = answer.body
+        if (
+            answer.stream is not None
+            or close
+            or head is None
+            or not head.plain
+            or type(body) is not bytes
+            or len(body) >= self.gzip_min_bytes
+            or answer.status in BODILESS
+        ):
+            return await self._write_any(connection, head, answer, close)
+        # What nearly every answer is, in one send: this function is on the path of each call.
+        line = STATUS_LINES.get(answer.status) or status_line(answer.status)
+        await connection.stream.send_all(
+            b"%b%b%bcontent-length: %d\r\n\r\n%b" % (line, self.date, answer.headers, len(body), body)
+        )
+        return False
+
+    async def _write_any(self, connection: Connection, head: Head | None, answer: Answer, close: bool) -> bool:
         if answer.stream is not None:
             return await self._write_stream(connection, head, answer, answer.stream, close)
         parts = parts_of(answer.body)
@@ -57,8 +77,6 @@ class AnswerWriter:
                 headers += _GZIP
         framing = b"" if answer.status in BODILESS else b"content-length: %d\r\n" % size
         lines = (status_line(answer.status), self.date, headers, _persistence(head, close), framing, b"\r\n")
-        connection.phase = WRITING
-        connection.since = trio.current_time()
         if size <= ONE_SEND_BYTES:
             await connection.stream.send_all(b"".join((*lines, *parts)))
         else:
@@ -81,7 +99,6 @@ class AnswerWriter:
             framing = _stream_framing(length, version)
             close = close or not framing
             lines = (status_line(answer.status), self.date, headers, _persistence(head, close), framing, b"\r\n")
-            connection.enter(WRITING, trio.current_time())
             await connection.stream.send_all(b"".join(lines))
             await _send_source(connection, source, chunked=framing is _CHUNKED)
         finally:

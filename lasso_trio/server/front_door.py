@@ -125,6 +125,7 @@ class FrontDoor:
                 for listener in listeners:
                     acceptors.start_soon(listener.accept_into, admit, name=f"accept {listener}")
                 task_status.started()
+                await trio.sleep_forever()  # also without a listener: `serve_stream` may be called by others
 
     def _turn_away(self, sock: socket.socket) -> None:
         self.counters.turned_away += 1

@@ -19,20 +19,21 @@ MAX_BYTES: Final = 2_097_152
 class HeadCache:
     """At most `entries` heads and about `size` bytes of raw heads; a head above 2 KiB is not kept."""
 
-    __slots__ = ("_bytes", "_half", "_half_bytes", "_old", "_young")
+    __slots__ = ("_bytes", "_half", "_half_bytes", "_old", "young")
 
     def __init__(self, entries: int = MAX_ENTRIES, size: int = MAX_BYTES) -> None:
         self._half = max(1, entries // 2)
         self._half_bytes = size // 2
         self._bytes = 0
-        self._young: dict[bytes, Head] = {}
+        self.young: dict[bytes, Head] = {}
+        """The hot generation: readers may look here first, without a call. Do not keep it: it is replaced."""
         self._old: dict[bytes, Head] = {}
 
     def __len__(self) -> int:
-        return len(self._young) + len(self._old)
+        return len(self.young) + len(self._old)
 
     def get(self, raw: bytes) -> Head | None:
-        head = self._young.get(raw)
+        head = self.young.get(raw)
         if head is None:
             head = self._old.pop(raw, None)
             if head is not None:
@@ -44,9 +45,9 @@ class HeadCache:
             self._put_young(raw, head)
 
     def _put_young(self, raw: bytes, head: Head) -> None:
-        if len(self._young) >= self._half or self._bytes + len(raw) > self._half_bytes:
-            self._old = self._young
-            self._young = {}
+        if len(self.young) >= self._half or self._bytes + len(raw) > self._half_bytes:
+            self._old = self.young
+            self.young = {}
             self._bytes = 0
-        self._young[raw] = head
+        self.young[raw] = head
         self._bytes += len(raw)

@@ -47,6 +47,13 @@ class Head:
     accepts_gzip: bool
     route: Any = attrs.field(default=None, on_setattr=attrs.setters.NO_OP)
 
+    plain: bool = attrs.field(init=False)
+    """HTTP/1.1 that stays open, with a body of declared length and no coding: what nearly every request is."""
+
+    @plain.default
+    def _is_plain(self) -> bool:
+        return self.version == 1 and self.keep_alive and not self.chunked and not self.content_encoding
+
     def header(self, name: bytes) -> bytes | None:
         """The first value under the lower-case `name`."""
         for key, value in self.headers:

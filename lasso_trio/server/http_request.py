@@ -30,11 +30,13 @@ _MAX_BLANK: Final = 4
 """Bytes of empty lines before a request that are passed over (RFC 9112, 2.2: some clients send one after a body)."""
 
 
-class _Foreign(Enum):
+class Foreign(Enum):
+    """The type of `FOREIGN`: a request for another lane."""
+
     FOREIGN = "foreign"
 
 
-FOREIGN: Final = _Foreign.FOREIGN
+FOREIGN: Final = Foreign.FOREIGN
 
 
 @attrs.define(eq=False)
@@ -99,7 +101,20 @@ class RequestReader:
     def feed(self, data: bytes | bytearray) -> None:
         self._buffer = self._buffer + data if self._buffer else bytes(data)  # bytes of bytes is no copy
 
-    def next(self, received_at: float = 0.0) -> HttpRequest | Literal[_Foreign.FOREIGN] | None:
+    def take(self, data: bytes | bytearray) -> HttpRequest | None:
+        """The short way: `data` is one whole request with a plain head that was seen before, and nothing else.
+
+        Then it is returned (with `received_at` yet to be set) and nothing remains; else None, and `data` was fed.
+        """
+        if not self._buffer and type(data) is bytes:
+            end = data.find(b"\r\n\r\n") + 4
+            head = self._heads.young.get(data[:end])
+            if head is not None and head.plain and len(data) - end == head.content_length:
+                return HttpRequest(head, data[end:], 0.0)
+        self.feed(data)
+        return None
+
+    def next(self, received_at: float = 0.0) -> HttpRequest | Literal[Foreign.FOREIGN] | None:
         """Head and body in one step, for callers with nothing to decide in between."""
         if self._head is None:
             head = self.read_head()
@@ -127,7 +142,7 @@ class RequestReader:
 
     # The head…
 
-    def read_head(self) -> Head | Literal[_Foreign.FOREIGN] | None:
+    def read_head(self) -> Head | Literal[Foreign.FOREIGN] | None:
         """Consume a whole head, or nothing."""
         buffer = self._buffer
         end = buffer.find(b"\r\n\r\n", self._searched) + 4
@@ -141,7 +156,7 @@ class RequestReader:
         self._searched = 0
         return head
 
-    def _new_head(self, raw: bytes) -> Head | Literal[_Foreign.FOREIGN] | None:
+    def _new_head(self, raw: bytes) -> Head | Literal[Foreign.FOREIGN] | None:
         if raw.startswith(b"\r\n"):
             self._skip_blank()
             return self.read_head()
@@ -155,7 +170,7 @@ class RequestReader:
         self._searched = 0
         return head
 
-    def _unfinished_head(self) -> Literal[_Foreign.FOREIGN] | None:
+    def _unfinished_head(self) -> Literal[Foreign.FOREIGN] | None:
         buffer = self._buffer
         if buffer.startswith(b"\r\n"):
             self._skip_blank()

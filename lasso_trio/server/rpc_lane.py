@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Literal
 
 import attrs
 import structlog
@@ -19,12 +19,12 @@ from lasso_trio.server.answer import Answer, ErrorAnswer
 from lasso_trio.server.answer_source import BrokenAnswer
 from lasso_trio.server.answer_writer import AnswerWriter
 from lasso_trio.server.budget import ByteBudget
-from lasso_trio.server.connection import BODY, CALL, HEAD, IDLE, LINGER, Connection, Peer
+from lasso_trio.server.connection import BODY, CALL, HEAD, IDLE, LINGER, WRITING, Connection, Peer
 from lasso_trio.server.content_coding import inflate
 from lasso_trio.server.door_counters import DoorCounters
 from lasso_trio.server.head_cache import HeadCache
 from lasso_trio.server.http_head import Head
-from lasso_trio.server.http_request import FOREIGN, HttpRequest, RequestReader
+from lasso_trio.server.http_request import FOREIGN, Foreign, HttpRequest, RequestReader
 from lasso_trio.server.limits import LaneLimits
 from lasso_trio.server.refusal import BadRequest, Kind, malformed
 
@@ -59,7 +59,7 @@ class RpcLane:
     async def serve(self, connection: Connection) -> bytes | None:
         """Serve until the connection ends (None) or a request is not ours (the unread bytes, that request first)."""
         try:
-            return await self._requests(connection)
+            return await self._requests(connection, RequestReader(self.limits, self.heads, is_rpc))
         except BadRequest as refusal:
             await self._refuse(connection, refusal)
         except BrokenAnswer as broken:
@@ -68,55 +68,72 @@ class RpcLane:
             connection.abort()
         return None
 
-    async def _requests(self, connection: Connection) -> bytes | None:
-        reader = RequestReader(self.limits, self.heads, is_rpc)
+    async def _requests(self, connection: Connection, reader: RequestReader) -> bytes | None:
         receive = connection.stream.receive_some
+        clock = trio.lowlevel.current_clock().current_time  # what trio.current_time comes to, two calls later
         while True:
-            head = reader.read_head()
-            while head is None:
+            if reader.has_unread():  # pipelined: nothing so far need have been a checkpoint
+                await trio.lowlevel.checkpoint()
+                connection.enter(HEAD, clock())
+                request = await self._long_way(connection, reader)
+            else:
                 data = await receive()
                 if not data:
                     return None
-                reader.feed(data)
-                head = reader.read_head()
-                if head is None and connection.phase is IDLE:
-                    connection.enter(HEAD, trio.current_time())
-            if head is FOREIGN:
+                request = reader.take(data) or await self._long_way(connection, reader)
+            if request is FOREIGN:
                 return reader.leftover()
-            if not await self._request(connection, reader, head):
+            if request is None or not await self._answer(connection, request, clock):
                 return None
-            connection.phase = IDLE
-            if reader.has_unread():  # pipelined: nothing above need have been a checkpoint
-                await trio.lowlevel.checkpoint()
-                connection.enter(HEAD, trio.current_time())
 
-    async def _request(self, connection: Connection, reader: RequestReader, head: Head) -> bool:
+    async def _answer(self, connection: Connection, request: HttpRequest, clock: Callable[[], float]) -> bool:
         """Answer one request. Returns whether the connection may carry another."""
-        body = reader.read_body(head)
-        if body is None or head.content_encoding:
-            body = await self._big_body(connection, reader, head, body)
-        now = trio.current_time()
+        head = request.head
+        connection.since = request.received_at = clock()
         connection.phase = CALL
-        connection.since = now
         self.counters.requests += 1
-        close = not head.keep_alive
+        close = self.draining or not head.keep_alive
         try:
-            answer = await self.handler(HttpRequest(head, body, now), connection.peer)
+            answer = await self.handler(request, connection.peer)
         except Exception:
             answer, close = self._crashed(head), True
         if connection.reserved:
             self.release(connection)
-        close = await self.writer.write(connection, head, answer, close or answer.close or self.draining)
-        if close and head.keep_alive:  # the client may be sending its next request already
-            await self._linger(connection)
-        return not close
+        connection.since = clock()
+        connection.phase = WRITING
+        if await self.writer.write(connection, head, answer, close or self.draining or answer.close):
+            if head.keep_alive:  # the client may be sending its next request already
+                await self._linger(connection)
+            return False
+        connection.phase = IDLE
+        return True
 
     def _crashed(self, head: Head) -> Answer:
         self.counters.handler_crashes += 1
         log.exception("rpc.handler.crashed", method=head.method)
         return self.error_answer(500, Kind.CRASHED)
 
-    # Bodies that are not all there with their head…
+    # Requests that did not come whole in one read, with a head that is known…
+
+    async def _long_way(
+        self, connection: Connection, reader: RequestReader
+    ) -> HttpRequest | Literal[Foreign.FOREIGN] | None:
+        """The next request, however it comes; None when the client has ended instead."""
+        head = reader.read_head()
+        while head is None:
+            if connection.phase is IDLE:
+                connection.enter(HEAD, trio.current_time())
+            data = await connection.stream.receive_some()
+            if not data:
+                return None
+            reader.feed(data)
+            head = reader.read_head()
+        if head is FOREIGN:
+            return FOREIGN
+        body = reader.read_body(head)
+        if body is None or head.content_encoding:
+            body = await self._big_body(connection, reader, head, body)
+        return HttpRequest(head, body, 0.0)
 
     async def _big_body(self, connection: Connection, reader: RequestReader, head: Head, body: bytes | None) -> bytes:
         self._reserve(connection, head)
@@ -163,6 +180,7 @@ class RpcLane:
 
     async def tell(self, connection: Connection, status: int, kind: Kind) -> None:
         """Write the answer to a request that is not served, as the connection's last."""
+        connection.enter(WRITING, trio.current_time())
         await self.writer.write(connection, None, self.error_answer(status, kind), close=True)
 
     async def _linger(self, connection: Connection) -> None:
