@@ -1,8 +1,8 @@
 """The composition root: every part of a running node is made and joined here, and nowhere else.
 
     root ─ signals
-     └─ services ─ reaper · pool housekeeping · web application · (demo: the devnet)      outlive the traffic
-         └─ traffic ─ the front door: one task per connection                             ends first
+     └─ services ─ reaper · pool housekeeping · web application · loop-lag sampler      outlive the traffic
+         └─ traffic ─ the front door: one task per connection                           ends first
 
 SIGTERM and SIGINT: readiness goes, the door stops accepting, calls in flight finish within the grace, then what is left
 is cut, then the services end. A second signal cuts at once.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import attrs
@@ -24,7 +25,9 @@ from lasso_trio.config.settings import Settings
 from lasso_trio.providers.registry import Registry
 from lasso_trio.routing.directory import Directory
 from lasso_trio.routing.service import Service
+from lasso_trio.server.batch import Record
 from lasso_trio.server.budget import ByteBudget
+from lasso_trio.server.call_teller import CallTeller
 from lasso_trio.server.front_door import FrontDoor
 from lasso_trio.server.hypercorn_lane import HypercornLane
 from lasso_trio.server.limits import LaneLimits
@@ -32,6 +35,10 @@ from lasso_trio.server.listener import Listener, open_listeners
 from lasso_trio.server.rpc import RpcHandler
 from lasso_trio.server.rpc_answer import of_refusal
 from lasso_trio.server.web import make_app
+from lasso_trio.supervision import Supervisor, supervise
+from lasso_trio.telemetry.call_record import CallLog
+from lasso_trio.telemetry.log import Log, configure
+from lasso_trio.telemetry.loop import LoopLag, sample, settle_memory
 from lasso_trio.telemetry.node import Node, Readiness
 from lasso_trio.upstream.endpoint import Endpoint
 from lasso_trio.upstream.http1 import Pool
@@ -40,8 +47,11 @@ from lasso_trio.upstream.reaper import Reaper
 log = structlog.get_logger(__name__)
 
 HOUSEKEEPING_S: Final = 5.0
+CLOSE_S: Final = 1.0
 
-Service_ = Callable[[], Awaitable[object]]
+
+def untold(*_: object) -> None:
+    """A record that keeps nothing, for nodes whose calls are not logged."""
 
 
 @attrs.define(eq=False)
@@ -55,13 +65,16 @@ class App:
     door: FrontDoor
     web: HypercornLane
     reaper: Reaper
+    supervisor: Supervisor = attrs.field(factory=Supervisor)
+    lag: LoopLag = attrs.field(factory=LoopLag)
     addresses: list[str] = attrs.field(factory=list)
+    stopped: trio.Event = attrs.field(factory=trio.Event)
     _stopping: trio.Event = attrs.field(factory=trio.Event)
     _cut: trio.CancelScope = attrs.field(factory=trio.CancelScope)
 
     @classmethod
-    def make(cls, settings: Settings, profiles: ProfileSet) -> App:
-        """Join the parts. Must be called inside `trio.run`."""
+    def make(cls, settings: Settings, profiles: ProfileSet, record: Record = untold) -> App:
+        """Join the parts. Must be called inside `trio.run`. `record` is told of every finished call."""
         reaper = Reaper()
 
         def make_pool(endpoint: Endpoint) -> Pool:
@@ -75,7 +88,7 @@ class App:
         registry = Registry(make_pool)
         directory = Directory.of(profiles, registry)
         node = Node(settings.node_id, trio.current_time())
-        handler = RpcHandler(directory, Service(), settings, lambda *_: None)
+        handler = RpcHandler(directory, Service(), settings, record)
         web = HypercornLane(make_app(node, lambda: handler.directory, handler, settings.max_body_bytes))
         limits = LaneLimits(
             max_body_bytes=settings.max_body_bytes,
@@ -89,17 +102,27 @@ class App:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until stopped. Raises OSError when the address cannot be had."""
-        async with trio.open_nursery() as services:
-            await services.start(self.web.run)
-            services.start_soon(self.reaper.run)
-            services.start_soon(self._housekeeping)
-            try:
+        try:
+            async with trio.open_nursery() as services:
+                await services.start(self.web.run)
+                self._supervise(services)
                 await self._traffic(task_status)
-            finally:
-                self.node.readiness = Readiness.DRAINING
-            services.cancel_scope.cancel()
-        with trio.CancelScope(deadline=trio.current_time() + 1.0, shield=True):
-            await self.registry.aclose()
+                services.cancel_scope.cancel()
+        finally:
+            self.node.readiness = Readiness.DRAINING
+            with trio.CancelScope(deadline=trio.current_time() + CLOSE_S, shield=True):
+                await self.registry.aclose()
+            self.stopped.set()
+
+    def _supervise(self, services: trio.Nursery) -> None:
+        children: dict[str, Callable[[], Awaitable[object]]] = {
+            "reaper": self.reaper.run,
+            "housekeeping": self._housekeeping,
+        }
+        if self.settings.vm_metrics:
+            children["loop_lag"] = partial(sample, self.lag)
+        for name, child in children.items():
+            services.start_soon(partial(supervise, name, child, registry=self.supervisor), name=name)
 
     async def _traffic(self, task_status: trio.TaskStatus[None]) -> None:
         listeners = await self._listen()
@@ -149,7 +172,7 @@ def _url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def _watch_signals(app: App, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+async def watch_signals(app: App, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         task_status.started()
         async for number in signals:
@@ -157,19 +180,38 @@ async def _watch_signals(app: App, *, task_status: trio.TaskStatus[None] = trio.
             app.stop()
 
 
-async def _main(settings: Settings, profiles: ProfileSet) -> None:
-    app = App.make(settings, profiles)
+async def _main(settings: Settings, profiles: ProfileSet, log_: Log) -> None:
+    app = App.make(settings, profiles, tell_calls(log_, settings))
     async with trio.open_nursery() as root:
-        await root.start(_watch_signals, app)
-        await app.run()
+        await root.start(watch_signals, app)
+        await root.start(app.run)
+        settle_memory()
+        await app.stopped.wait()
         root.cancel_scope.cancel()
 
 
+def tell_calls(log_: Log, settings: Settings) -> Record:
+    return CallTeller(CallLog(log_, settings.log_sample_rate))
+
+
+def run(main: Callable[..., Awaitable[None]], *args: object) -> None:
+    """`trio.run`, raising a lone error as itself: an address in use is no group of accidents."""
+    try:
+        trio.run(main, *args)
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]
+        raise error from None
+
+
 def serve(settings: Settings, profiles: ProfileSet) -> int:
-    """Run a node until it is told to stop. Returns the exit code."""
-    trio.run(_main, settings, profiles)
+    """Run a node until it is told to stop. Returns the exit code. Raises OSError when the address cannot be had."""
+    log_ = configure(level=settings.log_level, format=settings.log_format.value)
+    try:
+        for slug in profiles.profiles:
+            log.info(f"Loaded profile: {slug}")
+        run(_main, settings, profiles, log_)
+    finally:
+        log_.close()
     return 0
-
-
-def demo(settings: Settings, base_port: int) -> int:
-    raise NotImplementedError

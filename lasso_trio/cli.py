@@ -55,16 +55,16 @@ def serve(host: str | None, port: int | None, directory: Path | None) -> None:
 @main.command()
 @click.option("--host", help="Address to listen on. Default: 127.0.0.1.")
 @click.option("--port", type=_port, help="Port to listen on. Default: $PORT, or 4000.")
-@click.option("--base-port", type=click.IntRange(1, 65_532), default=18_545, show_default=True)
+@click.option("--base-port", type=click.IntRange(0, 65_532), default=18_545, show_default=True)
 def demo(host: str | None, port: int | None, base_port: int) -> None:
     """Run the proxy over a simulated chain with four providers, on ports from BASE_PORT; no network is needed."""
     with _exit_codes():
-        from lasso_trio import app
+        from lasso_trio import demo as demonstration
         from lasso_trio.config.settings import Settings
 
         settings = _chosen(Settings.from_env(_environment()), host, port)
         _warn(settings.warnings)
-        sys.exit(app.demo(settings, base_port))
+        sys.exit(demonstration.demo(settings, base_port))
 
 
 @main.command()
@@ -82,10 +82,10 @@ def validate(directory: Path | None) -> None:
 def dump(directory: Path | None) -> None:
     """Print the profiles in DIRECTORY with every default, secrets masked."""
     with _exit_codes():
-        _, profiles = _configuration(directory)
-        from lasso_trio.config.dump import dump_profiles
+        settings, profiles = _configuration(directory)
+        from lasso_trio.config.dump import dump_profiles, dump_settings
 
-        click.echo(dump_profiles(profiles.values()), nl=False)
+        click.echo(f"{dump_settings(settings)}\n{dump_profiles(profiles.values())}", nl=False)
 
 
 @main.command()

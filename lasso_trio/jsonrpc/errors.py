@@ -31,7 +31,7 @@ class RpcError(LassoError):
     """An answer of our own making. `status` is the HTTP status, `category` a short word for logs and counters."""
 
     def __init__(
-        self, code: int, message: str, data: Any = None, *, status: int = 200, category: str = "client_error"
+        self, code: int, message: str, data: object = None, *, status: int = 200, category: str = "client_error"
     ) -> None:
         super().__init__(message)
         self.code, self.message, self.data, self.status, self.category = code, message, data, status, category

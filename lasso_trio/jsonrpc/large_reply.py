@@ -1,8 +1,8 @@
 """Replies too large to hold: recognised by their opening, passed through in pieces, with the id exchanged on the way.
 
 Only the opening and the closing bytes can be checked: what lies between has left before the end is known. So an
-opening must leave no doubt that a result follows, and everything that is not so plain is held and checked whole. The last
-bytes are kept back until the end, because some nodes put the id behind the result.
+opening must leave no doubt that a result follows, and everything that is not so plain is held and checked whole. The
+last bytes are kept back until the end, because some nodes put the id behind the result.
 """
 
 from __future__ import annotations

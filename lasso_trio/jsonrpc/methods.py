@@ -1,7 +1,8 @@
 """What is known about each method: category, safety, time budget, and whether its answers tend to be large.
 
 One table, read at import. Unknown methods are forwarded like any other, with careful defaults: dispatched once, ten
-seconds. Names come from clients, so the cache of unknown ones is bounded; past the bound they share one row of statistics.
+seconds. Names come from clients, so the cache of unknown ones is bounded; past the bound they share one row of
+statistics.
 """
 
 from __future__ import annotations

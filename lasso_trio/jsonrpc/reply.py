@@ -1,9 +1,10 @@
 """Upstream replies: checked strictly, passed on byte for byte, with only the id exchanged.
 
-A reply is good when it is one JSON object with `jsonrpc` "2.0", the id we sent, and exactly one of `result` and `error`, no
-member twice, and nothing behind it. What a client gets is the reply's own text with its id in place of ours: key
-order, number spelling and unknown members survive. The common layout is recognised by its first bytes; every other one is
-walked member by member, with the lengths that the JSON decoder found, so cost does not grow with the result.
+A reply is good when it is one JSON object with `jsonrpc` "2.0", the id we sent, and exactly one of `result` and
+`error`, no member twice, and nothing behind it. What a client gets is the reply's own text with its id in place of
+ours: key order, number spelling and unknown members survive. The common layout is recognised by its first bytes;
+every other one is walked member by member, with the lengths that the JSON decoder found, so cost does not grow with
+the result.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class ErrorObject(msgspec.Struct):
     def text(self) -> str:
         return self.message if isinstance(self.message, str) else ""
 
+
 @attrs.define(eq=False)
 class Reply:
     """`before` + the client's id + `after` is the answer. `error` is set when the upstream answered with one."""
@@ -48,6 +50,8 @@ class Reply:
     after: bytes
     error: ErrorObject | None
     result_size: int
+    result_first: int = 0
+    """The first byte of the result's text, which tells its type; 0 when there is no result."""
 
     def splice(self, id_: bytes) -> bytes:
         return b"%b%b%b" % (self.before, id_, self.after)
@@ -83,10 +87,11 @@ def check(body: bytes, id_: int) -> Reply:
     except (msgspec.DecodeError, RecursionError):
         raise BrokenReply(_why_undecodable(body)) from None
     sent = b"%d" % id_
-    size = len(bytes(envelope.result))
+    result = bytes(envelope.result)
+    size = len(result)
     # Nothing but the three members of a success in the usual order fits into exactly this length.
     if len(body) == _COMMON_OVERHEAD + len(sent) + size and body.startswith(_COMMON_BEFORE + sent + _COMMON_RESULT):
-        return Reply(_COMMON_BEFORE, body[len(_COMMON_BEFORE) + len(sent) :], None, size)
+        return Reply(_COMMON_BEFORE, body[len(_COMMON_BEFORE) + len(sent) :], None, size, result[0])
     return _check_members(body, envelope, sent)
 
 
@@ -125,7 +130,7 @@ def _check_members(body: bytes, envelope: _Envelope, sent: bytes) -> Reply:
         start = body.index(b"{") + 1
         return Reply(body[:start] + b'"id":', b"," + body[start:], refused, len(result))
     start, end = spans[b"id"]
-    return Reply(body[:start], body[end:], refused, len(result))
+    return Reply(body[:start], body[end:], refused, len(result), result[0] if result else 0)
 
 
 def _error_object(text: bytes) -> ErrorObject:

@@ -104,7 +104,9 @@ def _check(envelope: _Envelope) -> Request | Invalid:
 
 
 def _params(raw: bytes) -> bytes:
-    """Missing or null → `[]`; an array stays; anything else becomes the one element of an array, as the original does."""
+    """Missing or null → `[]`; an array stays; anything else becomes the one element of an array, as the original
+    does.
+    """
     if raw[:1] == b"[":
         return raw
     if not raw or raw == b"null":

@@ -1,7 +1,7 @@
 """Owns the instances: each physical upstream once, whatever the number of profiles that name it.
 
-An instance is its URL and credentials; two providers with the same `instance_id` share connections, breakers, cooldowns and
-evidence. Built from the profiles at start; closing it closes every connection.
+An instance is its URL and credentials; two providers with the same `instance_id` share connections, breakers,
+cooldowns and evidence. Built from the profiles at start; closing it closes every connection.
 """
 
 from __future__ import annotations

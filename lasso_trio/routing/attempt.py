@@ -130,8 +130,7 @@ async def _whole(http: HttpReply) -> bytes:
     assert http.rest is not None
     pieces = [http.body]
     try:
-        async for piece in http.rest:
-            pieces.append(piece)
+        pieces.extend([piece async for piece in http.rest])
     finally:
         await http.rest.aclose()
     return b"".join(pieces)

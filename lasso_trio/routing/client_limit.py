@@ -1,7 +1,7 @@
 """How many calls a client may make: a token bucket per client address, one set of buckets per profile.
 
-Pure: the clock is passed in. A bucket that has filled up again says nothing, so it can be forgotten: memory is bounded by the
-number of clients of the last few seconds, and by `MOST_CLIENTS` in the face of a flood of addresses.
+Pure: the clock is passed in. A bucket that has filled up again says nothing, so it can be forgotten: memory is
+bounded by the number of clients of the last few seconds, and by `MOST_CLIENTS` in the face of a flood of addresses.
 """
 
 from __future__ import annotations

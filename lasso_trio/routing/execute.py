@@ -4,9 +4,9 @@
         └────► failure ─► may this call be sent again? ─► next candidate … at most three dispatches
                             └─ no, and the provider may have acted ─► "indeterminate"
 
-A call that is not replay-safe is dispatched once; only what certainly never reached a provider lets it move on. When everybody
-failed, the last upstream error is returned as it came. Cancellation (the client left) ends the attempt in flight at
-once, gives the breaker its slot back, and passes through.
+A call that is not replay-safe is dispatched once; only what certainly never reached a provider lets it move on. When
+everybody failed, the last upstream error is returned as it came. Cancellation (the client left) ends the attempt in
+flight at once, gives the breaker its slot back, and passes through.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Who is left out of a plan, and why. Plain functions on candidates; nothing here is remembered.
 
-A filter that would leave nobody is skipped where the original skips it (abilities), because a provider that may refuse is
-better than none at all.
+A filter that would leave nobody is skipped where the original skips it (abilities), because a provider that may
+refuse is better than none at all.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ def by_provider(candidates: Iterable[Candidate], allowed: Sequence[str]) -> Spli
 
 
 def by_transport(candidates: Iterable[Candidate], method: Method, wanted: Transport | None) -> Split:
-    """The transport the client asked for; WebSocket-only methods need `ws` whatever was asked. A channel must be live."""
+    """The transport the client asked for; WebSocket-only methods need `ws` whatever was asked. A channel must be
+    live.
+    """
     only = Transport.WS if method.name in WEBSOCKET_ONLY else wanted
     kept, dropped = _partition(candidates, lambda c: only is None or c.transport is only, "transport")
     live, dead = _partition(kept, lambda c: c.channel.live, "not_connected")

@@ -24,8 +24,8 @@ class Large:
 class Outcome:
     """Exactly one of `reply`, `large` and `error` is set.
 
-    `reply` may itself hold an upstream's error; `verdict` says what kind. Times are seconds; `upstream_s` is summed over
-    attempts. `retries` counts attempts after the first.
+    `reply` may itself hold an upstream's error; `verdict` says what kind. Times are seconds; `upstream_s` is summed
+    over attempts. `retries` counts attempts after the first.
     """
 
     reply: Reply | None = None

@@ -1,9 +1,9 @@
 """The plan of a call: candidates in order, with the reason for the first, and who was left out and why.
 
-A plan is built once per profile × chain × strategy × method × transport × pin and used by every call until the state it was
-made from has moved: a breaker or a cooldown changed (`version`), one of them is due to change (`valid_until`), or the
-latency evidence is a quarter of a second older. What each call pays for is one look-up and one draw, whatever the
-number of providers.
+A plan is built once per profile × chain × strategy × method × transport × pin and used by every call until the state
+it was made from has moved: a breaker or a cooldown changed (`version`), one of them is due to change (`valid_until`),
+or the latency evidence is a quarter of a second older. What each call pays for is one look-up and one draw, whatever
+the number of providers.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from lasso_trio.providers.breaker import State
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.filters import Exclusion
 from lasso_trio.routing.strategies import REASONS, Standing, race_order, rank, tier, weights
+from lasso_trio.telemetry.call_record import CallScope
 
 REFRESH_S: Final = 0.25
 EXPLORE_EVERY: Final = 16
@@ -40,7 +41,8 @@ class Plan:
     excluded: tuple[Exclusion, ...]
     version: int
     valid_until: float
-    selection_s: float = 0.0
+    scope: CallScope | None = None
+    """What the log lines of this plan's calls share; filled by the first that is told."""
     _weights: tuple[float, ...] = ()
     _cumulative: tuple[float, ...] = ()
     _calls: int = 0

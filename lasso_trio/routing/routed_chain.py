@@ -26,8 +26,8 @@ _PLANS_KEPT: Final = 4096
 class ChainCounts:
     """What went through one profile's chain since start.
 
-    `errors`: calls answered with a JSON-RPC error, the upstream's or ours. `cancelled`: the client left. `limited`: refused
-    by the client limit, and not in `calls`.
+    `errors`: calls answered with a JSON-RPC error, the upstream's or ours. `cancelled`: the client left. `limited`:
+    refused by the client limit, and not in `calls`.
     """
 
     calls: int = 0

@@ -1,7 +1,7 @@
 """A checked request in, an outcome out: what all doors (HTTP, HTTP/2, WebSocket) share.
 
-Refuses what no provider is asked, answers what needs none, plans and executes the rest, and counts. Transport matters such as
-ids, headers and statuses are the doors' business.
+Refuses what no provider is asked, answers what needs none, plans and executes the rest, and counts. Transport matters
+such as ids, headers and statuses are the doors' business.
 """
 
 from __future__ import annotations
@@ -128,5 +128,5 @@ class Service:
         answer = chain.local_answers.get(method.name)
         if answer is None or request.params != _NO_PARAMS:
             return None
-        reply = Reply(_BEFORE, b',"result":%b}' % answer, None, len(answer))
+        reply = Reply(_BEFORE, b',"result":%b}' % answer, None, len(answer), answer[0])
         return Served(Outcome(reply=reply, reason="local"), chain.strategy_for(wish.strategy, method))

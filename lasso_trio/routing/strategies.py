@@ -3,8 +3,8 @@
 * `priority`: the profile's own order, lower number first, HTTP before WebSocket.
 * `load-balanced`: nobody is better; whoever picks draws at random.
 * `fastest`: qualified candidates by mean latency, the unmeasured behind them in the profile's order.
-* `latency-weighted`: drawn with weight (best / latency)^3, so that load follows speed; the unmeasured take part with the median
-  weight, which is how they get measured.
+* `latency-weighted`: drawn with weight (best / latency)^3, so that load follows speed; the unmeasured take part with
+  the median weight, which is how they get measured.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ REASONS: Final[dict[Strategy, str]] = {
 
 @attrs.frozen
 class Standing:
-    """What a strategy may know of one candidate. `mean_s` is None unless the evidence qualifies; tier 0 is the healthiest."""
+    """What a strategy may know of one candidate. `mean_s` is None unless the evidence qualifies; tier 0 is the
+    healthiest.
+    """
 
     provider: str
     transport: Transport

@@ -57,9 +57,7 @@ async def _one(
     result: BatchResult,
 ) -> None:
     route = exchange.route
-    served = await service.serve(
-        route.routed_chain, route.wish, request, exchange.started, stream=False, prefer=prefer
-    )
+    served = await service.serve(route.routed_chain, route.wish, request, exchange.started, stream=False, prefer=prefer)
     record(exchange, request, served, trio.current_time())
     if result.first is None:
         result.first = (request, served)

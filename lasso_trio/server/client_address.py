@@ -1,7 +1,7 @@
 """Whose call is it? The peer's address, or what trusted proxies say of the client behind them.
 
-`X-Forwarded-For` is a claim: it is believed only as far as it was written by a proxy from `LASSO_TRUSTED_PROXIES`. Read from
-the right, the first address that is not such a proxy is the client. Pure.
+`X-Forwarded-For` is a claim: it is believed only as far as it was written by a proxy from `LASSO_TRUSTED_PROXIES`.
+Read from the right, the first address that is not such a proxy is the client. Pure.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A large result on its way to a client: the JSON side spliced, the HTTP side pulled piece by piece.
 
-Once the head of the answer has left, nothing can be taken back: a fault on the way raises, and the lane breaks the connection so
-that the client sees a broken answer and not a short one.
+Once the head of the answer has left, nothing can be taken back: a fault on the way raises, and the lane breaks the
+connection so that the client sees a broken answer and not a short one.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     /rpc/:chain                       /rpc/{strategy}/:chain             /rpc/provider/:provider/:chain
     /rpc/:chain/:provider             and all of them behind /rpc/profile/:profile
 
-Pure: text in, `Route` out, or the error to answer. A route is remembered on the parsed head, which kept connections repeat,
-so that most calls do not come here.
+Pure: text in, `Route` out, or the error to answer. A route is remembered on the parsed head, which kept connections
+repeat, so that most calls do not come here.
 """
 
 from __future__ import annotations

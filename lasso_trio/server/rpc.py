@@ -36,7 +36,6 @@ from lasso_trio.server.routes import NoSuchRoute, Route, resolve
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._:/+=@-]{1,200}")
 
 
-
 @attrs.frozen(eq=False)
 class Memo:
     """What was made of a head, valid for one generation of the configuration."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import cast
 
 import trio
 from quart import Response, request
@@ -22,7 +23,7 @@ def serve(app: QuartTrio, handler: RpcHandler) -> None:
     @app.route("/rpc/<path:rest>", methods=["POST", "OPTIONS"], provide_automatic_options=False)
     async def rpc(rest: str) -> Response:
         try:
-            body: bytes = await request.get_data(as_text=False)
+            body = cast("bytes", await request.get_data(as_text=False))
         except RequestEntityTooLarge:
             return _response(of_refusal(413, Kind.BODY_TOO_LARGE))
         peer = Peer(request.remote_addr or "", 0)

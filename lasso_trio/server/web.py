@@ -1,5 +1,5 @@
-"""Everything that is not the rpc lane's, as a Quart-Trio application: the JSON APIs, and JSON-RPC for clients that speak
-HTTP/2, which goes to the same handler as on the lane.
+"""Everything that is not the rpc lane's, as a Quart-Trio application: the JSON APIs, and JSON-RPC for clients that
+speak HTTP/2, which goes to the same handler as on the lane.
 """
 
 from __future__ import annotations

@@ -71,7 +71,9 @@ def shown_request_id(request_id: str) -> str:
 
 
 def meta_headers(request_id: str, meta: bytes) -> bytes:
-    """Header lines for `include_meta=headers`. A value that proxies on the way might refuse for its size is left out."""
+    """Header lines for `include_meta=headers`. A value that proxies on the way might refuse for its size is left
+    out.
+    """
     lines = b"x-lasso-request-id: %b\r\n" % shown_request_id(request_id).encode("latin-1", "replace")
     value = urlsafe_b64encode(meta).rstrip(b"=")
     return lines if len(value) > MAX_HEADER_BYTES else b"%bx-lasso-meta: %b\r\n" % (lines, value)
