@@ -66,9 +66,11 @@ Node: TypeAlias = Scalar | Items | Table
 
 
 def read_document(text: str, report: Report) -> Table | None:
-    """The whole file as one mapping; None when there is nothing that could be read. Problems go to `report`."""
+    """The whole file as one mapping; None when it is no YAML or holds nothing. Problems go to `report`."""
     before = len(report.problems)
     roots = [_compose(part, report) for part in _parts(text.removeprefix("\ufeff"))]
+    if len(report.problems) > before:
+        return None
     pairs = [pair for root in roots if root is not None for pair in _root_pairs(root, report)]
     if pairs:
         return _table(pairs, pairs[0][0].start_mark.line + 1, report)
@@ -143,6 +145,8 @@ def _first_line(text: str) -> str:
 def _root_pairs(root: Any, report: Report) -> list[Any]:  # noqa: ANN401
     if root.id == "mapping":
         return list(root.value)
+    if root.id == "scalar" and not root.value:  # nothing between two markers
+        return []
     report.add(root.start_mark.line + 1, "expected `key: value` lines at the top of the file")
     return []
 

@@ -11,9 +11,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from lasso_trio.config.profile import Capabilities, Chain, MethodOverride, Profile, Provider, Routing
+import attrs
 
-Value: TypeAlias = "str | int | bool | Sequence[Value] | Mapping[str, Value] | None"
+from lasso_trio.config.profile import Capabilities, Chain, MethodOverride, Profile, Provider, Routing
+from lasso_trio.config.settings import Settings
+
+Value: TypeAlias = "str | int | float | bool | Sequence[Value] | Mapping[str, Value] | None"
 
 _SAFE: Final = re.compile(r"(?!(?i:true|false|null|yes|no|on|off)$)[A-Za-z_/][A-Za-z0-9_./*-]*(?::[A-Za-z0-9_./*-]+)*")
 
@@ -23,9 +26,22 @@ def dump_profiles(profiles: Iterable[Profile]) -> str:
     return "\n".join(f"# {profile.slug}.yml (from {profile.source})\n{dump_profile(profile)}" for profile in profiles)
 
 
+def dump_settings(settings: Settings) -> str:
+    """What the environment decided, as comments: a profile file has no place for it."""
+    names = [field.name for field in attrs.fields(Settings) if field.name != "warnings"]
+    lines = [f"#   {name}: {_inline(_shown(getattr(settings, name)))}" for name in names]
+    return "\n".join(["# settings", *lines]) + "\n"
+
+
 def dump_profile(profile: Profile) -> str:
     """One profile as one YAML document."""
     return "\n".join(_lines(_profile(profile), "")) + "\n"
+
+
+def _shown(value: object) -> Value:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return [str(item) for item in value] if isinstance(value, tuple) else str(value)
 
 
 def _profile(profile: Profile) -> dict[str, Value]:

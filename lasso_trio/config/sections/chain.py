@@ -68,14 +68,14 @@ class ChainDraft:
 def read_chain(key: Scalar, fields: Fields, profile: str) -> ChainDraft:
     check_chain_name("chain", key.text, key.line, fields.report)
     fields.require("chain_id")
-    chain_id: int | None = fields.integer("chain_id", None, least=1)
+    chain_id = fields.integer("chain_id", 0, least=1)
     names = _names(key, chain_id, fields)
     websocket = _websocket(fields)
-    home = ProviderHome(chain_id or 0, profile, websocket.subscribe_new_heads)
+    home = ProviderHome(chain_id, profile, websocket.subscribe_new_heads)
     providers = read_providers(fields, home)
     routing = read_routing(fields)
     check_mentions(routing, frozenset(provider.id for provider in providers), fields)
-    return ChainDraft(_chain(key.text, home.chain_id, names, fields, websocket, providers), names, routing)
+    return ChainDraft(_chain(key.text, chain_id, names, fields, websocket, providers), names, routing)
 
 
 def _chain(
@@ -100,12 +100,13 @@ def _chain(
     )
 
 
-def _names(key: Scalar, chain_id: int | None, fields: Fields) -> ChainNames:
+def _names(key: Scalar, chain_id: int, fields: Fields) -> ChainNames:
+    """`chain_id` is 0 when it could not be read: such a chain collides with no other by its id."""
     aliases = fields.texts(fields.first_of("url_aliases", "aliases"))
     for alias in aliases:
         check_chain_name("alias", alias.text, alias.line, fields.report)
     names = ((key.text, key.line), *((alias.text, alias.line) for alias in aliases))
-    return ChainNames(key.text, chain_id, fields.line("chain_id"), names)
+    return ChainNames(key.text, chain_id or None, fields.line("chain_id"), names)
 
 
 def _monitoring(fields: Fields | None) -> Monitoring:
