@@ -115,7 +115,8 @@ def _report_fault(fault: Any, text: str, report: Report) -> None:  # noqa: ANN40
     at_end = "end of stream" in str(fault.problem) or "stream end" in str(fault.problem)
     marks = (fault.context_mark, fault.problem_mark) if at_end else (fault.problem_mark, fault.context_mark)
     mark = next((mark for mark in marks if mark is not None), None)
-    line = None if mark is None else mark.line + 1
+    last = text.rstrip().count("\n") + 1  # an end that came too soon is noticed on the empty line behind it
+    line = None if mark is None else min(mark.line + 1, last)
     report.add(line, f"not valid YAML: {_fault_text(fault)}{_quoting_advice(text, line)}")
 
 

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+import lasso_trio
+from lasso_trio import cli
+from lasso_trio.config.profile_set import ProfileSet
+from lasso_trio.config.settings import Settings
+from lasso_trio.errors import LassoError
+
+GOOD = "chains: {ethereum: {chain_id: 1, providers: [{id: a, url: 'https://a/${KEY}'}]}}\n"
+
+
+class FakeApp(ModuleType):
+    """Stands in for `app` and `demo`: notes what it is asked to run and answers with `code` or raises it."""
+
+    def __init__(self) -> None:
+        super().__init__("lasso_trio.fake")
+        self.calls: list[Any] = []
+        self.code: int | Exception = 0
+
+    def serve(self, settings: Settings, profiles: ProfileSet) -> int:
+        return self._answer("serve", settings, profiles)
+
+    def demo(self, settings: Settings, base_port: int) -> int:
+        return self._answer("demo", settings, base_port)
+
+    def _answer(self, *call: object) -> int:
+        self.calls.append(call)
+        if isinstance(self.code, Exception):
+            raise self.code
+        return self.code
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch) -> FakeApp:
+    fake = FakeApp()
+    for name in ("app", "demo"):
+        monkeypatch.setitem(sys.modules, f"lasso_trio.{name}", fake)
+        monkeypatch.setattr(lasso_trio, name, fake, raising=False)
+    return fake
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory and no variables of ours."""
+    for name in ("PORT", "PHX_HOST", "PHX_SCHEME", "PHX_SERVER", "SECRET_KEY_BASE", "KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def lasso(*arguments: str, **environ: str) -> Result:
+    return CliRunner().invoke(cli.main, arguments, env=environ)
+
+
+def write_profile(directory: Path, text: str = GOOD) -> Path:
+    directory.mkdir(exist_ok=True)
+    (directory / "mine.yml").write_text(text)
+    return directory
+
+
+def test_version_is_the_packages() -> None:
+    assert lasso("version").stdout == f"{lasso_trio.__version__}\n"
+
+
+def test_a_secret_is_long_enough_and_another_one_each_time() -> None:
+    first, second = lasso("secret").stdout.strip(), lasso("secret").stdout.strip()
+    assert len(first.encode()) >= 64
+    assert first != second
+    assert Settings.from_env({"LASSO_ENV": "prod", "SECRET_KEY_BASE": first, "PHX_HOST": "h", "LASSO_NODE_ID": "n"})
+
+
+def test_validate_says_what_it_found(home: Path) -> None:
+    done = lasso("validate", str(write_profile(home / "here")), KEY="k")
+    assert done.exit_code == 0
+    assert done.stdout == "mine: ethereum (1); 1 providers: OK\n"
+
+
+def test_validate_lists_every_problem_of_environment_and_profiles_and_exits_2(home: Path) -> None:
+    where = write_profile(home / "here", GOOD + "nmae: x\n")
+    done = lasso("validate", "here", PORT="x", LASSO_GRACE_S="-1")
+    assert where.exists()
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert done.stderr.splitlines() == [
+        "environment: PORT must be an integer from 0 to 65535, found 'x'",
+        "environment: LASSO_GRACE_S must be a number of at least 0, found '-1'",
+        "here/mine.yml:1: environment variable KEY is not set (${KEY})",
+        "here/mine.yml:2: unknown key 'nmae' in profile (did you mean 'name'?)",
+        "4 problems in the configuration",
+    ]
+
+
+def test_without_a_directory_the_variable_then_the_usual_place_then_the_shipped_profiles_count(home: Path) -> None:
+    assert lasso("validate").stdout.startswith("demo: demo (31337); 4 providers: OK\npublic: ")
+    write_profile(home / "profiles")
+    assert lasso("validate", KEY="k").stdout.startswith("mine: ")
+    write_profile(home / "elsewhere", GOOD.replace("ethereum", "base"))
+    assert lasso("validate", KEY="k", LASSO_PROFILES_DIR="elsewhere").stdout == "mine: base (1); 1 providers: OK\n"
+
+
+def test_dump_shows_settings_and_profiles_and_no_secret(home: Path) -> None:
+    write_profile(home / "profiles")
+    done = lasso("dump", KEY="topsecret", SECRET_KEY_BASE="topsecret")
+    assert done.exit_code == 0
+    assert "topsecret" not in done.stdout
+    assert "#   port: 4000" in done.stdout
+    assert "url: https://a/***" in done.stdout
+
+
+def test_dotenv_in_the_working_directory_counts_less_than_the_environment(home: Path, app: FakeApp) -> None:
+    write_profile(home / "profiles")
+    (home / ".env").write_text("KEY=from-file\nPORT=5001\n")
+    assert lasso("serve", PORT="5002").exit_code == 0
+    ((_, settings, profiles),) = app.calls
+    assert settings.port == 5002
+    assert profiles.default.chains[0].providers[0].url.reveal() == "https://a/from-file"
+
+
+def test_serve_hands_over_what_the_command_line_and_the_environment_say(home: Path, app: FakeApp) -> None:
+    directory = write_profile(home / "here")
+    done = lasso("serve", "--host", "0.0.0.0", "--port", "0", "--profiles", str(directory), KEY="k", PORT="5002")
+    assert done.exit_code == 0
+    ((command, settings, profiles),) = app.calls
+    assert command == "serve"
+    assert (settings.host, settings.port, settings.profiles_dir) == ("0.0.0.0", 0, directory)
+    assert isinstance(profiles, ProfileSet)
+    assert list(profiles.profiles) == ["mine"]
+
+
+def test_serve_does_not_start_on_a_bad_configuration(home: Path, app: FakeApp) -> None:
+    write_profile(home / "profiles")
+    done = lasso("serve")
+    assert done.exit_code == 2
+    assert "profiles/mine.yml:1: environment variable KEY is not set (${KEY})" in done.stderr
+    assert done.stderr.endswith("1 problem in the configuration\n")
+    assert app.calls == []
+
+
+def test_the_exit_code_is_the_apps(home: Path, app: FakeApp) -> None:
+    app.code = 1
+    assert lasso("demo").exit_code == 1
+
+
+@pytest.mark.parametrize("failure", [OSError("address in use"), LassoError("no way")])
+def test_a_failure_with_a_reason_is_one_line_and_exit_code_1(app: FakeApp, failure: Exception) -> None:
+    app.code = failure
+    done = lasso("demo")
+    assert done.exit_code == 1
+    assert done.stderr == f"lasso: {failure}\n"
+
+
+def test_the_demo_has_ports_of_its_own(app: FakeApp) -> None:
+    assert lasso("demo").exit_code == 0
+    assert lasso("demo", "--port", "4100", "--base-port", "20000").exit_code == 0
+    assert [(settings.host, settings.port, base) for _, settings, base in app.calls] == [
+        ("127.0.0.1", 4000, 18545),
+        ("127.0.0.1", 4100, 20000),
+    ]
+
+
+def test_a_warning_does_not_stop_anything(app: FakeApp) -> None:
+    done = lasso("demo", LASSO_MAX_BACH="1")
+    assert done.exit_code == 0
+    assert done.stderr == (
+        "warning: environment: LASSO_MAX_BACH is not a variable of this version (did you mean 'LASSO_MAX_BATCH'?)\n"
+    )
+
+
+def test_a_wrong_command_line_exits_2() -> None:
+    assert lasso("serve", "--port", "70000").exit_code == 2
+    assert lasso("sevre").exit_code == 2
+
+
+def test_the_module_can_be_run_and_asks_for_no_server() -> None:
+    code = "import sys, lasso_trio.cli; sys.exit(any(name in sys.modules for name in ('trio', 'quart', 'strictyaml')))"
+    root = str(Path(lasso_trio.__file__).parent.parent)
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
+    done = subprocess.run([sys.executable, "-m", "lasso_trio", "version"], cwd=root, capture_output=True, check=True)
+    assert done.stdout.decode().strip() == lasso_trio.__version__
