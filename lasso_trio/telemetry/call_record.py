@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 from lasso_trio.telemetry.log import LEVELS, Log
-from lasso_trio.telemetry.scrub import printable, scrub
+from lasso_trio.telemetry.scrub import encodable, printable, scrub
 from lasso_trio.telemetry.sink import LogSink
 
 EVENT: Final = "rpc.request.completed"
@@ -169,14 +169,9 @@ def json_line(record: CallRecord) -> bytes:
     try:
         return _encode(_line(record)) + b"\n"
     except UnicodeEncodeError:  # a lone surrogate in a name that a client made up
-        record.method = _encodable(record.method)
-        record.request_id = _encodable(record.request_id)
-        record.error_message = _encodable(record.error_message)
+        record.method = encodable(record.method)
+        record.request_id = encodable(record.request_id)
         return _encode(_line(record)) + b"\n"
-
-
-def _encodable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _line(r: CallRecord) -> _Line:

@@ -8,7 +8,6 @@ during and after `trio.run`; `Log.close` is bounded and also runs at exit.
 from __future__ import annotations
 
 import atexit
-import json
 import logging
 import os
 import sys
@@ -128,10 +127,7 @@ def _pretty_exception(logger: WrappedLogger, method: str, event: Event) -> Event
 
 
 def _render_json(_logger: WrappedLogger, _method: str, event: Event) -> bytes:
-    try:
-        return _encode(event) + b"\n"
-    except (TypeError, ValueError, RecursionError):  # lone surrogates: not text in any encoding
-        return json.dumps(event, default=repr).encode() + b"\n"
+    return _encode(event) + b"\n"
 
 
 def _pretty_renderer(terminal: bool) -> Callable[[WrappedLogger, str, Event], bytes]:
@@ -139,7 +135,7 @@ def _pretty_renderer(terminal: bool) -> Callable[[WrappedLogger, str, Event], by
     console = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
 
     def render(logger: WrappedLogger, method: str, event: Event) -> bytes:
-        return console(logger, method, event).encode("utf-8", "backslashreplace") + b"\n"
+        return console(logger, method, event).encode() + b"\n"
 
     return render
 

@@ -18,7 +18,7 @@ MAX_TEXT_CHARS: Final = 4096
 MAX_DEPTH: Final = 12
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]{0,30}://[^\s\"'<>`]+")
-_KEYED = re.compile(r"([?&][\w\-]*(?:key|token|secret|auth|password)[\w\-]*=)[^&\s\"']+", re.IGNORECASE)
+_KEYED = re.compile(r"([?&][\w\-]{0,32}?(?:key|token|secret|auth|password)[\w\-]{0,32}=)[^&\s\"']+", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=\-]{16,}", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -31,11 +31,17 @@ def scrub(text: str, limit: int = MAX_TEXT_CHARS) -> str:
     """`text`, at most `limit` characters of it, with URLs cut down to their origin and credentials masked."""
     if len(text) > limit:
         text = text[:limit] + "…"
+    text = encodable(text)
     if "://" in text:
         text = _URL.sub(lambda found: mask_url(found[0]), text)
     if "=" in text:
         text = _KEYED.sub(rf"\1{MASK}", text)
     return _CREDENTIALS.sub(rf"\1 {MASK}", text)
+
+
+def encodable(text: str) -> str:
+    """`text` with lone surrogates, which JSON can spell but no encoding can carry, written out as `\\udxxx`."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def printable(text: str, *, lines: bool = False) -> str:

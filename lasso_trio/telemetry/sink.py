@@ -87,7 +87,11 @@ class LogSink:
         return mark.passed.wait(timeout)
 
     def close(self, timeout: float) -> bool:
-        """Write what is queued and end the thread; False if it still hangs in a write after `timeout` seconds."""
+        """Write what is queued and end the thread; False if it still hangs in a write after `timeout` seconds.
+
+        What is pushed later counts as dropped.
+        """
+        self.capacity = 0
         self._closing = True
         self._ring()
         if self._thread.is_alive():

@@ -1,0 +1,104 @@
+"""Scrubbing: keys do not get through, whatever carries them; everything else stays readable."""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lasso_trio.config.secret import Secret, SecretUrl
+from lasso_trio.telemetry.scrub import MAX_TEXT_CHARS, plain, printable, scrub
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("GET https://eth.example/v3/KEY failed", "GET https://eth.example/*** failed"),
+        ("wss://user:pass@eth.example:8443/ws?apikey=KEY", "wss://eth.example:8443/***"),
+        ("('https://a.example/KEY', 1) \"https://b.example/KEY\"", "('https://a.example/***', 1) \"https://b.example/***\""),
+        ("https://eth.example is fine", "https://eth.example is fine"),
+        ("POST /rpc?apiKey=KEY&x=1 refused", "POST /rpc?apiKey=***&x=1 refused"),
+        ("GET /?access_token=KEY", "GET /?access_token=***"),
+        ("authorization: Bearer abcdefghijklmnop.qrst", "authorization: Bearer ***"),
+        ("Basic dXNlcjpwYXNzd29yZA==", "Basic ***"),
+        ("Bearer token missing", "Bearer token missing"),
+        ("nothing to hide: a=1", "nothing to hide: a=1"),
+        ("http://[broken/KEY", "***"),
+    ],
+)  # fmt: skip
+def test_text(text: str, clean: str) -> None:
+    assert scrub(text) == clean
+
+
+def test_long_text_is_cut() -> None:
+    assert len(scrub("x" * 100_000)) == MAX_TEXT_CHARS + 1
+
+
+class Colour(StrEnum):
+    RED = "red"
+
+
+class Number(IntEnum):
+    ONE = 1
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (Secret("KEY"), "***"),
+        (SecretUrl("https://eth.example/KEY"), "https://eth.example/***"),
+        ({"headers": {"a": Secret("KEY")}}, {"headers": {"a": "***"}}),
+        (2**64 - 1, 2**64 - 1),
+        (2**64, "0x10000000000000000"),
+        (-(2**63) - 1, "-0x8000000000000001"),
+        (True, True),
+        (Colour.RED, "red"),
+        (Number.ONE, 1),
+        (b"https://eth.example/KEY", "https://eth.example/***"),
+        ({1: {2}}, {"1": [2]}),
+        (("a", None, 1.5), ["a", None, 1.5]),
+        (ValueError("at https://eth.example/KEY"), "ValueError: at https://eth.example/***"),
+    ],
+)
+def test_values(value: object, expected: object) -> None:
+    assert plain(value) == expected
+
+
+class Hostile:
+    def __repr__(self) -> str:
+        raise RuntimeError("no")
+
+
+def test_a_value_that_cannot_be_shown_is_named_by_its_type() -> None:
+    assert plain([Hostile()]) == ["<unprintable Hostile>"]
+
+
+def test_a_value_that_holds_itself_ends() -> None:
+    loop: list[object] = []
+    loop.append(loop)
+    assert "…" in str(plain(loop))
+
+
+def test_nothing_steers_the_terminal() -> None:
+    assert printable("a\x1b[31m\x9b\r\nb") == "a\\x1b[31m\\x9b\\x0d\\x0ab"
+    assert printable("a\n\tb", lines=True) == "a\n\tb"
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text() | st.binary(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner),
+)
+
+
+@given(values)
+def test_whatever_goes_in_can_be_encoded(value: object) -> None:
+    msgspec.json.encode(plain(value))
+
+
+@given(st.text(), st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=8))
+def test_a_key_in_a_path_never_survives(before: str, key: str) -> None:
+    key = f"K{key}K"
+    assert f"/v3/{key}" not in scrub(f"{before} https://eth.example/v3/{key}")
