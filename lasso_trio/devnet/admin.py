@@ -92,6 +92,8 @@ class Admin:
             status, answer = refusal.status, {"error": str(refusal)}
         except (ValueError, OverflowError) as wrong:
             status, answer = 400, {"error": str(wrong)}
+        except Exception as mistake:  # ours: the devnet must outlive it
+            status, answer = 500, {"error": repr(mistake)}
         return Reply(status, msgspec.json.format(msgspec.json.encode(answer)) + b"\n")
 
     async def _do(self, request: Request) -> JsonObject:

@@ -226,6 +226,6 @@ def _refuse_unknown(value: Json, shape: type[attrs.AttrsInstance], what: str) ->
 
 
 def _listed(value: Json) -> list[Json]:
-    if not isinstance(value, list):
+    if not isinstance(value, list | tuple):
         raise ValueError("failures must be a list")
-    return value
+    return list(value)

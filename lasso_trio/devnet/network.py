@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import attrs
 import trio
 
+from lasso_trio.devnet import admin
 from lasso_trio.devnet.chain import Chain
 from lasso_trio.devnet.faults import Faults
 from lasso_trio.devnet.provider import Provider
@@ -70,8 +71,6 @@ class Devnet:
 
     async def run(self, *, task_status: trio.TaskStatus[Devnet] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; started when every port listens. Raises OSError when a port is taken."""
-        from lasso_trio.devnet import admin  # it serves this class
-
         self.chain.start(trio.current_time())
         async with trio.open_nursery() as nursery:
             self._nursery = nursery

@@ -61,7 +61,7 @@ class Node:
             case "eth_newPendingTransactionFilter":
                 return self._keep(PolledFilter(None))
             case "eth_uninstallFilter":
-                return self._filters.pop(read.at(params, 0), None) is not None
+                return self._filters.pop(str(read.at(params, 0)), None) is not None
             case "eth_getFilterChanges":
                 return self._changes(params, site)
             case "eth_getFilterLogs":
@@ -85,7 +85,7 @@ class Node:
         return id_
 
     def _filter(self, params: Params) -> PolledFilter:
-        found = self._filters.get(read.at(params, 0))
+        found = self._filters.get(str(read.at(params, 0)))
         if found is None:
             raise NodeError(SERVER_ERROR, "filter not found")
         return found

@@ -83,9 +83,9 @@ class Provider:
         """Replace what goes wrong from now on. Needs a running trio when `frozen` is set."""
         if not faults.frozen:
             self._frozen_view = None
-        elif self._frozen_view is None:
-            self._frozen_view = self.site().view
         self.plan.set(faults)
+        if faults.frozen:
+            self.site()
         self.announce_change()
 
     def announce_change(self) -> None:
@@ -135,6 +135,8 @@ class Provider:
     def site(self) -> Site:
         faults = self.plan.faults
         view = self._frozen_view or self.chain.view(trio.current_time(), lag=faults.lag, chain_id=faults.chain_id)
+        if faults.frozen:
+            self._frozen_view = view
         return Site(view, faults.state_depth, faults.log_range)
 
     def answer(self, call: Call) -> Json:
@@ -156,7 +158,9 @@ class Provider:
             self.recent.append(Seen(now, transport, method, params, failure))
         return behaviour
 
-    async def next_view(self) -> None:
+    async def next_view(self, seen: View) -> None:
+        if self.site().view != seen:
+            return
         with trio.move_on_at(self.chain.next_block_at(trio.current_time())):
             await self._changed.wait()
 

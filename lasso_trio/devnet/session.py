@@ -14,10 +14,11 @@ from typing import Final, Protocol
 
 import attrs
 import trio
-from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
+from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest, wrap_server_stream
 
 from lasso_trio.devnet import envelope
 from lasso_trio.devnet import params as read
+from lasso_trio.devnet.chain import View
 from lasso_trio.devnet.envelope import Call, Incoming
 from lasso_trio.devnet.errors import INVALID_PARAMS, NodeError
 from lasso_trio.devnet.faults import Behaviour, Failure, FaultPlan, Kind
@@ -27,6 +28,7 @@ from lasso_trio.devnet.methods import Site
 from lasso_trio.devnet.watch import Watch
 
 MAX_MESSAGE: Final = 32 * 1024 * 1024
+HANDSHAKE_S: Final = 10
 MOST_CALLS: Final = 256
 MOST_SUBSCRIPTIONS: Final = 1024
 
@@ -44,8 +46,8 @@ class Source(Protocol):
     def receive(self, incoming: Incoming, transport: str) -> Behaviour:
         """Count the calls and decide what happens to them."""
 
-    async def next_view(self) -> None:
-        """Return when the chain may look different."""
+    async def next_view(self, seen: View) -> None:
+        """Return when the chain may look different from `seen`."""
 
 
 @attrs.define(eq=False)
@@ -92,7 +94,7 @@ class Session:
             if failure is not None and failure.kind is Kind.DRIP:
                 await trio.sleep(len(body) / failure.bytes_per_s)
             if body:
-                await self.connection.send_message(body.decode())
+                await self.connection.send_message(body.decode(errors="replace"))
 
     def _answer(self, call: Call) -> Json:
         if call.method == "eth_subscribe" and call.method not in self.source.plan.faults.missing_methods:
@@ -121,15 +123,16 @@ class Session:
 
     async def _announce(self) -> None:
         try:
+            view = self.source.site().view
             while True:
-                await self.source.next_view()
+                await self.source.next_view(view)
                 async with self._announced:
-                    await self._tell_news()
+                    view = self.source.site().view
+                    await self._tell_news(view)
         except ConnectionClosed:
             pass
 
-    async def _tell_news(self) -> None:
-        view = self.source.site().view
+    async def _tell_news(self, view: View) -> None:
         for id_, watch in list(self._watches.items()):
             for item in list(watch.news(view)):
                 if not self._is_lost():
@@ -144,22 +147,29 @@ async def serve_session(source: Source, stream: trio.abc.Stream, opened: Callabl
     """Upgrade the stream and serve it until it ends. `opened` gets the scope whose cancelling drops the connection.
 
     The session has a nursery of its own, because trio-websocket may cancel the one it is given (its issue 184). Raises
-    exception groups of what trio-websocket says about broken handshakes.
+    exception groups of what trio-websocket did not expect.
     """
     faults = source.plan.faults
     async with trio.open_nursery() as nursery:
         opened(nursery.cancel_scope)
         if faults.ws_drop_after_s is not None:
             nursery.cancel_scope.deadline = trio.current_time() + faults.ws_drop_after_s
-        request = await wrap_server_stream(
-            nursery, stream, message_queue_size=64, max_message_size=MAX_MESSAGE, receive_buffer_size=65536
-        )
-        if faults.ws_refuse_status is not None:
+        request = await _handshake(nursery, stream)
+        if request is not None and faults.ws_refuse_status is not None:
             await request.reject(faults.ws_refuse_status, body=b"refused")
-        else:
+        elif request is not None:
             with suppress(ConnectionClosed):
                 await Session(source, await request.accept(), nursery).run()
         nursery.cancel_scope.cancel("the session is over")
+
+
+async def _handshake(nursery: trio.Nursery, stream: trio.abc.Stream) -> WebSocketRequest | None:
+    """None when there was none in time: trio-websocket answers a broken upgrade by itself and then waits for ever."""
+    with trio.move_on_after(HANDSHAKE_S):
+        return await wrap_server_stream(
+            nursery, stream, message_queue_size=64, max_message_size=MAX_MESSAGE, receive_buffer_size=65536
+        )
+    return None
 
 
 def _inside_json(failure: Failure | None) -> Failure | None:
