@@ -5,6 +5,7 @@ Exactly one of the channel's `succeeded`, `failed`, `expired`, `abandoned` is ca
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import count
 from typing import Final
@@ -70,6 +71,7 @@ async def attempt(
     started: float,
     until: float,
     stream: bool,
+    clock: Callable[[], float] = trio.current_time,
 ) -> Attempt:
     """Ask `candidate` once, until the absolute time `until`. Its channel must have admitted the call.
 
@@ -81,7 +83,7 @@ async def attempt(
     channel.in_flight += 1
     try:
         with trio.CancelScope(deadline=until):
-            return await _ask(done, method, params, client_id, started, stream)
+            return await _ask(done, method, params, client_id, started, stream, clock)
         _expired(done, method, started)
     except BrokenReply:
         _failed(done, method, VERDICTS[Category.PROVIDER_ERROR], broken_reply(), trio.current_time() - started)
@@ -95,14 +97,22 @@ async def attempt(
     return done
 
 
-async def _ask(done: Attempt, method: Method, params: bytes, client_id: bytes, started: float, stream: bool) -> Attempt:
+async def _ask(
+    done: Attempt,
+    method: Method,
+    params: bytes,
+    client_id: bytes,
+    started: float,
+    stream: bool,
+    clock: Callable[[], float],
+) -> Attempt:
     pool = done.candidate.channel.pool
     assert pool is not None, "a channel without a pool is not live and never planned"
     id_ = next(_ids)
     http = await pool.exchange(
         encode_request(id_, method.raw, params), replay_safe=method.replay_safe, gzip=method.bulky
     )
-    now = trio.current_time()
+    now = clock()
     done.seconds = now - started
     if http.rest is not None:
         if stream and http.status == 200 and _let_through(done, http, id_, client_id):

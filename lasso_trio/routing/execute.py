@@ -11,7 +11,7 @@ flight at once, gives the breaker its slot back, and passes through.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from random import Random
 from typing import Final
 
@@ -40,6 +40,9 @@ FIRST_SHARE: Final = 0.6
 """A first attempt may take this much of the budget; what is left is for somebody else."""
 
 
+Clock = Callable[[], float]
+
+
 @attrs.define(eq=False)
 class Call:
     """One call on its way. `deadline` is absolute (trio's clock) and bounds everything that is done for it.
@@ -54,7 +57,7 @@ class Call:
     plan: Plan
     started: float
     deadline: float
-    pinned: bool = False
+    clock: Clock = trio.current_time
     stream: bool = True
     prefer: Candidate | None = None
 
@@ -63,6 +66,7 @@ class Call:
 class _Progress:
     """What has been tried so far."""
 
+    selection_s: float = 0.0
     tried: int = 0
     dispatched: int = 0
     upstream_s: float = 0.0
@@ -72,38 +76,37 @@ class _Progress:
 
 async def execute(call: Call, rng: Random) -> Outcome:
     """Carry out `call`. A provider's fault is an outcome and no exception; raises only Cancelled."""
-    if not call.plan.ranked:
+    plan = call.plan
+    if not plan.ranked:
         return Outcome(error=_nobody(call))
-    progress = _Progress()
-    first, reason = call.plan.first(rng, call.method.replay_safe, call.prefer)
-    for candidate in _order(call.plan, first, rng):
-        done = await _try(call, candidate, progress)
-        if done is not None and done.final:
-            return _outcome(done, progress, reason if candidate is first else "failover")
+    first, reason = plan.first(rng, call.method.replay_safe, call.prefer)
+    now = call.clock()
+    progress = _Progress(now - call.started)
+    if await _try(call, first, progress, now):
+        return _outcome(progress, reason)
+    for candidate in plan.rest(first, rng)[: MAX_ADMISSIONS - 1]:
         if not _may_go_on(call, progress):
             break
+        if await _try(call, candidate, progress, call.clock()):
+            return _outcome(progress, "failover")
     return _lost(call, progress)
 
 
-def _order(plan: Plan, first: Candidate, rng: Random) -> Iterator[Candidate]:
-    yield first
-    yield from plan.rest(first, rng)[: MAX_ADMISSIONS - 1]
-
-
-async def _try(call: Call, candidate: Candidate, progress: _Progress) -> Attempt | None:
-    now = trio.current_time()
+async def _try(call: Call, candidate: Candidate, progress: _Progress, now: float) -> bool:
+    """One attempt, if there is time and the breaker lets it through. Whether its answer is to be kept."""
     if call.deadline - now < SHORTEST_ATTEMPT_S:
         progress.too_late = True
-        return None
+        return False
     if not candidate.channel.admit(now):
-        return None
-    until = _until(call, progress, now)
-    done = await attempt(call.method, call.params, call.client_id, candidate, now, until, call.stream)
+        return False
+    done = await attempt(
+        call.method, call.params, call.client_id, candidate, now, _until(call, progress, now), call.stream, call.clock
+    )
     progress.tried += 1
     progress.dispatched += done.dispatched
     progress.upstream_s += done.seconds
     progress.last = done
-    return done
+    return done.final
 
 
 def _until(call: Call, progress: _Progress, now: float) -> float:
@@ -124,15 +127,19 @@ def _may_go_on(call: Call, progress: _Progress) -> bool:
     return call.method.replay_safe and progress.dispatched < MAX_DISPATCHES
 
 
-def _outcome(last: Attempt, progress: _Progress, reason: str) -> Outcome:
+def _outcome(progress: _Progress, reason: str, error: RpcError | None = None) -> Outcome:
+    last = progress.last
+    assert last is not None, "an outcome of nothing"
     return Outcome(
-        reply=last.reply,
-        large=last.large,
-        verdict=last.verdict,
-        candidate=last.candidate,
-        reason=reason,
-        retries=progress.tried - 1,
-        upstream_s=progress.upstream_s,
+        last.reply,
+        last.large,
+        error,
+        last.verdict,
+        last.candidate,
+        reason,
+        progress.tried - 1,
+        progress.selection_s,
+        progress.upstream_s,
     )
 
 
@@ -141,11 +148,11 @@ def _lost(call: Call, progress: _Progress) -> Outcome:
     last = progress.last
     if last is None:
         return Outcome(error=deadline_exhausted() if progress.too_late else _nobody(call))
-    outcome = _outcome(last, progress, "failover" if progress.tried > 1 else "")
-    if last.reply is None:
-        unknown = last.unanswered and not call.method.replay_safe
-        outcome.error = outcome_indeterminate() if unknown else last.error or request_timeout()
-    return outcome
+    reason = "failover" if progress.tried > 1 else ""
+    if last.reply is not None:
+        return _outcome(progress, reason)
+    unknown = last.unanswered and not call.method.replay_safe
+    return _outcome(progress, reason, outcome_indeterminate() if unknown else last.error or request_timeout())
 
 
 def _nobody(call: Call) -> RpcError:

@@ -25,7 +25,7 @@ class Outcome:
     """Exactly one of `reply`, `large` and `error` is set.
 
     `reply` may itself hold an upstream's error; `verdict` says what kind. Times are seconds; `upstream_s` is summed
-    over attempts. `retries` counts attempts after the first.
+    over attempts. `selection_s` passed before the first attempt; `retries` counts attempts after it.
     """
 
     reply: Reply | None = None
@@ -35,8 +35,10 @@ class Outcome:
     candidate: Candidate | None = None
     reason: str = ""
     retries: int = 0
+    selection_s: float = 0.0
     upstream_s: float = 0.0
+    failed: bool = attrs.field(init=False)
+    """The client is told an error, the upstream's or ours."""
 
-    @property
-    def failed(self) -> bool:
-        return self.error is not None or (self.reply is not None and self.reply.error is not None)
+    def __attrs_post_init__(self) -> None:
+        self.failed = self.error is not None or (self.reply is not None and self.reply.error is not None)

@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 
 from lasso_trio.config.profile import Chain, MethodOverride, Profile, Strategy, Transport
-from lasso_trio.jsonrpc.methods import Method
+from lasso_trio.jsonrpc.methods import DISALLOWED, Method
 from lasso_trio.providers.registry import Registry
 from lasso_trio.routing import filters
 from lasso_trio.routing.candidate import Candidate
@@ -54,6 +54,7 @@ class RoutedChain:
     counts: ChainCounts = attrs.field(factory=ChainCounts)
     _plans: dict[PlanKey, Plan] = attrs.field(factory=dict)
     _ranged: bool = False
+    _answered_here: frozenset[str] = DISALLOWED
 
     @classmethod
     def of(cls, profile: Profile, chain: Chain, registry: Registry) -> RoutedChain:
@@ -62,7 +63,9 @@ class RoutedChain:
         )
         answers = {"eth_chainId": b'"0x%x"' % chain.chain_id, "net_version": b'"%d"' % chain.chain_id}
         ranged = any(p.capabilities.limits.max_block_range is not None for p in chain.providers)
-        return cls(profile, chain, registry, candidates, answers, ranged=ranged)
+        return cls(
+            profile, chain, registry, candidates, answers, ranged=ranged, answered_here=DISALLOWED | answers.keys()
+        )
 
     def has_provider(self, provider_id: str) -> bool:
         return any(provider.id == provider_id for provider in self.chain.providers)
@@ -70,13 +73,19 @@ class RoutedChain:
     def override(self, method: Method) -> MethodOverride:
         return self.chain.routing.method_overrides.get(method.name, _NO_OVERRIDE)
 
-    def strategy_for(self, asked: Strategy | None, method: Method) -> Strategy:
-        """What the client asked for; else the method's own; else the chain's default."""
-        return asked or self.override(method).strategy or self.chain.routing.default_strategy
+    def strategy_for(self, method: Method) -> Strategy:
+        """For a client that asks for none: the method's own, else the chain's default."""
+        return self.override(method).strategy or self.chain.routing.default_strategy
 
     def budget_s(self, method: Method) -> float:
+        """Seconds that a call may take in all."""
         timeout_ms = self.override(method).timeout_ms
         return method.timeout_s if timeout_ms is None else timeout_ms / 1000
+
+    @property
+    def answered_here(self) -> frozenset[str]:
+        """Methods that may not have to be sent anywhere."""
+        return self._answered_here
 
     def plan(
         self,

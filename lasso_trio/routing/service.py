@@ -18,10 +18,10 @@ from lasso_trio.jsonrpc.methods import DISALLOWED
 from lasso_trio.jsonrpc.reply import Reply
 from lasso_trio.jsonrpc.request import Request
 from lasso_trio.routing.candidate import Candidate
-from lasso_trio.routing.execute import Call, execute
+from lasso_trio.routing.execute import Call, Clock, execute
 from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.plan import Plan
-from lasso_trio.routing.routed_chain import RoutedChain
+from lasso_trio.routing.routed_chain import ChainCounts, RoutedChain
 
 _NO_PARAMS: Final = b"[]"
 _BEFORE: Final = b'{"jsonrpc":"2.0","id":'
@@ -41,20 +41,19 @@ ANYTHING: Final = Wish()
 
 @attrs.define(eq=False)
 class Served:
-    """One call, done: the outcome and what it was planned with. `plan` is None when nobody had to be asked.
-
-    `selection_s`: seconds until the plan was there.
-    """
+    """One call, done: the outcome and what it was planned with. `plan` is None when nobody had to be asked."""
 
     outcome: Outcome
     strategy: Strategy
     plan: Plan | None = None
-    selection_s: float = 0.0
 
 
 @attrs.define(eq=False)
 class Service:
+    """Made inside `trio.run`. `clock` is trio's, two calls shorter than `trio.current_time`."""
+
     rng: Random = attrs.field(factory=Random)
+    clock: Clock = attrs.field(factory=lambda: trio.lowlevel.current_clock().current_time)
 
     async def serve(
         self,
@@ -70,63 +69,47 @@ class Service:
         counts = chain.counts
         counts.calls += 1
         counts.call_rate.add(now)
-        served = self._without_upstream(chain, wish, request)
-        if served is None:
-            try:
-                served = await self._planned(chain, wish, request, now, stream, prefer)
-            except BaseException:
-                counts.cancelled += 1
-                raise
-        counts.errors += served.outcome.failed
-        if served.outcome.retries:
-            counts.failovers += served.outcome.retries
-            counts.failover_rate.add(now, served.outcome.retries)
-        return served
-
-    async def _planned(
-        self,
-        chain: RoutedChain,
-        wish: Wish,
-        request: Request,
-        now: float,
-        stream: bool,
-        prefer: Candidate | None,
-    ) -> Served:
         method = request.method
-        strategy = chain.strategy_for(wish.strategy, method)
+        strategy = wish.strategy or chain.strategy_for(method)
+        if method.name in chain.answered_here or wish.provider is not None:
+            outcome = self._without_upstream(chain, wish, request)
+            if outcome is not None:
+                counts.errors += outcome.failed
+                return Served(outcome, strategy)
         plan = chain.plan(method, request.params, now, strategy, wish.transport, wish.provider)
-        call = Call(
-            chain=chain,
-            method=method,
-            params=request.params,
-            client_id=request.reply_id,
-            plan=plan,
-            started=now,
-            deadline=now + chain.budget_s(method),
-            stream=stream,
-            prefer=prefer,
-        )
-        selection_s = trio.current_time() - now
-        return Served(await execute(call, self.rng), strategy, plan, selection_s)
+        deadline = now + chain.budget_s(method)
+        call = Call(chain, method, request.params, request.reply_id, plan, now, deadline, self.clock, stream, prefer)
+        try:
+            outcome = await execute(call, self.rng)
+        except BaseException:
+            counts.cancelled += 1
+            raise
+        if outcome.failed or outcome.retries:
+            _count_trouble(counts, outcome, now)
+        return Served(outcome, strategy, plan)
 
     def choose(self, chain: RoutedChain, wish: Wish, request: Request, now: float) -> Candidate | None:
         """Who would be asked first for `request`; None if nobody can."""
         method = request.method
-        strategy = chain.strategy_for(wish.strategy, method)
+        strategy = wish.strategy or chain.strategy_for(method)
         plan = chain.plan(method, request.params, now, strategy, wish.transport, wish.provider)
         return plan.first(self.rng, method.replay_safe)[0] if plan.ranked else None
 
-    def _without_upstream(self, chain: RoutedChain, wish: Wish, request: Request) -> Served | None:
-        method = request.method
-        if method.name in DISALLOWED:
-            return Served(Outcome(error=method_not_supported()), chain.strategy_for(wish.strategy, method))
+    def _without_upstream(self, chain: RoutedChain, wish: Wish, request: Request) -> Outcome | None:
+        if request.method.name in DISALLOWED:
+            return Outcome(error=method_not_supported())
         if wish.provider is not None:
             if chain.has_provider(wish.provider):
                 return None
-            error = unknown_provider(wish.provider, chain.chain.chain_id, chain.profile.slug)
-            return Served(Outcome(error=error), chain.strategy_for(wish.strategy, method))
-        answer = chain.local_answers.get(method.name)
+            return Outcome(error=unknown_provider(wish.provider, chain.chain.chain_id, chain.profile.slug))
+        answer = chain.local_answers.get(request.method.name)
         if answer is None or request.params != _NO_PARAMS:
             return None
         reply = Reply(_BEFORE, b',"result":%b}' % answer, None, len(answer), answer[0])
-        return Served(Outcome(reply=reply, reason="local"), chain.strategy_for(wish.strategy, method))
+        return Outcome(reply=reply, reason="local")
+
+
+def _count_trouble(counts: ChainCounts, outcome: Outcome, now: float) -> None:
+    counts.errors += outcome.failed
+    counts.failovers += outcome.retries
+    counts.failover_rate.add(now, outcome.retries)

@@ -45,7 +45,7 @@ class CallTeller:
             outcome.reason,
             outcome.retries,
             "unknown" if who is None else who.channel.breaker.state(ended),
-            served.selection_s,
+            outcome.selection_s,
             outcome.upstream_s,
             total_s,
             first,

@@ -133,7 +133,7 @@ def facts_of(exchange: Exchange, request: Request, served: Served, ended: float)
         reason=outcome.reason,
         breaker_state=who.channel.breaker.state(ended).value if who is not None else "unknown",
         retries=outcome.retries,
-        selection_s=served.selection_s,
+        selection_s=outcome.selection_s,
         upstream_s=outcome.upstream_s,
         total_s=ended - exchange.started,
     )
