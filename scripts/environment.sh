@@ -48,22 +48,26 @@ PY
 
 pip_install() { "$venv/bin/python" -m pip --disable-pip-version-check install --quiet "$@"; }
 
+# is_installed NAME LOCK...: was NAME installed from exactly these? mark_installed says that it is.
+is_installed() { [ "$(cat "$venv/.lasso-$1" 2>/dev/null)" = "$(fingerprint "${@:2}" "$root/pyproject.toml")" ]; }
+mark_installed() { fingerprint "${@:2}" "$root/pyproject.toml" >"$venv/.lasso-$1"; }
+
 # install_locked NAME LOCK...: the locks' packages, hashes checked, and this checkout in editable form.
 install_locked() {
-    local name="$1" lock stamp want
-    shift
+    local lock
     venv_is_usable || make_venv
-    stamp="$venv/.lasso-$name"
-    want="$(fingerprint "$@" "$root/pyproject.toml")"
-    if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ]; then
-        say ".venv is up to date ($name)"
+    if is_installed "$@"; then
+        say ".venv is up to date ($1)"
         return
     fi
-    say "installing the locked $name packages"
-    rm -f "$stamp"
-    for lock in "$@"; do
+    say "installing the locked $1 packages"
+    rm -f "$venv"/.lasso-*
+    for lock in "${@:2}"; do
         pip_install --require-hashes --no-deps --requirement "$lock" || die "could not install ${lock#"$root"/}"
     done
     pip_install --no-deps --no-build-isolation --editable "$root" || die "could not install this checkout"
-    printf '%s\n' "$want" >"$stamp"
+    mark_installed "$@"
 }
+
+runtime_locks=("$locks/requirements-build.lock" "$locks/requirements.lock")
+development_locks=("$locks/requirements-dev.lock")  # holds the runtime's packages too, at the same versions
