@@ -104,7 +104,8 @@ def resident_mib(pid: int) -> str:
 def demo_answers_and_stops(output: Path) -> None:
     began = time.monotonic()
     with output.open("wb") as sink:
-        ports = ["--port", str(free_ports(1)), "--base-port", str(free_ports(4))]
+        # The four providers stand in a row from the base port on, the faults' own port five below it.
+        ports = ["--port", str(free_ports(1)), "--base-port", str(free_ports(9) + 5)]
         demo = subprocess.Popen([LASSO, "demo", *ports], stdout=sink, stderr=subprocess.STDOUT)
     try:
         url = endpoint(output, demo)
