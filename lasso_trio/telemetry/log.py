@@ -22,7 +22,7 @@ import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import WrappedLogger
 
-from lasso_trio.telemetry.scrub import plain, printable, scrub
+from lasso_trio.telemetry.scrub import encodable, plain, printable, scrub
 from lasso_trio.telemetry.sink import LogSink
 
 Format = Literal["auto", "json", "pretty"]
@@ -97,7 +97,7 @@ def _stamp(logger: WrappedLogger, method: str, event: Event) -> Event:
     if name := getattr(logger, "name", ""):
         stamped["logger"] = name
     exc_info = event.pop("exc_info", None)
-    stamped.update((scrub(name), plain(value)) for name, value in event.items())
+    stamped.update((encodable(name), plain(value)) for name, value in event.items())
     if exc_info:
         stamped["exc_info"] = exc_info
     return stamped

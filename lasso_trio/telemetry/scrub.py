@@ -36,7 +36,9 @@ def scrub(text: str, limit: int = MAX_TEXT_CHARS) -> str:
         text = _URL.sub(lambda found: mask_url(found[0]), text)
     if "=" in text:
         text = _KEYED.sub(rf"\1{MASK}", text)
-    return _CREDENTIALS.sub(rf"\1 {MASK}", text)
+    if _CREDENTIALS.search(text):  # looking is much cheaper than replacing nothing
+        text = _CREDENTIALS.sub(rf"\1 {MASK}", text)
+    return text
 
 
 def encodable(text: str) -> str:
