@@ -1,7 +1,8 @@
 """A batch: its calls side by side, its answers in order, one provider preferred for all of them.
 
 Reads of one batch belong together: sent to one provider they see one head (providers differ by a block or two, and more
-when one lags). It is a preference only: each call fails over by itself.
+when one lags). It is a preference only: each call fails over by itself. A
+call that crashes (a mistake of ours) is contained here: the others are answered as if it were not there.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import attrs
+import structlog
 import trio
 
-from lasso_trio.jsonrpc.errors import websocket_only
+from lasso_trio.jsonrpc.errors import internal_error, websocket_only
 from lasso_trio.jsonrpc.methods import WEBSOCKET_ONLY
 from lasso_trio.jsonrpc.request import Invalid, Request
 from lasso_trio.routing.candidate import Candidate
@@ -22,19 +24,27 @@ Record = Callable[[Exchange, Request, Served, float], None]
 """Told of every finished call: `(exchange, request, served, ended)`. Must be cheap and must not raise."""
 
 
+log = structlog.get_logger(__name__)
+
+
 @attrs.define(eq=False)
 class BatchResult:
-    """`answers`: one per item, None for a notification. `first`: the first call that was carried out, for metadata."""
+    """One of each per item, in order. `answers`: None for a notification; `done`: None for what was not carried out."""
 
     answers: list[bytes | None]
-    first: tuple[Request, Served] | None = None
+    done: list[tuple[Request, Served] | None]
+
+    @property
+    def first(self) -> tuple[Request, Served] | None:
+        """The first call that was carried out, for metadata."""
+        return next((call for call in self.done if call is not None), None)
 
 
 async def run_batch(
     service: Service, record: Record, exchange: Exchange, items: Sequence[Request | Invalid]
 ) -> BatchResult:
     """Carry out all items at once; each has its own deadline from the batch's admission."""
-    result = BatchResult([None] * len(items))
+    result = BatchResult([None] * len(items), [None] * len(items))
     prefer = _preferred(service, exchange, items)
     async with trio.open_nursery() as calls:
         for position, item in enumerate(items):
@@ -56,16 +66,28 @@ async def _one(
     prefer: Candidate | None,
     result: BatchResult,
 ) -> None:
+    try:
+        served = await _serve(service, exchange, request, prefer)
+        record(exchange, request, served, trio.current_time())
+    except Exception:
+        log.exception("batch.call_crashed", method=request.method.row, request_id=exchange.request_id)
+        result.answers[position] = _answered(request, internal_error().encode(request.reply_id))
+        return
+    result.done[position] = (request, served)
+    result.answers[position] = _answered(request, _text(served, request.reply_id))
+
+
+async def _serve(service: Service, exchange: Exchange, request: Request, prefer: Candidate | None) -> Served:
     route = exchange.route
-    served = await service.serve(route.routed_chain, route.wish, request, exchange.started, stream=False, prefer=prefer)
-    record(exchange, request, served, trio.current_time())
-    if result.first is None:
-        result.first = (request, served)
+    return await service.serve(route.routed_chain, route.wish, request, exchange.started, stream=False, prefer=prefer)
+
+
+def _text(served: Served, id_: bytes) -> bytes:
     outcome = served.outcome
-    text = outcome.error.encode(request.reply_id) if outcome.error is not None else None
-    if outcome.reply is not None:
-        text = outcome.reply.splice(request.reply_id)
-    result.answers[position] = _answered(request, text)
+    if outcome.error is not None:
+        return outcome.error.encode(id_)
+    assert outcome.reply is not None, "a call of a batch is not streamed"
+    return outcome.reply.splice(id_)
 
 
 def _answered(request: Request, text: bytes | None) -> bytes | None:

@@ -3,6 +3,14 @@
     /rpc/:chain                       /rpc/{strategy}/:chain             /rpc/provider/:provider/:chain
     /rpc/:chain/:provider             and all of them behind /rpc/profile/:profile
 
+    provider      ?provider_override=  before  ?provider_id=  before  X-Lasso-Provider  before the path
+    strategy      the path  before  ?strategy=
+    transport     ?transport=  before  X-Lasso-Transport
+    metadata      ?include_meta=  before  X-Lasso-Include-Meta
+
+An unknown provider in the path is a route that leads nowhere (400); one that the query or a header names is the call's
+error (200, -32602). Unknown values of the other three count as none given.
+
 Pure: text in, `Route` out, or the error to answer. A route is remembered on the parsed head, which kept connections
 repeat, so that most calls do not come here.
 """
@@ -17,7 +25,7 @@ from urllib.parse import parse_qsl, unquote
 
 import attrs
 
-from lasso_trio.config.profile import Strategy, Transport
+from lasso_trio.config.profile import STRATEGY_NAMES, Strategy, Transport
 from lasso_trio.errors import LassoError
 from lasso_trio.jsonrpc.errors import (
     RpcError,
@@ -43,12 +51,6 @@ class Meta(StrEnum):
     BODY = "body"
 
 
-STRATEGIES: Final[Mapping[str, Strategy]] = {
-    **{strategy.value: strategy for strategy in Strategy},
-    **{strategy.value.replace("-", "_"): strategy for strategy in Strategy},
-    "round-robin": Strategy.LOAD_BALANCED,
-    "round_robin": Strategy.LOAD_BALANCED,
-}
 _METAS: Final[Mapping[str, Meta]] = {meta.value: meta for meta in Meta}
 _TRANSPORTS: Final[Mapping[str, Transport]] = {transport.value: transport for transport in Transport}
 
@@ -92,7 +94,7 @@ def resolve(target: str, headers: Mapping[str, str], directory: Directory) -> Ro
     asked = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
     pin = asked.get("provider_override") or asked.get("provider_id") or headers.get("x-lasso-provider")
     provider = pin or names.provider
-    strategy = names.strategy or STRATEGIES.get(asked.get("strategy", ""))
+    strategy = names.strategy or STRATEGY_NAMES.get(asked.get("strategy", ""))
     transport = _TRANSPORTS.get(asked.get("transport") or headers.get("x-lasso-transport", ""))
     route = Route(
         path=path,
@@ -148,8 +150,8 @@ def _inner(segments: list[str]) -> _Names | None:
     match segments:
         case [chain]:
             return _Names(chain)
-        case [strategy, chain] if strategy in STRATEGIES:
-            return _Names(chain, strategy=STRATEGIES[strategy])
+        case [strategy, chain] if strategy in STRATEGY_NAMES:
+            return _Names(chain, strategy=STRATEGY_NAMES[strategy])
         case [chain, provider] if provider:
             return _Names(chain, provider=provider)
         case ["provider", provider, chain] if provider:

@@ -7,11 +7,7 @@ Every answer carries a request id, its timing and the CORS headers, errors too.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from itertools import count
-from secrets import token_hex
-from typing import Final
 
 import attrs
 import trio
@@ -23,7 +19,7 @@ from lasso_trio.jsonrpc.request import Invalid, Request, decode
 from lasso_trio.routing.client_limit import client_key
 from lasso_trio.routing.directory import Directory
 from lasso_trio.routing.service import Service
-from lasso_trio.server import rpc_answer
+from lasso_trio.server import request_id, rpc_answer
 from lasso_trio.server.answer import Answer
 from lasso_trio.server.batch import Record, run_batch
 from lasso_trio.server.client_address import client_address
@@ -32,8 +28,6 @@ from lasso_trio.server.exchange import Exchange
 from lasso_trio.server.http_head import Head
 from lasso_trio.server.http_request import HttpRequest
 from lasso_trio.server.routes import NoSuchRoute, Route, resolve
-
-_SANE_ID: Final = re.compile(r"[A-Za-z0-9._:/+=@-]{1,200}")
 
 
 @attrs.frozen(eq=False)
@@ -52,8 +46,6 @@ class RpcHandler:
     service: Service
     settings: Settings
     record: Record
-    _id_prefix: str = attrs.field(factory=lambda: token_hex(6))
-    _id_numbers: count[int] = attrs.field(factory=lambda: count(1))
 
     async def __call__(self, http: HttpRequest, peer: Peer) -> Answer:
         """Answer one HTTP request on `/rpc…`. Raises only Cancelled."""
@@ -61,18 +53,17 @@ class RpcHandler:
         memo: Memo | None = head.route
         if memo is None or memo.generation != self.directory.generation:
             memo = head.route = self._memo(head)
-        request_id = memo.request_id or f"{self._id_prefix}{next(self._id_numbers):08x}"
+        id_ = memo.request_id or request_id.made()
         if head.method != "POST":
-            return rpc_answer.preflight(request_id)
+            return rpc_answer.preflight(id_)
         if memo.route is None:
-            return rpc_answer.not_found(request_id)
-        exchange = Exchange(memo.route, request_id, http.received_at)
+            return rpc_answer.not_found(id_)
+        if memo.route.error is not None:  # answered and not raised: it is kept, and would keep every traceback too
+            return rpc_answer.of_error(memo.route.error, id_)
         try:
-            if memo.route.error is not None:
-                raise memo.route.error
-            return await self._answer(exchange, http.body, memo.forwarded_for, peer)
+            return await self._answer(Exchange(memo.route, id_, http.received_at), http.body, memo.forwarded_for, peer)
         except RpcError as error:
-            return rpc_answer.of_error(error, request_id)
+            return rpc_answer.of_error(error, id_)
 
     def _memo(self, head: Head) -> Memo:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
@@ -80,9 +71,9 @@ class RpcHandler:
             route = resolve(head.target, headers, self.directory)
         except NoSuchRoute:
             route = None
-        given = headers.get("x-request-id", "")
+        given = request_id.sane(headers.get("x-request-id", ""))
         forwarded = ",".join(v.decode("latin-1") for name, v in head.headers if name == b"x-forwarded-for")
-        return Memo(self.directory.generation, route, given if _SANE_ID.fullmatch(given) else None, forwarded)
+        return Memo(self.directory.generation, route, given, forwarded)
 
     async def _answer(self, exchange: Exchange, body: bytes, forwarded_for: str, peer: Peer) -> Answer:
         decoded = decode(body)
@@ -117,7 +108,7 @@ class RpcHandler:
     async def _single(self, exchange: Exchange, request: Request) -> Answer:
         route = exchange.route
         if request.method.name in WEBSOCKET_ONLY:
-            return rpc_answer.of_error(websocket_only(route.path), exchange.request_id, request.reply_id)
+            return rpc_answer.of_local_error(exchange, request, websocket_only(route.path))
         served = await self.service.serve(
             route.routed_chain, route.wish, request, exchange.started, stream=request.id is not None
         )

@@ -16,6 +16,7 @@ from lasso_trio.jsonrpc.errors import (
 )
 from lasso_trio.jsonrpc.request import Request
 from lasso_trio.routing.service import Served
+from lasso_trio.server import request_id
 from lasso_trio.server.answer import Answer
 from lasso_trio.server.batch import BatchResult
 from lasso_trio.server.exchange import Exchange
@@ -57,6 +58,13 @@ def of_error(error: RpcError, request_id: str, id_: bytes = NULL_ID) -> Answer:
     return Answer(error.status, _headers(request_id, 0.0, 0.0), error.encode(id_))
 
 
+def of_local_error(exchange: Exchange, request: Request, error: RpcError) -> Answer:
+    """The answer to one checked request that nobody was asked to serve; nothing for a notification."""
+    if request.id is None:
+        return Answer(204, _headers(exchange.request_id, 0.0, 0.0))
+    return of_error(error, exchange.request_id, request.id)
+
+
 def limited(rate: int, wait_s: float, request_id: str, id_: bytes) -> Answer:
     """HTTP 429. `Retry-After` has whole seconds (RFC 9110, 10.2.3), the body says it in milliseconds."""
     error = rate_limited(rate, int(wait_s * 1000) + 1)
@@ -73,7 +81,7 @@ def of_refusal(status: int, kind: Kind) -> Answer:
         Kind.BAD_REQUEST: parse_error,
         Kind.BAD_ENCODING: parse_error,
     }.get(kind, lambda: invalid_request(kind.value.replace("_", " ")))()
-    return Answer(status, _JSON, error.encode())
+    return Answer(status, _headers(request_id.made(), 0.0, 0.0), error.encode())
 
 
 def of_call(exchange: Exchange, request: Request, served: Served, ended: float) -> Answer:
