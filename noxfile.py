@@ -108,15 +108,18 @@ def smoke(session: nox.Session) -> None:
 
 @nox.session
 def lock(session: nox.Session) -> None:
-    """Refresh the locks and the toolbox's: newest versions inside pyproject's ranges, hashes, no registry named."""
+    """Refresh every lock: versions inside the ranges, hashes, no registry named. `-- --upgrade` takes newer versions."""
     runtime, builder, dev = (LOCKS / f"requirements{part}.lock" for part in ("", "-build", "-dev"))
     compile_lock(session, runtime, "pyproject.toml")
     compile_lock(session, builder, "--group", "build")
     compile_lock(session, dev, "pyproject.toml", "--group", "dev", "-c", str(runtime), "-c", str(builder))
+    with session.chdir(ROOT / "tests" / "e2e" / "node"):
+        options = ("--package-lock-only", "--omit-lockfile-registry-resolved=true", "--no-audit", "--no-fund")
+        session.run("npm", "install", *options, external=True)
 
 
 def compile_lock(session: nox.Session, target: Path, *sources: str) -> None:
-    """One lock for both Pythons; `-- --upgrade` takes newer versions than the lock has."""
+    """One lock for both Pythons."""
     options = ("--universal", "--python-version=3.11", "--generate-hashes", "--no-emit-index-url", "--no-annotate")
     command = ("--quiet", "--custom-compile-command=nox -s lock", "--output-file", str(target.relative_to(ROOT)))
     session.run(str(BIN / "uv"), "pip", "compile", *options, *command, *sources, *session.posargs, external=True)

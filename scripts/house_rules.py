@@ -5,7 +5,8 @@ Prints every breach as `path: what is wrong` and exits 1 when there is one. Rule
 * no Python file is longer than 400 lines;
 * no module is called utils, helpers, manager, base, common or misc: a file is one noun of the domain;
 * `lasso_trio/<room>/<noun>.py` has `tests/<room>/test_<noun>.py` (or `test_<noun>_<aspect>.py`), and every test file
-  there names a module that exists. Tests of whole programs (`e2e`, `bench`, `scripts`) have no module to mirror.
+  there names a module that exists, or the room itself (`tests/devnet/test_devnet.py`). Tests of the whole (`surface`,
+  `e2e`, `bench`, `scripts`) have no module to mirror.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 
 MAX_LINES = 400
 BANNED = frozenset({"util", "utils", "helper", "helpers", "manager", "managers", "base", "common", "misc"})
-UNMIRRORED_TESTS = frozenset({"e2e", "bench", "scripts"})
+UNMIRRORED_TESTS = frozenset({"surface", "e2e", "bench", "scripts"})
 UNTESTED_NAMES = frozenset({"__init__", "__main__"})
 
 
@@ -47,8 +48,9 @@ def mirror_breaches(package: Path, tests: Path) -> Iterator[str]:
     for module in sorted(modules):
         if not any(mirrors(test, module) for test in tested):
             yield f"lasso_trio/{'/'.join(module)}.py: has no tests/{'/'.join((*module[:-1], 'test_' + module[-1]))}.py"
+    rooms = {(*room, room[-1]) for path in package.rglob("__init__.py") if (room := noun(path, package)[:-1])}
     for test in sorted(tested):
-        if not any(mirrors(test, module) for module in modules):
+        if not any(mirrors(test, subject) for subject in modules | rooms):
             yield f"tests/{'/'.join((*test[:-1], 'test_' + test[-1]))}.py: no module it could be about"
 
 

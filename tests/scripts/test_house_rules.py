@@ -39,6 +39,11 @@ def test_a_test_may_be_about_one_aspect_of_a_module(rules: ModuleType, tmp_path:
     assert list(rules.breaches(root)) == []
 
 
+def test_a_test_may_be_about_a_whole_room(rules: ModuleType, tmp_path: Path) -> None:
+    root = house(tmp_path, "lasso_trio/devnet/__init__.py", "tests/devnet/test_devnet.py")
+    assert list(rules.breaches(root)) == []
+
+
 def test_a_module_without_a_test_is_named(rules: ModuleType, tmp_path: Path) -> None:
     root = house(tmp_path, "lasso_trio/routing/hedge.py", "tests/test_hedge.py")
     assert list(rules.breaches(root)) == [
