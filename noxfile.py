@@ -108,7 +108,7 @@ def smoke(session: nox.Session) -> None:
 
 @nox.session
 def lock(session: nox.Session) -> None:
-    """Refresh every lock: versions inside the ranges, hashes, no registry named. `-- --upgrade` takes newer versions."""
+    """Refresh every lock: inside the ranges, with hashes, no registry named. `-- --upgrade` takes newer versions."""
     runtime, builder, dev = (LOCKS / f"requirements{part}.lock" for part in ("", "-build", "-dev"))
     compile_lock(session, runtime, "pyproject.toml")
     compile_lock(session, builder, "--group", "build")
