@@ -20,8 +20,6 @@ from typing import TYPE_CHECKING
 from lasso_trio.upstream.connection import Connection
 from lasso_trio.upstream.faults import Disconnected, UpstreamFault
 from lasso_trio.upstream.reply import BodySource, Reply, ReplyStream, Timings
-from lasso_trio.upstream.response import ResponseReader
-from lasso_trio.upstream.response_head import ResponseHead
 
 if TYPE_CHECKING:
     from lasso_trio.upstream.http1 import Pool
@@ -32,14 +30,14 @@ class Call:
 
     __slots__ = (
         "_connection",
-        "_parts",
+        "_cut",
+        "_out",
         "_pool",
         "_replay_safe",
         "_request",
         "_retried",
         "_sent",
-        "_sent_at",
-        "_size",
+        "_since",
         "_source",
         "timings",
     )
@@ -49,12 +47,12 @@ class Call:
         self._request = request
         self._replay_safe = replay_safe
         self._connection: Connection | None = None
+        self._since = 0.0
+        self._out = 0
+        self._cut = False
         self._sent = False
-        self._sent_at = 0.0
         self._retried = False
         self._source: BodySource | None = None
-        self._parts: list[bytes] = []
-        self._size = 0
         self.timings = Timings()
 
     def __repr__(self) -> str:
@@ -73,10 +71,8 @@ class Call:
         """
         while True:
             try:
-                if self._connection is None:
-                    await self._begin()
-                elif not self._sent:
-                    raise Disconnected("send_cut", "the request was cut by a cancelled send", local=True)
+                if not self._sent and not self._send_on_kept():
+                    await self._send()
                 return await self._read()
             except UpstreamFault as fault:
                 if not self._retries_after(fault):
@@ -97,24 +93,43 @@ class Call:
 
     # Getting a connection and sending…
 
-    async def _begin(self) -> None:
+    def _send_on_kept(self) -> bool:
+        """The common case, without a wait: a kept connection whose kernel takes the whole request at once."""
         pool = self._pool
-        now = pool.clock()
-        connection = None if self._retried else pool.take_kept(now)
+        if self._retried or self._connection is not None:
+            return False
+        now = self._since = pool.clock()
+        connection = pool.take_kept(now)
+        return connection is not None and self._begin(connection, now)
+
+    async def _send(self) -> None:
+        """Every other case: no connection yet, or a request larger than the kernel's buffer."""
+        pool = self._pool
+        if self._cut:
+            raise Disconnected("send_cut", "the request was cut by a cancelled send", local=True)
+        connection = self._connection
         if connection is None:
-            connection = await pool.connect(self.timings, now, fresh=self._retried)
-            now = pool.clock()
+            connection = await pool.connect(self.timings, self._since, fresh=self._retried)
+            if self._begin(connection, pool.clock()):
+                return
+        self._cut = True
+        await connection.send_rest(self._request, self._out)
+        self._cut, self._sent = False, True
+
+    def _begin(self, connection: Connection, now: float) -> bool:
+        """From here on the connection is ours. Whether the whole request is out."""
         self._connection = connection
-        self._sent_at = now
-        await connection.send(self._request, ResponseReader(pool.max_response_bytes))
-        self._sent = True
+        self._since = now
+        self._out = connection.begin(self._request)
+        self._sent = self._out == len(self._request)
+        return self._sent
 
     def _retries_after(self, fault: UpstreamFault) -> bool:
         """A kept connection may have been hung up on while it was idle: that is nobody's fault, once."""
         connection = self._connection
         if self._retried or connection is None or not connection.served:
             return False
-        if not isinstance(fault, Disconnected) or fault.local or connection.reader.begun:
+        if not isinstance(fault, Disconnected) or fault.local or connection.reader is not None:
             return False
         return self._replay_safe or not fault.dispatched
 
@@ -122,7 +137,7 @@ class Call:
         """The next turn takes a fresh connection: the other kept ones may be as stale."""
         self._pool.counters.retried += 1
         self._drop("stale")
-        self._sent = False
+        self._sent = self._cut = False
         self._retried = True
 
     # The answer…
@@ -130,38 +145,39 @@ class Call:
     async def _read(self) -> Reply:
         connection, timings = self._connection, self.timings
         assert connection is not None
+        if self._source is None:
+            whole = await connection.receive()
+            now = self._pool.clock()
+            timings.first_byte = timings.first_byte or now - self._since
+            timings.last_byte = now - self._since
+            if whole is not None:
+                self._connection = None
+                self._pool.settle(connection, now)
+                return Reply(whole[0], whole[1], None, timings)
+            self._source = await self._read_head(connection)
+        return await self._read_body(connection, self._source)
+
+    async def _read_head(self, connection: Connection) -> BodySource:
         reader = connection.reader
+        assert reader is not None
         while reader.head is None:
             await connection.receive()
-        if not timings.first_byte:
-            timings.first_byte = timings.last_byte = self._pool.clock() - self._sent_at
-        if reader.complete and self._source is None and not reader.head.encoding:
-            self._connection = None
-            self._pool.settle(connection, self._sent_at + timings.first_byte)
-            return Reply(reader.head, reader.take(), None, timings)
-        return await self._read_large(connection, reader.head)
+        return BodySource(connection, reader, reader.head, self._pool.max_response_bytes)
 
-    async def _read_large(self, connection: Connection, head: ResponseHead) -> Reply:
+    async def _read_body(self, connection: Connection, source: BodySource) -> Reply:
         """More than one read: collect up to the threshold, then leave the rest to be streamed."""
-        if self._source is None:
-            self._source = BodySource(connection, head, self._pool.max_response_bytes)
-        source, piece = self._source, b"more"
-        while piece and (self._size <= self._pool.stream_threshold or source.ended):
-            piece = await source.next()
-            self._parts.append(piece)
-            self._size += len(piece)
+        body, is_whole = await source.collect(self._pool.stream_threshold)
         self._connection = None
-        body = b"".join(self._parts)
-        if not piece:
+        if is_whole:
             self._ended(connection, None, exhausted=True)
-            return Reply(head, body, None, self.timings)
-        self.timings.last_byte = self._pool.clock() - self._sent_at
-        return Reply(head, body, ReplyStream(source, partial(self._ended, connection)), self.timings)
+            return Reply(source.head, body, None, self.timings)
+        self.timings.last_byte = self._pool.clock() - self._since
+        return Reply(source.head, body, ReplyStream(source, partial(self._ended, connection)), self.timings)
 
     def _ended(self, connection: Connection, fault: UpstreamFault | None, *, exhausted: bool) -> None:
         """The answer is over, with or without the caller having read it all: the connection goes home or goes down."""
         now = self._pool.clock()
-        self.timings.last_byte = now - self._sent_at
+        self.timings.last_byte = now - self._since
         if exhausted:
             self._pool.settle(connection, now)
         else:

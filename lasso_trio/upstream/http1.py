@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 import attrs
 import trio
@@ -26,6 +27,9 @@ from lasso_trio.upstream.faults import PoolClosed, PoolFull
 from lasso_trio.upstream.reaper import Abandoned, Reaper
 from lasso_trio.upstream.reply import Reply, Timings
 from lasso_trio.upstream.slots import Slots
+
+TRUSTED_S: Final = 0.01
+"""For so long after an answer the kernel is not asked whether the peer hung up: that news would travel longer."""
 
 
 @attrs.define
@@ -134,7 +138,7 @@ class Pool:
             connection = idle.pop()
             if now - connection.idle_since > self._idle_expiry_s:
                 self._close(connection, "expired")
-            elif connection.is_stale():
+            elif now - connection.idle_since > TRUSTED_S and connection.is_stale():
                 self._close(connection, "stale")
             else:
                 self._slots.busy += 1
@@ -159,7 +163,7 @@ class Pool:
 
     def settle(self, connection: Connection, now: float) -> None:
         """The exchange is over and its answer was read to the end: keep the connection if it can be kept."""
-        if self._retired or not connection.reader.reusable:
+        if self._retired or not connection.reusable:
             self.discard(connection, "retired" if self._retired else "server_closed")
             return
         connection.served += 1

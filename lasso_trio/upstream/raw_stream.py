@@ -11,6 +11,7 @@ Invariants: the object owns the socket; `close()` is synchronous, idempotent and
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 from typing import Final, NoReturn, final
 
@@ -37,7 +38,7 @@ class RawStream(trio.abc.HalfCloseableStream):
     row). Concurrent use of one direction raises `trio.BusyResourceError` where it would have to wait.
     """
 
-    __slots__ = ("_closed", "_sending", "_sent_eof", "_streak", "socket")
+    __slots__ = ("_closed", "_poll", "_sending", "_sent_eof", "_streak", "socket")
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
@@ -48,6 +49,7 @@ class RawStream(trio.abc.HalfCloseableStream):
         self._sent_eof = False
         self._sending = False
         self._streak = 0
+        self._poll: select.poll | None = None
 
     def __repr__(self) -> str:
         return f"<RawStream {'closed' if self._closed else f'fd={self.socket.fileno()}'}>"
@@ -56,23 +58,30 @@ class RawStream(trio.abc.HalfCloseableStream):
 
     async def send_all(self, data: Buffer) -> None:
         """Send everything. Raises `NothingSent`, `BrokenResourceError` (peer gone) or `ClosedResourceError`."""
-        if self._closed or self._sent_eof or self._sending:
-            self._refuse_send()
-        try:
-            sent = self.socket.send(data)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        except OSError as error:
-            raise NothingSent(f"socket is broken: {error.strerror}") from error
+        sent = self.send_now(data)
         if sent != len(data):
-            await self._send_rest(data, sent)
+            await self.send_rest(data, sent)
         else:
             self._streak += 1
             if self._streak >= FAIR_SENDS:
                 self._streak = 0
                 await trio.lowlevel.checkpoint()
 
-    async def _send_rest(self, data: Buffer, sent: int) -> None:
+    def send_now(self, data: Buffer) -> int:
+        """Send what the kernel takes without a wait, and say how much that was. Raises as `send_all` does."""
+        if self._closed or self._sent_eof or self._sending:
+            self._refuse_send()
+        try:
+            return self.socket.send(data)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError as error:
+            raise NothingSent(f"socket is broken: {error.strerror}") from error
+
+    async def send_rest(self, data: Buffer, sent: int) -> None:
+        """What `send_now` left: everything after the first `sent` bytes."""
+        if self._closed or self._sending:
+            self._refuse_send()
         self._sending = True
         try:
             with memoryview(data).cast("B") as view:
@@ -136,13 +145,10 @@ class RawStream(trio.abc.HalfCloseableStream):
         """
         if self._closed:
             return True
-        try:
-            self.socket.recv(1, socket.MSG_PEEK)
-        except (BlockingIOError, InterruptedError):
-            return False
-        except OSError:
-            return True
-        return True
+        if self._poll is None:
+            self._poll = select.poll()  # half the price of a peek, which raises its usual answer
+            self._poll.register(self.socket, select.POLLIN)
+        return bool(self._poll.poll(0))
 
     # Closing…
 

@@ -47,8 +47,7 @@ class Reaper:
 
     def submit(self, abandoned: Abandoned) -> bool:
         """Take it over if running, not full, and the answer can be short. False: it stays the caller's, to drop."""
-        left = abandoned.connection.reader.left
-        if self._send is None or self._held >= self._capacity or (left is not None and left > LARGEST):
+        if self._send is None or self._held >= self._capacity or abandoned.connection.left > LARGEST:
             return False
         self._held += 1
         self._send.send_nowait(abandoned)
@@ -95,11 +94,16 @@ class Reaper:
 
 async def _read_to_end(connection: Connection) -> bool:
     """Whether the answer ended within bounds and left a connection that can be used again."""
-    reader, drained = connection.reader, 0
+    drained = 0
     try:
-        while not reader.complete and drained <= LARGEST:
-            await connection.receive()
+        while drained <= LARGEST:
+            whole = await connection.receive()
+            reader = connection.reader
+            if whole is not None or reader is None:
+                return True
+            if reader.complete:
+                return reader.reusable
             drained += len(reader.take())
     except UpstreamFault:
-        return False
-    return reader.reusable
+        pass
+    return False

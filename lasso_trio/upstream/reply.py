@@ -13,6 +13,7 @@ import attrs
 from lasso_trio.upstream.connection import Connection
 from lasso_trio.upstream.content_coding import Gunzip, decoder_for
 from lasso_trio.upstream.faults import UpstreamFault
+from lasso_trio.upstream.response import ResponseReader
 from lasso_trio.upstream.response_head import ResponseHead
 
 
@@ -35,20 +36,32 @@ class Timings:
 class BodySource:
     """The decoded body, pulled: nothing is read from the connection that was not asked for."""
 
-    __slots__ = ("_connection", "_decoder")
+    __slots__ = ("_collected", "_connection", "_decoder", "_reader", "_size", "head")
 
-    def __init__(self, connection: Connection, head: ResponseHead, max_body: int) -> None:
+    def __init__(self, connection: Connection, reader: ResponseReader, head: ResponseHead, max_body: int) -> None:
+        self.head = head
         self._connection = connection
+        self._reader = reader
+        self._collected: list[bytes] = []
+        self._size = 0
         self._decoder: Gunzip | None = decoder_for(head.encoding, max_body)
 
-    @property
-    def ended(self) -> bool:
+    async def collect(self, threshold: int) -> tuple[bytes, bool]:
+        """The body up to its end or just beyond `threshold` bytes, and whether that is all. Cancelled: call it again."""
+        piece = b"more"
+        while piece and (self._size <= threshold or self._is_all_here()):
+            piece = await self.next()
+            self._collected.append(piece)
+            self._size += len(piece)
+        return b"".join(self._collected), not piece
+
+    def _is_all_here(self) -> bool:
         """Everything was received and nothing is compressed: what is left comes without a wait."""
-        return self._decoder is None and self._connection.reader.complete
+        return self._decoder is None and self._reader.complete
 
     async def next(self) -> bytes:
         """At most 64 KiB; empty at the end. Cancelled: nothing is lost. Raises what `Connection.receive` raises."""
-        reader, decoder = self._connection.reader, self._decoder
+        reader, decoder = self._reader, self._decoder
         while True:
             piece = reader.take()
             if decoder is not None:

@@ -34,15 +34,12 @@ class ResponseReader:
         "_pending",
         "_pieces",
         "_reusable",
-        "begun",
         "complete",
         "head",
     )
 
     def __init__(self, max_body: int) -> None:
         self.head: ResponseHead | None = None
-        self.begun = False
-        """Whether any byte of an answer was seen."""
         self.complete = False
         self._reusable = False
         self._pending = b""
@@ -65,15 +62,12 @@ class ResponseReader:
 
     def feed(self, data: bytes) -> None:
         """`data` must not be empty: that is `feed_eof`."""
-        self.begun = True
         if self.head is None:
-            self._feed_head(data)
+            self._feed_head(self._pending + data if self._pending else data)
         else:
             self._feed_body(self.head, data)
 
     def feed_eof(self) -> None:
-        if not self.begun:
-            raise Disconnected("eof", "the connection ended before the answer")
         head = self.head
         if head is None or head.chunked or head.length is not None:
             raise Disconnected("truncated", "the connection ended in the middle of the answer")
@@ -89,10 +83,8 @@ class ResponseReader:
     # The head…
 
     def _feed_head(self, data: bytes) -> None:
-        if self._pending:
-            data = self._pending + data
-            if not self._may_parse(data):
-                return
+        if self._pending and not self._may_parse(data):
+            return
         parsed = parse_head(data)
         while parsed is not None and parsed[0].status < 200:
             self._skip_interim(parsed[0])
@@ -101,7 +93,6 @@ class ResponseReader:
         if parsed is None:
             self._pending = data
             return
-        self._pending = b""
         head, end = parsed
         self._begin_body(head)
         rest = data[end:]

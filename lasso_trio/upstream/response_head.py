@@ -21,7 +21,18 @@ MAX_FIELDS: Final = 256
 FIELD: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[^\r\n\0]*+"
 _HEAD: Final = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [^\r\n\0]*+)?((?:\r\n" + FIELD + rb")*+)\r\n\r\n")
 _FIELDS: Final = re.compile(rb"\r\n([^:\r\n]++):[ \t]*+([^\r\n]*+)")
-_LENGTH: Final = re.compile(rb"[0-9]{1,18}")
+
+_PLAIN_FIELD: Final = (
+    rb"\r\n(?:(?i:connection):[ \t]*+(?i:keep-alive)[ \t]*+(?=\r\n)"
+    rb"|(?!(?i:connection|content-length|content-encoding|transfer-encoding):)" + FIELD + rb")"
+)
+_PLAIN: Final = re.compile(
+    rb"HTTP/1\.1 ((?!204|304)[2-5][0-9][0-9])(?: [^\r\n\0]*+)?"
+    rb"((?:" + _PLAIN_FIELD + rb"){0,128}+"
+    rb"\r\n(?i:content-length):[ \t]*+([0-9]{1,9})[ \t]*+"
+    rb"(?:" + _PLAIN_FIELD + rb"){0,127}+)\r\n\r\n"
+)
+"""The usual answer: a length and nothing else that frames, so one match says everything. Same grammar as `_HEAD`."""
 
 
 @attrs.define(eq=False)
@@ -42,6 +53,21 @@ class ResponseHead:
         return [(name.lower(), value.rstrip()) for name, value in _FIELDS.findall(self.fields)]
 
 
+def parse_whole(data: bytes, max_body: int) -> tuple[ResponseHead, bytes] | None:
+    """The usual answer, all of it in `data` and nothing more: what `parse_head` would say, at a third of its price.
+
+    None says nothing: ask a `ResponseReader`. An answer that is given leaves its connection reusable.
+    """
+    match = _PLAIN.match(data)
+    if match is None:
+        return None
+    end, (status, fields, digits) = match.end(), match.groups()
+    length = int(digits)
+    if end + length != len(data) or length > max_body or end > MAX_HEAD:
+        return None
+    return ResponseHead(int(status), fields, length, False, True, b""), data[end:]
+
+
 def parse_head(data: bytes) -> tuple[ResponseHead, int] | None:
     """The head at the start of `data` and where its body begins, or None when it is not all there.
 
@@ -52,9 +78,9 @@ def parse_head(data: bytes) -> tuple[ResponseHead, int] | None:
         _check_incomplete(data)
         return None
     end = match.end()
-    if end > MAX_HEAD:
-        raise TooLarge("head", f"more than {MAX_HEAD} bytes")
     minor, status, fields = match.groups()
+    if end > MAX_HEAD or fields.count(b"\r\n") > MAX_FIELDS:
+        raise TooLarge("head", f"more than {MAX_HEAD} bytes or {MAX_FIELDS} fields")
     return _framed(minor == b"1", int(status), fields), end
 
 
@@ -69,16 +95,15 @@ def _check_incomplete(data: bytes) -> None:
 
 
 def _framed(modern: bool, status: int, fields: bytes) -> ResponseHead:
-    if fields.count(b"\r\n") > MAX_FIELDS:
-        raise TooLarge("head", f"more than {MAX_FIELDS} header fields")
     lowered = fields.lower()
-    length, chunked, encoding = _length(_field(lowered, b"\r\ncontent-length:")), False, b""
+    length, chunked, keep_alive, encoding = _length(lowered), False, modern, b""
     if b"-encoding:" in lowered:
         chunked = _is_chunked(modern, length, _field(lowered, b"\r\ntransfer-encoding:"))
         encoding = _field(lowered, b"\r\ncontent-encoding:") or b""
+    if b"\r\nconnection:" in lowered:
+        keep_alive = _keeps_alive(modern, _field(lowered, b"\r\nconnection:") or b"")
     if status < 200 or status == 204 or status == 304:
         length, chunked = 0, False
-    keep_alive = _keeps_alive(modern, _field(lowered, b"\r\nconnection:"))
     return ResponseHead(status, fields, length, chunked, keep_alive, encoding)
 
 
@@ -91,13 +116,15 @@ def _field(lowered: bytes, name: bytes) -> bytes | None:
     end = lowered.find(b"\r\n", start)
     if end < 0:
         return lowered[start:].strip(b" \t")
-    more = _field(lowered[end:], name)
     value = lowered[start:end].strip(b" \t")
-    return value if more is None else value + b"," + more
+    if lowered.find(name, end) < 0:
+        return value
+    return value + b"," + (_field(lowered[end:], name) or b"")
 
 
-def _length(value: bytes | None) -> int | None:
+def _length(lowered: bytes) -> int | None:
     """RFC 9112 §6.3: repeated lengths are one length if they are all the same, else nobody knows what they mean."""
+    value = _field(lowered, b"\r\ncontent-length:")
     if value is None:
         return None
     if b"," in value:
@@ -105,7 +132,7 @@ def _length(value: bytes | None) -> int | None:
         if any(other != first for other in others):
             raise Malformed("framing", "several content-lengths that differ")
         value = first
-    if not _LENGTH.fullmatch(value):
+    if not value.isdigit() or len(value) > 18:
         raise Malformed("framing", "content-length is not a number")
     return int(value)
 
@@ -120,8 +147,8 @@ def _is_chunked(modern: bool, length: int | None, coding: bytes | None) -> bool:
     return True
 
 
-def _keeps_alive(modern: bool, value: bytes | None) -> bool:
-    if value is None:
-        return modern
+def _keeps_alive(modern: bool, value: bytes) -> bool:
+    if value == b"keep-alive":
+        return True
     tokens = [token.strip(b" \t") for token in value.split(b",")]
     return b"close" not in tokens and (modern or b"keep-alive" in tokens)
