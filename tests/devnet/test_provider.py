@@ -188,3 +188,11 @@ async def test_a_mistake_of_our_own_is_contained_in_its_connection(
     assert await stream.receive_some() == b""
     await trio.testing.wait_all_tasks_blocked()
     assert "ZeroDivisionError" in it.crashes[0]
+
+
+async def test_a_change_that_came_before_the_wait_is_not_missed(autojump_clock: trio.testing.MockClock) -> None:
+    it = provider(block_time=None)
+    seen = it.site().view
+    it.chain.advance(1)
+    with trio.fail_after(3600):
+        await it.next_view(seen)

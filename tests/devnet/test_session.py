@@ -11,7 +11,7 @@ from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnec
 
 from lasso_trio.devnet import Chain, Failure, Faults, Kind, Latency, Provider
 from lasso_trio.devnet.json_types import Json
-from lasso_trio.devnet.session import HANDSHAKE_S
+from lasso_trio.devnet.session import HANDSHAKE_S, MOST_CALLS, MOST_SUBSCRIPTIONS
 
 Clock = trio.testing.MockClock
 
@@ -208,3 +208,38 @@ async def test_a_handshake_that_is_none_ends_only_its_connection(autojump_clock:
     assert it.open_connections == 0
     async with websocket(it) as socket:
         assert (await ask(socket, "eth_chainId"))["result"] == "0x7a69"
+
+
+async def test_nothing_is_told_of_a_subscription_before_its_id(autojump_clock: Clock) -> None:
+    it = provider(Faults(failures=[Failure(Kind.DRIP, methods=["eth_subscribe"], bytes_per_s=10)]))
+    async with websocket(it) as socket:
+        await send(socket, "eth_subscribe", "newHeads")
+        await trio.sleep(1)  # the answer is under way
+        it.chain.advance(1)
+        it.announce_change()
+        assert (await receive(socket))["result"] == "0x1"
+        assert (await receive(socket))["method"] == "eth_subscription"
+
+
+async def test_a_client_that_says_goodbye_leaves_nothing_behind(autojump_clock: Clock) -> None:
+    it = provider()
+    async with websocket(it) as socket:
+        await ask(socket, "eth_subscribe", "newHeads")
+        await socket.aclose()
+        await trio.testing.wait_all_tasks_blocked()
+        assert (it.open_connections, it.open_websockets, list(it.crashes)) == (0, 0, [])
+
+
+async def test_one_socket_may_ask_without_end(autojump_clock: Clock) -> None:
+    async with websocket(provider()) as socket:
+        for _ in range(MOST_CALLS + 10):
+            await ask(socket, "eth_chainId")
+
+
+async def test_one_socket_may_have_so_many_subscriptions(autojump_clock: Clock) -> None:
+    async with websocket(provider()) as socket:
+        calls = [{"id": 1, "method": "eth_subscribe", "params": ["newHeads"]}] * (MOST_SUBSCRIPTIONS + 1)
+        await socket.send_message(json.dumps(calls))
+        answers = await receive(socket)
+    assert "result" in answers[-2]
+    assert answers[-1]["error"]["code"] == -32005
