@@ -129,7 +129,7 @@ class Faults:
     """Serves another chain."""
     state_depth: int | None = attrs.field(default=None, validator=optional(ge(0)))
     """Older state is pruned: `missing trie node`."""
-    log_range: int = attrs.field(default=2000, validator=gt(0))
+    log_range: int = attrs.field(default=1000, validator=gt(0))
     """`eth_getLogs` over more blocks is refused."""
     missing_methods: tuple[str, ...] = attrs.field(default=(), converter=_names)
     ws_refuse_status: int | None = attrs.field(default=None, validator=optional([ge(300), le(599)]))

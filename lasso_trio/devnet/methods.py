@@ -28,7 +28,7 @@ class Site:
 
     view: View
     state_depth: int | None = None
-    log_range: int = 2000
+    log_range: int = 1000
 
     def state_at(self, params: Params, position: int) -> int:
         return read.state_block(self.view, params, position, self.state_depth)
