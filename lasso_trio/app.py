@@ -11,6 +11,7 @@ is cut, then the services end. A second signal cuts at once.
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
@@ -48,6 +49,8 @@ log = structlog.get_logger(__name__)
 
 HOUSEKEEPING_S: Final = 5.0
 CLOSE_S: Final = 1.0
+WEB_START_S: Final = 5.0
+NEVER: Final = sys.maxsize
 
 
 def untold(*_: object) -> None:
@@ -70,6 +73,7 @@ class App:
     addresses: list[str] = attrs.field(factory=list)
     stopped: trio.Event = attrs.field(factory=trio.Event)
     _stopping: trio.Event = attrs.field(factory=trio.Event)
+    _web_started: trio.Event = attrs.field(factory=trio.Event)
     _cut: trio.CancelScope = attrs.field(factory=trio.CancelScope)
 
     @classmethod
@@ -89,23 +93,23 @@ class App:
         directory = Directory.of(profiles, registry)
         node = Node(settings.node_id, trio.current_time())
         handler = RpcHandler(directory, Service(), settings, record)
-        web = HypercornLane(make_app(node, lambda: handler.directory, handler, settings.max_body_bytes))
         limits = LaneLimits(
             max_body_bytes=settings.max_body_bytes,
             max_connections=settings.max_connections,
-            gzip_min_bytes=settings.gzip_min_bytes,
+            gzip_min_bytes=settings.gzip_min_bytes or NEVER,
         )
-        door = FrontDoor(
-            handler, web.lane, limits=limits, budget=ByteBudget(settings.byte_budget), error_answer=of_refusal
-        )
+        budget = ByteBudget(settings.byte_budget)
+        web = HypercornLane(make_app(node, lambda: handler.directory, handler, limits, budget))
+        door = FrontDoor(handler, web.lane, limits=limits, budget=budget, error_answer=of_refusal)
         return cls(settings, node, registry, directory, door, web, reaper)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until stopped. Raises OSError when the address cannot be had."""
         try:
             async with trio.open_nursery() as services:
-                await services.start(self.web.run)
                 self._supervise(services)
+                with trio.move_on_after(WEB_START_S):  # calls are served without it, if it comes to that
+                    await self._web_started.wait()
                 await self._traffic(task_status)
                 services.cancel_scope.cancel()
         finally:
@@ -116,6 +120,7 @@ class App:
 
     def _supervise(self, services: trio.Nursery) -> None:
         children: dict[str, Callable[[], Awaitable[object]]] = {
+            "web": self._web,
             "reaper": self.reaper.run,
             "housekeeping": self._housekeeping,
         }
@@ -123,6 +128,11 @@ class App:
             children["loop_lag"] = partial(sample, self.lag)
         for name, child in children.items():
             services.start_soon(partial(supervise, name, child, registry=self.supervisor), name=name)
+
+    async def _web(self) -> None:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self.web.run)
+            self._web_started.set()
 
     async def _traffic(self, task_status: trio.TaskStatus[None]) -> None:
         listeners = await self._listen()

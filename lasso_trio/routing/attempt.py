@@ -115,7 +115,7 @@ async def _ask(
     now = clock()
     done.seconds = now - started
     if http.rest is not None:
-        if stream and http.status == 200 and _let_through(done, http, id_, client_id):
+        if stream and http.status == 200 and _let_through(done, http, id_, client_id, method):
             _succeeded(done, method, now)
             return done
         http.body = await _whole(http)
@@ -128,10 +128,10 @@ async def _ask(
     return done
 
 
-def _let_through(done: Attempt, http: HttpReply, id_: int, client_id: bytes) -> bool:
+def _let_through(done: Attempt, http: HttpReply, id_: int, client_id: bytes, method: Method) -> bool:
     passing = recognise(http.body, id_, client_id)
     if passing is not None:
-        done.large = Large(passing, http)
+        done.large = Large(passing, http, done.candidate, method)
     return passing is not None
 
 

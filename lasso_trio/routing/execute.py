@@ -71,6 +71,8 @@ class _Progress:
     dispatched: int = 0
     upstream_s: float = 0.0
     last: Attempt | None = None
+    told: Attempt | None = None
+    """The last attempt that an upstream answered: what it said is worth more to a client than a later silence."""
     too_late: bool = False
 
 
@@ -82,23 +84,25 @@ async def execute(call: Call, rng: Random) -> Outcome:
     first, reason = plan.first(rng, call.method.replay_safe, call.prefer)
     now = call.clock()
     progress = _Progress(now - call.started)
-    if await _try(call, first, progress, now):
-        return _outcome(progress, reason)
+    done = await _try(call, first, progress, now)
+    if done is not None:
+        return _outcome(progress, done, reason)
     for candidate in plan.rest(first, rng)[: MAX_ADMISSIONS - 1]:
         if not _may_go_on(call, progress):
             break
-        if await _try(call, candidate, progress, call.clock()):
-            return _outcome(progress, "failover")
+        done = await _try(call, candidate, progress, call.clock())
+        if done is not None:
+            return _outcome(progress, done, "failover")
     return _lost(call, progress)
 
 
-async def _try(call: Call, candidate: Candidate, progress: _Progress, now: float) -> bool:
-    """One attempt, if there is time and the breaker lets it through. Whether its answer is to be kept."""
+async def _try(call: Call, candidate: Candidate, progress: _Progress, now: float) -> Attempt | None:
+    """One attempt, if there is time and the breaker lets it through. Returned only if its answer is to be kept."""
     if call.deadline - now < SHORTEST_ATTEMPT_S:
         progress.too_late = True
-        return False
+        return None
     if not candidate.channel.admit(now):
-        return False
+        return None
     done = await attempt(
         call.method, call.params, call.client_id, candidate, now, _until(call, progress, now), call.stream, call.clock
     )
@@ -106,7 +110,9 @@ async def _try(call: Call, candidate: Candidate, progress: _Progress, now: float
     progress.dispatched += done.dispatched
     progress.upstream_s += done.seconds
     progress.last = done
-    return done.final
+    if done.reply is not None:
+        progress.told = done
+    return done if done.final else None
 
 
 def _until(call: Call, progress: _Progress, now: float) -> float:
@@ -127,15 +133,13 @@ def _may_go_on(call: Call, progress: _Progress) -> bool:
     return call.method.replay_safe and progress.dispatched < MAX_DISPATCHES
 
 
-def _outcome(progress: _Progress, reason: str, error: RpcError | None = None) -> Outcome:
-    last = progress.last
-    assert last is not None, "an outcome of nothing"
+def _outcome(progress: _Progress, done: Attempt, reason: str, error: RpcError | None = None) -> Outcome:
     return Outcome(
-        last.reply,
-        last.large,
+        done.reply,
+        done.large,
         error,
-        last.verdict,
-        last.candidate,
+        done.verdict,
+        done.candidate,
         reason,
         progress.tried - 1,
         progress.selection_s,
@@ -144,15 +148,16 @@ def _outcome(progress: _Progress, reason: str, error: RpcError | None = None) ->
 
 
 def _lost(call: Call, progress: _Progress) -> Outcome:
-    """Nobody gave an answer to keep: the last upstream's own error if it gave one, else ours."""
-    last = progress.last
+    """Nobody gave an answer to keep: the last error that an upstream told, else ours."""
+    last, told = progress.last, progress.told
     if last is None:
         return Outcome(error=deadline_exhausted() if progress.too_late else _nobody(call))
     reason = "failover" if progress.tried > 1 else ""
-    if last.reply is not None:
-        return _outcome(progress, reason)
-    unknown = last.unanswered and not call.method.replay_safe
-    return _outcome(progress, reason, outcome_indeterminate() if unknown else last.error or request_timeout())
+    if last.unanswered and not call.method.replay_safe:
+        return _outcome(progress, last, reason, outcome_indeterminate())
+    if told is not None:
+        return _outcome(progress, told, reason)
+    return _outcome(progress, last, reason, last.error or request_timeout())
 
 
 def _nobody(call: Call) -> RpcError:

@@ -6,18 +6,28 @@ import attrs
 
 from lasso_trio.jsonrpc.errors import RpcError
 from lasso_trio.jsonrpc.large_reply import LargeReply
+from lasso_trio.jsonrpc.methods import Method
 from lasso_trio.jsonrpc.reply import Reply
-from lasso_trio.providers.classify import Verdict
+from lasso_trio.providers.catalogue import VERDICTS, Category, Verdict
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.upstream.reply import Reply as HttpReply
 
 
 @attrs.define(eq=False)
 class Large:
-    """A result passing through: its JSON side and its HTTP side. Whoever takes it must close `http.rest`."""
+    """A result passing through: its JSON side and its HTTP side. Whoever takes it must close `http.rest`.
+
+    The channel has been told of a success already; `broke_off` tells it otherwise.
+    """
 
     json: LargeReply
     http: HttpReply
+    candidate: Candidate
+    method: Method
+
+    def broke_off(self, now: float) -> None:
+        self.candidate.tally.failures += 1
+        self.candidate.channel.failed(self.method.row, VERDICTS[Category.NETWORK_ERROR], 0.0, now)
 
 
 @attrs.define(eq=False)

@@ -12,7 +12,9 @@ from typing import Final, Self
 import attrs
 import trio
 
+from lasso_trio.jsonrpc.reply import BrokenReply
 from lasso_trio.routing.outcome import Large
+from lasso_trio.upstream.faults import UpstreamFault
 
 STALL_S: Final = 10.0
 """How long an upstream may pause within a result before it is given up."""
@@ -37,8 +39,19 @@ class LargeBody(AsyncIterator[bytes]):
 
     async def __anext__(self) -> bytes:
         """Raises UpstreamFault, BrokenReply or TooSlowError when the result breaks off."""
+        if self._ended:
+            raise StopAsyncIteration
+        try:
+            return await self._next()
+        except (UpstreamFault, BrokenReply, trio.TooSlowError):
+            self._ended = True
+            self.large.broke_off(trio.current_time())
+            raise
+
+    async def _next(self) -> bytes:
         rest = self.large.http.rest
-        while not self._ended and rest is not None:
+        assert rest is not None, "a large result has a rest"
+        while True:
             with trio.fail_after(STALL_S):
                 piece = await anext(rest, None)
             if piece is None:
@@ -47,7 +60,6 @@ class LargeBody(AsyncIterator[bytes]):
             ready = self.large.json.feed(piece)
             if ready:
                 return ready
-        raise StopAsyncIteration
 
     async def aclose(self) -> None:
         if self.large.http.rest is not None:
