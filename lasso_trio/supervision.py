@@ -91,13 +91,13 @@ class Supervisor:
 
     rng: Random = attrs.field(factory=Random)
     children: list[Supervised] = attrs.field(factory=list)
+    ended_restarts: int = 0
+    """Restarts of children that have left."""
 
     @property
     def restarts(self) -> int:
+        """Of all children since the beginning: never decreases, for counters."""
         return self.ended_restarts + sum(child.restarts for child in self.children)
-
-    ended_restarts: int = 0
-    """Restarts of children that have left."""
 
 
 async def supervise(

@@ -246,10 +246,5 @@ class Evidence:
         return value
 
     def qualified(self, now: float) -> bool:
-        """Whether the latency may be ranked on: at least 3 successes, reliable, not failing just now, not stale."""
-        return (
-            self.consecutive_failures < 3
-            and self.reliability >= 0.75
-            and now - self.last_success_at <= 2 * self.span
-            and self.count(now) >= 3
-        )
+        """Whether the latency may be ranked on: reliable, not failing just now, 3 successes or more not yet forgotten."""
+        return self.consecutive_failures < 3 and self.reliability >= 0.75 and self.count(now) >= 3

@@ -55,8 +55,8 @@ def configure(*, level: str = "info", format: Format = "auto", fd: int = 1) -> L
     """Set up logging for the process. `auto` is pretty when `fd` is a terminal. Unknown levels raise KeyError."""
     least = LEVELS[level]
     pretty = format == "pretty" or (format == "auto" and os.isatty(fd))
-    with suppress(OSError, ValueError):
-        sys.stdout.flush()
+    with suppress(OSError, ValueError, AttributeError):  # closed, or None where there never was one
+        sys.stdout.flush()  # what was printed so far stays in front
     sink = LogSink(fd)
     render = _pretty_renderer(os.isatty(fd)) if pretty else _render_json
     structlog.configure(

@@ -73,6 +73,11 @@ def test_one_more_censored_attempt_never_lowers_a_quantile(
     assert after >= before
 
 
+def test_a_censored_attempt_is_at_risk_only_up_to_its_time() -> None:
+    # By hand: after 0.01 four of five are left, two of them leave at 0.02, one of the last two answers at 0.1.
+    assert window([0.01, 0.1, 0.2], [0.02, 0.02]).quantile(0.5) == pytest.approx(0.1, rel=0.03)
+
+
 def test_losing_most_races_moves_the_median_beyond_the_lucky_answers() -> None:
     lucky = window([0.010] * 10, [])
     unlucky = window([0.010] * 10, [0.050] * 30)
@@ -111,6 +116,15 @@ def test_evidence_lives_between_one_and_two_spans(start: float, later: float) ->
         assert evidence.count(start + later) == 2
     if later > 300:
         assert evidence.count(start + later) == 1
+
+
+@given(st.floats(min_value=0, max_value=2000), st.floats(min_value=0, max_value=149))
+def test_after_any_pause_new_evidence_lives_for_a_whole_span(pause: float, later: float) -> None:
+    evidence = Evidence(span=150.0)
+    evidence.record(0.1, 0.0)
+    evidence.record(0.2, pause)
+    evidence.count(pause)
+    assert evidence.count(pause + later) >= 1
 
 
 def test_windows_rotate_at_steady_load_and_totals_do_not_forget() -> None:

@@ -106,6 +106,11 @@ def test_whatever_clients_and_providers_send_it_is_one_bounded_line(method: str,
         assert b"\x1b" not in line
 
 
+def test_a_lone_surrogate_in_a_name_is_written_out() -> None:
+    line = msgspec.json.decode(json_line(record(method="eth_\ud800", request_id="\udfff")))
+    assert (line["jsonrpc_method"], line["request_id"]) == ("eth_\\ud800", "\\udfff")
+
+
 def test_a_person_sees_who_answered_what_and_how_long_it_took() -> None:
     text = pretty_line(record()).decode()
     assert re.fullmatch(
