@@ -246,5 +246,5 @@ class Evidence:
         return value
 
     def qualified(self, now: float) -> bool:
-        """Whether the latency may be ranked on: reliable, not failing just now, 3 successes or more not yet forgotten."""
+        """Whether the latency may be ranked on: reliable, not failing just now, and 3 successes not yet forgotten."""
         return self.consecutive_failures < 3 and self.reliability >= 0.75 and self.count(now) >= 3
