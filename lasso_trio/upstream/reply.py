@@ -47,13 +47,15 @@ class BodySource:
         self._decoder: Gunzip | None = decoder_for(head.encoding, max_body)
 
     async def collect(self, threshold: int) -> tuple[bytes, bool]:
-        """The body up to its end or just beyond `threshold` bytes, and whether that is all. Cancelled: call it again."""
+        """The body up to its end or just beyond `threshold` bytes; whether that is all. Cancelled: call it again."""
         piece = b"more"
         while piece and (self._size <= threshold or self._is_all_here()):
             piece = await self.next()
             self._collected.append(piece)
             self._size += len(piece)
-        return b"".join(self._collected), not piece
+        body = b"".join(self._collected)
+        self._collected.clear()
+        return body, not piece
 
     def _is_all_here(self) -> bool:
         """Everything was received and nothing is compressed: what is left comes without a wait."""

@@ -1,0 +1,420 @@
+"""The pool: who gets which connection, and nothing is ever lost."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from lasso_trio.upstream.faults import ConnectFault, Disconnected, PoolClosed, PoolFull, UpstreamFault
+from lasso_trio.upstream.http1 import Pool
+from lasso_trio.upstream.reaper import Reaper
+
+if TYPE_CHECKING:
+    from tests.upstream.conftest import Line, Provider
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+async def mute(line: Line) -> None:
+    await trio.sleep_forever()
+
+
+def settled(pool: Pool) -> bool:
+    """Nobody owns anything and every open connection is idle."""
+    return pool.busy == 0 and pool.waiting == 0 and len(pool._open) == pool.idle
+
+
+async def test_an_exchange_answers_and_keeps_its_connection(provider: Provider) -> None:
+    pool = Pool(provider.endpoint, dial=provider.dial)
+    reply = await pool.exchange(b"hello", replay_safe=True)
+    assert (reply.status, reply.body, reply.rest, reply.content_length) == (200, b"hello", None, 5)
+    assert repr(pool) == "<Pool http://provider.test idle=1 busy=0>"
+    await pool.exchange(b"again", replay_safe=False)
+    assert len(provider.lines) == 1
+    assert (pool.counters.opened, pool.counters.reused) == (1, 1)
+
+
+async def test_the_warmest_connection_is_used_first(provider: Provider, autojump_clock: trio.abc.Clock) -> None:
+    pool = Pool(provider.endpoint, dial=provider.dial)
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(lambda: pool.exchange(b"x", replay_safe=True))
+    assert pool.idle == 3
+    before = [line.requests for line in provider.lines]
+    for _ in range(5):
+        await pool.exchange(b"x", replay_safe=True)
+    grown = [line.requests - was for line, was in zip(provider.lines, before, strict=True)]
+    assert sorted(grown) == [0, 0, 5]
+
+
+async def test_connections_are_capped_and_callers_queue_in_order(provider: Provider) -> None:
+    pool = Pool(provider.endpoint, dial=provider.dial, max_connections=2)
+    order: list[int] = []
+
+    async def call(number: int) -> None:
+        await pool.exchange(b"%d" % number, replay_safe=True)
+        order.append(number)
+
+    gate = trio.Event()
+
+    async def gated(line: Line) -> None:
+        while (body := await line.read_request()) is not None:
+            await gate.wait()
+            await line.say(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+
+    provider.script = gated
+    async with trio.open_nursery() as nursery:
+        for number in range(6):
+            nursery.start_soon(call, number)
+            await wait_all_tasks_blocked()
+        assert (pool.busy, pool.waiting, pool.idle) == (2, 4, 0)
+        assert "waiting=4" in repr(pool)
+        gate.set()
+    assert len(provider.lines) == 2
+    assert sorted(order[:2]) == [0, 1]
+    assert sorted(order[2:4]) == [2, 3]
+    assert settled(pool)
+
+
+async def test_a_queue_beyond_its_cap_is_our_own_fault(provider: Provider) -> None:
+    provider.script = mute
+    pool = Pool(provider.endpoint, dial=provider.dial, max_connections=1, waiters_cap=1)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(lambda: pool.exchange(b"x", replay_safe=True))
+        await wait_all_tasks_blocked()
+        nursery.start_soon(lambda: pool.exchange(b"x", replay_safe=True))
+        await wait_all_tasks_blocked()
+        with pytest.raises(PoolFull) as caught:
+            await pool.exchange(b"x", replay_safe=True)
+        assert caught.value.local
+        assert not caught.value.dispatched
+        nursery.cancel_scope.cancel()
+    assert settled(pool)
+
+
+async def test_idle_connections_expire_when_asked_and_when_found(
+    provider: Provider, autojump_clock: trio.abc.Clock
+) -> None:
+    pool = Pool(provider.endpoint, dial=provider.dial, idle_expiry_s=60)
+    await pool.exchange(b"x", replay_safe=True)
+    await trio.sleep(59)
+    pool.expire(trio.current_time())
+    assert pool.idle == 1
+    await trio.sleep(2)
+    pool.expire(trio.current_time())
+    assert (pool.idle, provider.open_lines) == (0, 0)
+    await pool.exchange(b"x", replay_safe=True)
+    await trio.sleep(61)
+    await pool.exchange(b"x", replay_safe=True)
+    assert pool.counters.opened == 3
+    assert pool.counters.closed == {"expired": 2}
+
+
+async def test_a_failed_dial_gives_its_slot_back_and_names_the_origin(provider: Provider) -> None:
+    pool = Pool(provider.endpoint, dial=provider.dial, max_connections=1)
+    provider.dial_fault = ConnectFault("refused")
+    for _ in range(3):
+        with pytest.raises(ConnectFault) as caught:
+            await pool.exchange(b"x", replay_safe=True)
+    assert "http://provider.test" in str(caught.value)
+    assert "key" not in str(caught.value)
+    provider.dial_fault = None
+    await pool.exchange(b"x", replay_safe=True)
+    assert settled(pool)
+
+
+# Stale connections…
+
+
+async def hangs_up_after_one(line: Line) -> None:
+    await line.read_request()
+    await line.say(OK)
+    await line.read_request()
+    await line.hang_up()
+
+
+async def test_a_stale_kept_connection_is_replaced_in_silence(provider: Provider) -> None:
+    provider.script = hangs_up_after_one
+    pool = Pool(provider.endpoint, dial=provider.dial)
+    await pool.exchange(b"x", replay_safe=True)
+    reply = await pool.exchange(b"x", replay_safe=True)
+    assert reply.body == b"ok"
+    assert (pool.counters.opened, pool.counters.retried) == (2, 1)
+    assert pool.counters.closed == {"stale": 1}
+
+
+async def test_a_call_that_must_not_be_repeated_is_not(provider: Provider) -> None:
+    provider.script = hangs_up_after_one
+    pool = Pool(provider.endpoint, dial=provider.dial)
+    await pool.exchange(b"x", replay_safe=True)
+    with pytest.raises(Disconnected) as caught:
+        await pool.exchange(b"x", replay_safe=False)
+    assert (caught.value.reason, caught.value.dispatched) == ("eof", True)
+    assert len(provider.lines) == 1
+    assert settled(pool)
+
+
+async def test_a_fresh_connection_that_is_lost_is_the_providers_fault(provider: Provider) -> None:
+    async def hang_up(line: Line) -> None:
+        await line.read_request()
+        await line.hang_up()
+
+    provider.script = hang_up
+    pool = Pool(provider.endpoint, dial=provider.dial)
+    with pytest.raises(Disconnected):
+        await pool.exchange(b"x", replay_safe=True)
+    assert pool.counters.retried == 0
+
+
+async def test_the_retry_is_made_once_and_on_a_fresh_connection(provider: Provider) -> None:
+    provider.script = hangs_up_after_one
+    pool = Pool(provider.endpoint, dial=provider.dial)
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(lambda: pool.exchange(b"x", replay_safe=True))
+    assert pool.idle == 3
+    reply = await pool.exchange(b"x", replay_safe=True)
+    assert reply.body == b"ok"
+    assert pool.counters.opened == 4, "the other two kept ones were not tried"
+    assert pool.counters.retried == 1
+
+
+async def test_an_answer_that_has_begun_is_never_asked_for_twice(provider: Provider) -> None:
+    async def half(line: Line) -> None:
+        await line.read_request()
+        await line.say(OK)
+        await line.read_request()
+        await line.say(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+        await line.hang_up()
+
+    provider.script = half
+    pool = Pool(provider.endpoint, dial=provider.dial)
+    await pool.exchange(b"x", replay_safe=True)
+    with pytest.raises(Disconnected) as caught:
+        await pool.exchange(b"x", replay_safe=True)
+    assert caught.value.reason == "truncated"
+    assert len(provider.lines) == 1
+
+
+async def test_a_fresh_retry_at_the_cap_makes_room_among_the_idle(provider: Provider) -> None:
+    provider.script = hangs_up_after_one
+    pool = Pool(provider.endpoint, dial=provider.dial, max_connections=2)
+    async with trio.open_nursery() as nursery:
+        for _ in range(2):
+            nursery.start_soon(lambda: pool.exchange(b"x", replay_safe=True))
+    assert pool.idle == 2
+    await pool.exchange(b"x", replay_safe=True)
+    assert len(pool._open) <= 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"), id="the server says close"),
+        pytest.param(OK.replace(b"1.1", b"1.0"), id="HTTP/1.0"),
+        pytest.param(OK + b"extra", id="bytes after the end"),
+        pytest.param(OK + OK, id="a second answer after the end"),
+    ],
+)
+async def test_connections_that_cannot_be_kept_are_closed(provider: Provider, answer: bytes) -> None:
+    async def script(line: Line) -> None:
+        await line.read_request()
+        await line.say(answer)
+
+    provider.script = script
+    pool = Pool(provider.endpoint, dial=provider.dial)
+    assert (await pool.exchange(b"x", replay_safe=True)).body == b"ok"
+    assert settled(pool)
+    assert pool.idle == 0
+    assert provider.open_lines == 0
+
+
+# The end…
+
+
+async def test_closing_ends_idle_busy_and_waiting_alike(provider: Provider) -> None:
+    provider.script = mute
+    pool = Pool(provider.endpoint, dial=provider.dial, max_connections=1)
+    caught: list[UpstreamFault] = []
+
+    async def call() -> None:
+        try:
+            await pool.exchange(b"x", replay_safe=True)
+        except UpstreamFault as fault:
+            caught.append(fault)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(call)
+        await wait_all_tasks_blocked()
+        nursery.start_soon(call)
+        await wait_all_tasks_blocked()
+        await pool.aclose()
+        await pool.aclose()
+    assert {type(fault) for fault in caught} == {Disconnected, PoolClosed}
+    assert all(fault.local for fault in caught)
+    assert settled(pool)
+    assert provider.open_lines == 0
+    with pytest.raises(PoolClosed):
+        await pool.exchange(b"x", replay_safe=True)
+
+
+async def test_retiring_lets_calls_in_flight_finish(provider: Provider) -> None:
+    pool = Pool(provider.endpoint, dial=provider.dial)
+    async with trio.open_nursery() as nursery:
+        gate = trio.Event()
+
+        async def gated(line: Line) -> None:
+            await line.read_request()
+            await gate.wait()
+            await line.say(OK)
+
+        provider.script = gated
+
+        @nursery.start_soon
+        async def call() -> None:
+            assert (await pool.exchange(b"x", replay_safe=True)).body == b"ok"
+
+        await wait_all_tasks_blocked()
+        pool.retire()
+        assert "retired" in repr(pool)
+        gate.set()
+    assert settled(pool)
+    assert provider.open_lines == 0
+
+
+async def test_a_dial_that_ends_after_the_pool_was_closed_is_undone(provider: Provider) -> None:
+    gate = trio.Event()
+    provider.before_dial = gate.wait
+    pool = Pool(provider.endpoint, dial=provider.dial)
+    async with trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def call() -> None:
+            with pytest.raises(PoolClosed):
+                await pool.exchange(b"x", replay_safe=True)
+
+        await wait_all_tasks_blocked()
+        await pool.aclose()
+        gate.set()
+    assert settled(pool)
+    assert provider.open_lines == 0
+
+
+# Cancellation…
+
+
+class CancelAtStep(trio.abc.Instrument):
+    """Cancels `scope` when the task called `name` takes its n-th step: every checkpoint of it gets its turn."""
+
+    def __init__(self, name: str, step: int) -> None:
+        self.scope = trio.CancelScope()
+        self.name = name
+        self.left = step
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        if task.name == self.name:
+            self.left -= 1
+            if self.left == 0:
+                self.scope.cancel()
+
+
+async def drips(line: Line) -> None:
+    """An answer in pieces, so that there are many places to be cancelled at."""
+    while await line.read_request() is not None:
+        for piece in (b"HTTP/1.1 200", b" OK\r\nTransfer-Encoding: chunked\r\n", b"\r\n5\r\nhello", b"\r\n0\r\n\r\n"):
+            await wait_all_tasks_blocked()
+            await line.say(piece)
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["fresh", "kept"])
+@pytest.mark.parametrize("waits", [False, True], ids=["free", "queued"])
+@pytest.mark.parametrize("reaps", [False, True], ids=["no reaper", "reaper"])
+async def test_a_cancel_at_any_step_loses_nothing(provider: Provider, kept: bool, waits: bool, reaps: bool) -> None:
+    reaper = Reaper()
+    async with trio.open_nursery() as nursery:
+        if reaps:
+            await nursery.start(reaper.run)
+        step = cancelled = 0
+        while True:
+            step += 1
+            provider.script = drips
+            pool = Pool(provider.endpoint, dial=provider.dial, max_connections=1, reaper=reaper)
+            if kept:
+                await pool.exchange(b"first", replay_safe=True)
+            canceller = CancelAtStep("victim", step)
+
+            async def victim(pool: Pool = pool, canceller: CancelAtStep = canceller) -> None:
+                with canceller.scope:
+                    await pool.exchange(b"victim", replay_safe=True)
+
+            async def other(pool: Pool = pool) -> None:
+                await pool.exchange(b"other", replay_safe=True)
+
+            trio.lowlevel.add_instrument(canceller)
+            async with trio.open_nursery() as calls:
+                if waits:
+                    calls.start_soon(other)
+                    await wait_all_tasks_blocked()
+                calls.start_soon(victim, name="victim")
+            trio.lowlevel.remove_instrument(canceller)
+            cancelled += canceller.scope.cancelled_caught
+            while pool.busy:  # the reaper may still be at it
+                await wait_all_tasks_blocked()
+            assert settled(pool)
+            assert len(pool._open) == provider.open_lines
+            assert (await pool.exchange(b"after", replay_safe=True)).body == b"hello"
+            await pool.aclose()
+            if not canceller.scope.cancel_called:
+                break
+        assert cancelled >= 4
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("seed", range(30))
+async def test_contention_and_cancels_never_lose_a_slot(
+    provider: Provider, seed: int, autojump_clock: trio.abc.Clock
+) -> None:
+    """The accident that httpcore has: under contention, cancelled callers take slots with them."""
+    dice = random.Random(seed)
+    reaper = Reaper(capacity=2)
+
+    async def script(line: Line) -> None:
+        while await line.read_request() is not None:
+            await trio.sleep(dice.choice([0, 0, 0.01, 0.1, 1]))
+            if dice.random() < 0.1:
+                await line.hang_up()
+                return
+            await line.say(dice.choice([OK, OK, OK + b"x", OK[:20], b"garbage"]))
+
+    async def before_dial() -> None:
+        await trio.sleep(dice.choice([0, 0.01, 0.05]))
+        if dice.random() < 0.1:
+            raise ConnectFault("refused")
+
+    provider.script, provider.before_dial = script, before_dial
+    pool = Pool(provider.endpoint, dial=provider.dial, max_connections=3, reaper=reaper, idle_expiry_s=0.5)
+
+    async def call() -> None:
+        await trio.sleep(dice.random() / 2)
+        with trio.move_on_after(dice.choice([0, 0.005, 0.01, 0.02, 0.1, 0.5])):
+            with contextlib.suppress(UpstreamFault):
+                await pool.exchange(b"x", replay_safe=dice.random() < 0.5)
+        assert pool.busy + pool.idle <= 3
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(reaper.run)
+        async with trio.open_nursery() as calls:
+            for _ in range(60):
+                calls.start_soon(call)
+        await trio.sleep(1)
+        assert settled(pool)
+        assert len(pool._open) == provider.open_lines
+        provider.script, provider.before_dial = provider.echo, trio.lowlevel.checkpoint
+        await pool.aclose()
+        assert provider.open_lines == 0
+        nursery.cancel_scope.cancel()
