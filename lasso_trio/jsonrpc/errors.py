@@ -5,6 +5,7 @@ The catalogue follows the original's client-visible one, so that clients that ma
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any, Final
 
 import msgspec
@@ -143,10 +144,10 @@ def all_circuits_open(method: str, retry_after_s: float | None) -> RpcError:
     if retry_after_s is None:
         text = f"No available channels for method: {method}. All circuit breakers are open."
         return RpcError(SERVER_ERROR, text, category="circuit_open")
-    # "Ns" rounds up: a client that waits as told must not come back too early.
-    seconds = max(1, int(-(-retry_after_s // 1)))
+    # Rounded up: a client that waits as told must not come back too early.
+    seconds = max(1, ceil(retry_after_s))
     text = f"No available channels for method: {method}. All circuits open, retry after {seconds}s"
-    return RpcError(SERVER_ERROR, text, {"retry_after_ms": int(retry_after_s * 1000)}, category="circuit_open")
+    return RpcError(SERVER_ERROR, text, {"retry_after_ms": ceil(retry_after_s * 1000)}, category="circuit_open")
 
 
 def request_timeout() -> RpcError:
@@ -163,6 +164,15 @@ def outcome_indeterminate() -> RpcError:
 
 def broken_reply() -> RpcError:
     return RpcError(SERVER_ERROR, "Invalid upstream response", category="invalid_response")
+
+
+def reply_too_large() -> RpcError:
+    return RpcError(
+        SERVER_ERROR,
+        "Upstream response too large",
+        {"reason": "response_too_large"},
+        category="response_too_large",
+    )
 
 
 def upstream_unreachable(reason: str) -> RpcError:

@@ -17,12 +17,14 @@ from lasso_trio.jsonrpc.reply import BrokenReply
 HELD_BACK: Final = 96
 """Enough for `,"id":<int64>}` and some white space."""
 
-_VERSION: Final = rb'\s*"jsonrpc"\s*:\s*"2\.0"\s*,'
-_RESULT: Final = rb'\s*"result"\s*:\s*(?=[\[{"])'
-
-
-def _id(id_: int) -> bytes:
-    return rb'\s*"id"\s*:\s*(%d)\s*,' % id_
+_S: Final = rb"[ \t\r\n]*"
+_VERSION: Final = rb'%b"jsonrpc"%b:%b"2\.0"%b,' % (_S, _S, _S, _S)
+_ID: Final = rb'%b"id"%b:%b(\d+)%b,' % (_S, _S, _S, _S)
+_RESULT: Final = rb'%b"result"%b:%b(?=[\[{"])' % (_S, _S, _S)
+_OPENINGS: Final = tuple(
+    re.compile(_S + rb"\{" + members + _RESULT) for members in (_VERSION + _ID, _ID + _VERSION, _VERSION + rb"()")
+)
+_ID_AT_END: Final = re.compile(rb',%b"id"%b:%b(\d+)%b\}\Z' % (_S, _S, _S, _S))
 
 
 @attrs.define(eq=False)
@@ -57,7 +59,7 @@ class LargeReply:
         return tail[:-1] + extra + b"}" + trailing_space
 
     def _exchange_id(self, tail: bytes) -> bytes:
-        match = re.search(rb',\s*"id"\s*:\s*(-?\d+)\s*\}$', tail)
+        match = _ID_AT_END.search(tail)
         if match is None or match[1] != self.id:
             raise BrokenReply("id_mismatch")
         return tail[: match.start(1)] + self.client_id + tail[match.end(1) :]
@@ -66,15 +68,13 @@ class LargeReply:
 def recognise(first: bytes, id_: int, client_id: bytes) -> LargeReply | None:
     """The reply that begins with `first`, ready to pass through; None if its opening leaves any doubt."""
     sent = b"%d" % id_
-    member = _id(id_)
-    for opening in (rb"\s*\{" + _VERSION + member + _RESULT, rb"\s*\{" + member + _VERSION + _RESULT):
-        match = re.match(opening, first)
-        if match:
-            start, end = match.span(1)
-            return _opened(LargeReply(sent, client_id, False, b""), first[:start] + client_id + first[end:])
-    if re.match(rb"\s*\{" + _VERSION + _RESULT, first):
+    match = next(filter(None, (opening.match(first) for opening in _OPENINGS)), None)
+    if match is None or match[1] not in (sent, b""):
+        return None
+    if not match[1]:
         return _opened(LargeReply(sent, client_id, True, b""), first)
-    return None
+    start, end = match.span(1)
+    return _opened(LargeReply(sent, client_id, False, b""), first[:start] + client_id + first[end:])
 
 
 def _opened(reply: LargeReply, text: bytes) -> LargeReply:

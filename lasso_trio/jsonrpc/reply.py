@@ -10,6 +10,7 @@ the result.
 from __future__ import annotations
 
 import re
+import sys
 from typing import Any, Final
 
 import attrs
@@ -68,6 +69,9 @@ class _Envelope(msgspec.Struct, gc=False):
 _decode = msgspec.json.Decoder(_Envelope).decode
 _decode_error = msgspec.json.Decoder(ErrorObject).decode
 
+_DEEPEST: Final = 4096
+"""Levels of nesting in a reply, at least: the decoder is C and takes some 100 bytes of stack for each."""
+
 _COMMON_BEFORE: Final = b'{"jsonrpc":"2.0","id":'
 _COMMON_RESULT: Final = b',"result":'
 _COMMON_OVERHEAD: Final = len(_COMMON_BEFORE) + len(_COMMON_RESULT) + 1
@@ -84,8 +88,10 @@ def check(body: bytes, id_: int) -> Reply:
         _check_utf8(body)
     try:
         envelope = _decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except msgspec.DecodeError:
         raise BrokenReply(_why_undecodable(body)) from None
+    except RecursionError:
+        envelope = _decode_deep(body)
     sent = b"%d" % id_
     result = bytes(envelope.result)
     size = len(result)
@@ -93,6 +99,18 @@ def check(body: bytes, id_: int) -> Reply:
     if len(body) == _COMMON_OVERHEAD + len(sent) + size and body.startswith(_COMMON_BEFORE + sent + _COMMON_RESULT):
         return Reply(_COMMON_BEFORE, body[len(_COMMON_BEFORE) + len(sent) :], None, size, result[0])
     return _check_members(body, envelope, sent)
+
+
+def _decode_deep(body: bytes) -> _Envelope:
+    """Call traces nest twice as deep as the calls they tell of, and the EVM allows 1024: more than Python's limit."""
+    usual = sys.getrecursionlimit()
+    sys.setrecursionlimit(usual + _DEEPEST)
+    try:
+        return _decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        raise BrokenReply("invalid_json") from None
+    finally:
+        sys.setrecursionlimit(usual)
 
 
 def _check_utf8(body: bytes) -> None:
@@ -165,6 +183,8 @@ def _member_spans(body: bytes, envelope: _Envelope) -> dict[bytes, tuple[int, in
         at = _skip_space(body, end)
         if body[at] == 0x2C:  # ,
             at = _skip_space(body, at + 1)
+        elif body[at] != 0x7D:
+            raise BrokenReply("invalid_envelope")  # a number of which a later one of the same name is the beginning
     return spans
 
 

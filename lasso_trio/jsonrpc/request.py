@@ -28,6 +28,7 @@ class _Envelope(msgspec.Struct, gc=False):
 
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_items = msgspec.json.Decoder(list[Raw]).decode
+_decode_any = msgspec.json.Decoder(Raw).decode
 _decode_string = msgspec.json.Decoder(str).decode
 
 
@@ -52,14 +53,14 @@ class Invalid:
     id: bytes = NULL_ID
 
 
-def decode(body: bytes) -> Request | Invalid | list[Request | Invalid]:
-    """A request, or a list for a batch. Raises RpcError (-32700) when `body` is not JSON at all."""
+def decode(body: bytes, most_items: int | None = None) -> Request | Invalid | list[Request | Invalid]:
+    """A request, or a list for a batch. Raises RpcError: -32700 when `body` is not JSON at all, -32600 for too many."""
     if not body.isascii():
         _check_utf8(body)
     if body[:1] == b"{":
         return _decode_one(body)
     start = body.lstrip(b" \t\r\n")
-    return _decode_batch(body) if start[:1] == b"[" else _decode_one(body)
+    return _decode_batch(body, most_items) if start[:1] == b"[" else _decode_one(body)
 
 
 def _check_utf8(body: bytes) -> None:
@@ -69,11 +70,13 @@ def _check_utf8(body: bytes) -> None:
         raise parse_error() from None
 
 
-def _decode_batch(body: bytes) -> list[Request | Invalid]:
+def _decode_batch(body: bytes, most_items: int | None) -> list[Request | Invalid]:
     try:
         items = _decode_items(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         raise parse_error() from None
+    if most_items is not None and len(items) > most_items:  # before a look at each: a body may hold millions of them
+        raise invalid_request("batch too large")
     return [_decode_one(bytes(item)) for item in items]
 
 
@@ -81,10 +84,19 @@ def _decode_one(text: bytes) -> Request | Invalid:
     try:
         envelope = _decode_envelope(text)
     except msgspec.ValidationError:
-        return Invalid(invalid_request())
+        return _no_object(text)
     except (msgspec.DecodeError, RecursionError):
         raise parse_error() from None
     return _check(envelope)
+
+
+def _no_object(text: bytes) -> Invalid:
+    """The decoder gives up at the first byte of what is no object; it may still not be JSON. Raises RpcError."""
+    try:
+        _decode_any(text)
+    except (msgspec.DecodeError, RecursionError):
+        raise parse_error() from None
+    return Invalid(invalid_request())
 
 
 def _check(envelope: _Envelope) -> Request | Invalid:
