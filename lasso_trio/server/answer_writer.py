@@ -80,8 +80,7 @@ class AnswerWriter:
         if size <= ONE_SEND_BYTES:
             await connection.stream.send_all(b"".join((*lines, *parts)))
         else:
-            await connection.stream.send_all(b"".join(lines))
-            await _send_parts(connection, parts)
+            await _send_parts(connection, (b"".join(lines), *parts))
         return close
 
     async def _write_stream(
@@ -99,7 +98,7 @@ class AnswerWriter:
             framing = _stream_framing(length, version)
             close = close or not framing
             lines = (status_line(answer.status), self.date, headers, _persistence(head, close), framing, b"\r\n")
-            await connection.stream.send_all(b"".join(lines))
+            await _send(connection, b"".join(lines))
             await _send_source(connection, source, chunked=framing is _CHUNKED)
         finally:
             await source.aclose()

@@ -15,7 +15,6 @@ it. `serve` returns when the last one is gone.
 from __future__ import annotations
 
 import contextlib
-import socket
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -29,7 +28,7 @@ from lasso_trio.server.connection import CALL, HANDED, IDLE, WRITING, Connection
 from lasso_trio.server.door_counters import DoorCounters
 from lasso_trio.server.hangup import HangupWatch
 from lasso_trio.server.limits import LaneLimits
-from lasso_trio.server.listener import Listener
+from lasso_trio.server.listener import Accepting
 from lasso_trio.server.refusal import Kind
 from lasso_trio.server.replay_stream import ReplayStream
 from lasso_trio.server.rpc_lane import Handler, RpcLane
@@ -93,7 +92,7 @@ class FrontDoor:
     # Serving…
 
     async def serve(
-        self, listeners: Sequence[Listener], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+        self, listeners: Sequence[Accepting], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Accept and serve. Returns after `stop_accepting()` once the last connection is gone.
 
@@ -111,14 +110,14 @@ class FrontDoor:
             self._hangups.close()
 
     async def _accept(
-        self, listeners: Sequence[Listener], connections: trio.Nursery, task_status: trio.TaskStatus[None]
+        self, listeners: Sequence[Accepting], connections: trio.Nursery, task_status: trio.TaskStatus[None]
     ) -> None:
-        def admit(sock: socket.socket, peer: Peer) -> None:
+        def admit(stream: trio.abc.Stream, peer: Peer) -> None:
             if len(self._open) >= self.limits.max_connections:
-                self._turn_away(sock)
+                self._turn_away(stream)
             else:
                 self.counters.accepted += 1
-                connections.start_soon(self.serve_stream, RawStream(sock), peer)
+                connections.start_soon(self.serve_stream, stream, peer)
 
         with self._accepting:
             async with trio.open_nursery() as acceptors:
@@ -127,12 +126,13 @@ class FrontDoor:
                 task_status.started()
                 await trio.sleep_forever()  # also without a listener: `serve_stream` may be called by others
 
-    def _turn_away(self, sock: socket.socket) -> None:
+    def _turn_away(self, stream: trio.abc.Stream) -> None:
         self.counters.turned_away += 1
-        with contextlib.suppress(OSError), sock:
-            sock.setblocking(False)
-            sock.send(_FULL)
-            sock.recv(self.limits.max_head_bytes)  # closing on unread bytes would destroy what we said
+        if isinstance(stream, RawStream):
+            with contextlib.suppress(OSError):
+                stream.socket.send(_FULL)
+                stream.socket.recv(self.limits.max_head_bytes)  # closing on unread bytes would destroy what we said
+            stream.close()
 
     async def serve_stream(self, stream: trio.abc.Stream, peer: Peer) -> None:
         """Serve one connection from its first byte to its end, and close it. Raises nothing but cancellation."""

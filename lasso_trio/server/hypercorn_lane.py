@@ -86,13 +86,14 @@ class HypercornLane:
         """
         lifespan = Lifespan(self._app, self._config, self._state)
         # The application must outlive our own cancellation to be told of its shutdown; the `finally` ends it.
-        alive = trio.CancelScope(shield=True)
+        alive, ended = trio.CancelScope(shield=True), trio.Event()
         async with trio.open_nursery() as nursery:
             try:
-                await nursery.start(_keep_alive, alive, lifespan)
+                await nursery.start(_live, alive, ended, lifespan)
                 await lifespan.wait_for_startup()
-                task_status.started()
-                await _until_ended(lifespan)
+                if not (lifespan.supported and lifespan.shutdown.is_set()):  # else it has failed already
+                    task_status.started()
+                await _until_ended(lifespan, ended)
             finally:
                 await _shut_down(lifespan)
                 alive.cancel()
@@ -107,18 +108,26 @@ class HypercornLane:
         await TCPServer(self._app, self._config, self._context, ConnectionState(self._state.copy()), bounded).run()
 
 
-async def _keep_alive(
-    scope: trio.CancelScope, lifespan: Lifespan, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+async def _live(
+    scope: trio.CancelScope,
+    ended: trio.Event,
+    lifespan: Lifespan,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    with scope:
-        await lifespan.handle_lifespan(task_status=task_status)
+    try:
+        with scope:
+            await lifespan.handle_lifespan(task_status=task_status)
+    finally:
+        ended.set()
 
 
-async def _until_ended(lifespan: Lifespan) -> None:
-    if lifespan.supported:
-        await lifespan.shutdown.wait()
-        raise RuntimeError("the application's lifespan ended by itself")
-    await trio.sleep_forever()
+async def _until_ended(lifespan: Lifespan, ended: trio.Event) -> None:
+    if not lifespan.supported:  # nothing to wait for: it lives without one
+        await trio.sleep_forever()
+    await ended.wait()
+    await trio.lowlevel.checkpoint()  # what it raised, if anything, has cancelled us and is the better error
+    raise RuntimeError("the application's lifespan ended by itself")
 
 
 async def _shut_down(lifespan: Lifespan) -> None:

@@ -13,12 +13,13 @@ import contextlib
 import errno
 import socket
 from collections.abc import Callable, Iterator
-from typing import Final, final
+from typing import Final, Protocol, final
 
 import structlog
 import trio
 
 from lasso_trio.server.connection import Peer
+from lasso_trio.upstream.raw_stream import RawStream
 
 BACKLOG: Final = 4_096
 USER_TIMEOUT_MS: Final = 30_000
@@ -37,10 +38,16 @@ _DEAD_ON_ARRIVAL: Final = frozenset(
     if hasattr(errno, name)
 )
 
-Admit = Callable[[socket.socket, Peer], None]
-"""Takes an accepted socket over; must not block and not raise."""
+Admit = Callable[[trio.abc.Stream, Peer], None]
+"""Takes an accepted connection over; must not block and not raise."""
 
 log = structlog.get_logger(__name__)
+
+
+class Accepting(Protocol):
+    """Whatever the door can take connections from."""
+
+    async def accept_into(self, admit: Admit) -> None: ...
 
 
 @final
@@ -73,7 +80,7 @@ class Listener:
     def _accept_some(self, admit: Admit) -> bool:
         """Whether to go on at once; False when the system is out of something."""
         for sock, peer in self._ready():
-            admit(sock, peer)
+            admit(RawStream(sock), peer)
         return not self._overloaded
 
     def _ready(self) -> Iterator[tuple[socket.socket, Peer]]:

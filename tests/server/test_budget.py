@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+
+from lasso_trio.server.budget import MIN_CHARGE, ByteBudget
+
+
+def test_reservations_end_at_the_limit_and_a_refusal_charges_nothing() -> None:
+    budget = ByteBudget(100_000)
+    assert budget.reserve(60_000)
+    assert not budget.reserve(60_000)
+    assert budget.reserve(40_000)
+    assert (budget.used, budget.refused) == (100_000, 1)
+
+
+def test_released_bytes_can_be_reserved_again() -> None:
+    budget = ByteBudget(10_000)
+    assert budget.reserve(10_000)
+    budget.release(10_000)
+    assert budget.used == 0
+    assert budget.reserve(10_000)
+
+
+def test_small_body_is_charged_the_minimum_both_ways() -> None:
+    budget = ByteBudget(10_000)
+    assert budget.reserve(1)
+    assert budget.used == MIN_CHARGE
+    budget.release(1)
+    assert budget.used == 0
+
+
+def test_releasing_twice_is_a_bug() -> None:
+    budget = ByteBudget(10_000)
+    with pytest.raises(AssertionError):
+        budget.release(1)
