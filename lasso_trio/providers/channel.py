@@ -23,7 +23,8 @@ from lasso_trio.upstream.http1 import Pool
 log = structlog.get_logger(__name__)
 
 EVIDENCE_ROWS: Final = 256
-"""Method rows kept per channel; further ones share the row `other`."""
+"""Method rows kept per channel; further ones share one."""
+_SHARED_ROW: Final = "other"
 
 
 @attrs.define(eq=False)
@@ -62,13 +63,15 @@ class Channel:
     def row(self, method: str) -> Evidence:
         found = self.evidence.get(method)
         if found is None:
-            name = method if len(self.evidence) < EVIDENCE_ROWS else "other"
+            name = method if len(self.evidence) < EVIDENCE_ROWS else _SHARED_ROW
             found = self.evidence.setdefault(name, Evidence())
         return found
 
     def speed(self, method: str, now: float) -> float | None:
         """Expected seconds per answer, or None while there is too little, too old or too bad evidence."""
         evidence = self.evidence.get(method)
+        if evidence is None and len(self.evidence) >= EVIDENCE_ROWS:
+            evidence = self.evidence.get(_SHARED_ROW)
         if evidence is None or not evidence.qualified(now):
             return None
         return evidence.expected(now)
@@ -99,9 +102,9 @@ class Channel:
         self.row(method).record_censored(seconds, now)
         self.failed(method, verdict, seconds, now)
 
-    def abandoned(self) -> None:
-        """The caller went away: no verdict on the provider."""
-        self.breaker.cancelled()
+    def abandoned(self, started: float) -> None:
+        """The caller of a call admitted at `started` went away: no verdict on the provider."""
+        self.breaker.cancelled(started)
 
     def _cool_down(self, now: float, hint_s: float | None) -> None:
         fresh = not self.cooldown.active(now)

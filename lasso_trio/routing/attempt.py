@@ -17,6 +17,7 @@ from lasso_trio.jsonrpc.errors import (
     RpcError,
     broken_reply,
     local_capacity,
+    reply_too_large,
     request_timeout,
     upstream_http_status,
     upstream_unreachable,
@@ -29,7 +30,7 @@ from lasso_trio.providers.classify import classify, classify_fault
 from lasso_trio.providers.retry_after import retry_after
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.outcome import Large
-from lasso_trio.upstream.faults import UpstreamFault
+from lasso_trio.upstream.faults import TooLarge, UpstreamFault
 from lasso_trio.upstream.reply import Reply as HttpReply
 
 _ids: Final = count(1)
@@ -62,6 +63,11 @@ class Attempt:
         """It did not act, for a reason of its own (rate limit, missing ability): even a write may go elsewhere."""
         return self.verdict is not None and self.verdict.kind in ("quota", "capability")
 
+    @property
+    def hopeless(self) -> bool:
+        """Nobody else would do better."""
+        return self.verdict is not None and not self.verdict.retriable
+
 
 async def attempt(
     method: Method,
@@ -90,7 +96,7 @@ async def attempt(
     except UpstreamFault as fault:
         _faulted(done, method, fault, trio.current_time() - started)
     except BaseException:
-        channel.abandoned()
+        channel.abandoned(started)
         raise
     finally:
         channel.in_flight -= 1
@@ -119,6 +125,8 @@ async def _ask(
             _succeeded(done, method, now)
             return done
         http.body = await _whole(http)
+        now = clock()
+        done.seconds = now - started
     if http.status == 200:
         done.reply = check(http.body, id_)
         if done.reply.error is None:
@@ -167,11 +175,11 @@ def _judge(done: Attempt, http: HttpReply, id_: int, method: Method) -> None:
         verdict = classify(http.status, None, text, None, rules)
     else:
         verdict = classify(http.status, refused.code, refused.text, refused.data or None, rules)
-    done.verdict = verdict
+    error = None if refused is not None else upstream_http_status(http.status)
+    done.verdict, done.error = verdict, error
     if verdict.kind == "deterministic":
         _succeeded(done, method, trio.current_time())
         return
-    error = None if refused is not None else upstream_http_status(http.status)
     _failed(done, method, verdict, error, done.seconds, _hint(http, done))
 
 
@@ -208,7 +216,10 @@ def _faulted(done: Attempt, method: Method, fault: UpstreamFault, seconds: float
     verdict = classify_fault(fault)
     done.dispatched = fault.dispatched
     done.reply = done.large = None
-    error = local_capacity() if fault.local else upstream_unreachable(fault.reason)
+    if fault.local:
+        error = local_capacity()
+    else:
+        error = reply_too_large() if isinstance(fault, TooLarge) else upstream_unreachable(fault.reason)
     _failed(done, method, verdict, error, seconds)
 
 

@@ -56,9 +56,10 @@ class ClientLimit:
     def _forget(self, now: float) -> None:
         full_after = self.burst / self.rate
         self._buckets = {c: b for c, b in self._buckets.items() if now - b.at < full_after}
-        if len(self._buckets) >= MOST_CLIENTS:
-            # Everybody is busy: the longest silent half starts afresh rather than the node running out of memory.
-            newest = sorted(self._buckets.items(), key=lambda item: item[1].at)[MOST_CLIENTS // 2 :]
+        if len(self._buckets) > MOST_CLIENTS // 2:
+            # Too many are busy: the longest silent start afresh rather than the node running out of memory. Always down
+            # to half, so that a flood of addresses does not pay for this at each of them.
+            newest = sorted(self._buckets.items(), key=lambda item: item[1].at)[-(MOST_CLIENTS // 2) :]
             self._buckets = dict(newest)
 
 

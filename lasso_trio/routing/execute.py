@@ -86,13 +86,13 @@ async def execute(call: Call, rng: Random) -> Outcome:
     progress = _Progress(now - call.started)
     done = await _try(call, first, progress, now)
     if done is not None:
-        return _outcome(progress, done, reason)
+        return _outcome(progress, done, reason, done.error)
     for candidate in plan.rest(first, rng)[: MAX_ADMISSIONS - 1]:
         if not _may_go_on(call, progress):
             break
         done = await _try(call, candidate, progress, call.clock())
         if done is not None:
-            return _outcome(progress, done, "failover")
+            return _outcome(progress, done, "failover", done.error)
     return _lost(call, progress)
 
 
@@ -126,7 +126,7 @@ def _until(call: Call, progress: _Progress, now: float) -> float:
 def _may_go_on(call: Call, progress: _Progress) -> bool:
     """After a failure: is there time, is there a dispatch left, and may this call be sent to somebody else?"""
     last = progress.last
-    if progress.too_late:
+    if progress.too_late or (last is not None and last.hopeless):
         return False
     if last is None or not last.dispatched or last.declined:
         return progress.dispatched < MAX_DISPATCHES
@@ -164,5 +164,5 @@ def _nobody(call: Call) -> RpcError:
     """No candidate: either breakers will let somebody through again, or nobody could ever serve this."""
     plan = call.plan
     if plan.ranked or any(exclusion.reason == "breaker_open" for exclusion in plan.excluded):
-        return all_circuits_open(call.method.name, call.chain.shortest_wait(call.started))
+        return all_circuits_open(call.method.name, call.chain.shortest_wait(plan, call.started))
     return no_channels()

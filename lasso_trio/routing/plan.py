@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect
 from collections.abc import Sequence
 from itertools import accumulate
+from math import inf
 from random import Random
 from typing import Final
 
@@ -25,8 +26,9 @@ from lasso_trio.routing.strategies import REASONS, Standing, race_order, rank, t
 from lasso_trio.telemetry.call_record import CallScope
 
 REFRESH_S: Final = 0.25
-EXPLORE_EVERY: Final = 16
-"""One call in so many goes to a candidate without enough evidence, while there is one."""
+EXPLORE_SHARE: Final = 1 / 16
+"""This share of the calls goes to candidates without enough evidence, while there are any. Drawn, not counted: a plan
+lives too short to count on."""
 
 
 @attrs.define(eq=False)
@@ -45,7 +47,6 @@ class Plan:
     """What the log lines of this plan's calls share; filled by the first that is told."""
     _weights: tuple[float, ...] = ()
     _cumulative: tuple[float, ...] = ()
-    _calls: int = 0
 
     @property
     def labels(self) -> list[str]:
@@ -59,12 +60,14 @@ class Plan:
             return self.ranked[int(rng.random() * self.top)], self.reason
         if self._cumulative:
             return self.ranked[self._draw(rng)], self.reason
-        if self.cold and replay_safe:
-            return self._explore()
+        if self.cold and replay_safe and (len(self.cold) == self.top or rng.random() < EXPLORE_SHARE):
+            return self.cold[int(rng.random() * len(self.cold))], "exploration"
         return self.ranked[0], self.reason
 
     def rest(self, tried: Candidate, rng: Random) -> list[Candidate]:
-        """The others in the order they are to be asked, each upstream once before any of them is asked twice."""
+        """The others in the order they are to be asked, each upstream once before any of them is asked twice, each
+        channel once.
+        """
         top = list(self.ranked[: self.top])
         if self.strategy is Strategy.LOAD_BALANCED:
             rng.shuffle(top)
@@ -75,33 +78,29 @@ class Plan:
     def _draw(self, rng: Random) -> int:
         return min(bisect(self._cumulative, rng.random() * self._cumulative[-1]), self.top - 1)
 
-    def _explore(self) -> tuple[Candidate, str]:
-        self._calls += 1
-        nobody_is_known = len(self.cold) == self.top
-        if nobody_is_known or self._calls % EXPLORE_EVERY == 0:
-            turn = self._calls if nobody_is_known else self._calls // EXPLORE_EVERY
-            return self.cold[turn % len(self.cold)], "exploration"
-        return self.ranked[0], self.reason
-
 
 def _distinct_first(order: Sequence[Candidate], tried: Candidate) -> list[Candidate]:
     """Another physical upstream is a better second try than another transport of the same one."""
-    seen = {tried.channel.instance_id}
+    channels, instances = {tried.channel}, {tried.channel.instance_id}
     first: list[Candidate] = []
     second: list[Candidate] = []
     for candidate in order:
-        (second if candidate.channel.instance_id in seen else first).append(candidate)
-        seen.add(candidate.channel.instance_id)
+        if candidate.channel in channels:
+            continue  # two names for one upstream
+        (second if candidate.channel.instance_id in instances else first).append(candidate)
+        channels.add(candidate.channel)
+        instances.add(candidate.channel.instance_id)
     return first + second
 
 
-def standing_of(candidate: Candidate, now: float, method: Method) -> Standing:
+def standing_of(candidate: Candidate, now: float, method: Method, order: Sequence[str] = ()) -> Standing:
+    """What there is to rank `candidate` by. Its place in `order` (provider ids), if given, is its priority."""
     channel = candidate.channel
     half_open = channel.breaker.state(now) is State.HALF_OPEN
     return Standing(
         provider=candidate.provider.id,
         transport=channel.transport,
-        priority=candidate.provider.priority,
+        priority=order.index(candidate.provider.id) if order else candidate.provider.priority,
         mean_s=channel.speed(method.row, now),
         tier=tier(half_open=half_open, limited=channel.cooldown.active(now)),
     )
@@ -114,23 +113,28 @@ def build(
     method: Method,
     version: int,
     now: float,
+    due: float = inf,
+    order: Sequence[str] = (),
 ) -> Plan:
-    """Rank `candidates` (already filtered) for `method`."""
-    standings = [standing_of(candidate, now, method) for candidate in candidates]
-    order = rank(strategy, standings)
-    best = standings[order[0]].tier if order else 0
-    leaders = [i for i in order if standings[i].tier == best]
+    """Rank `candidates` (already filtered) for `method`. `due`: when the state it is made from will change by itself.
+
+    `order`: provider ids, first choice first, for the strategy `priority`; empty means each provider's own priority.
+    """
+    standings = [standing_of(candidate, now, method, order) for candidate in candidates]
+    ranking = rank(strategy, standings)
+    best = standings[ranking[0]].tier if ranking else 0
+    leaders = [i for i in ranking if standings[i].tier == best]
     by_speed = strategy is Strategy.FASTEST
     drawn = tuple(weights([standings[i] for i in leaders])) if strategy is Strategy.LATENCY_WEIGHTED else ()
     return Plan(
         strategy=strategy,
         reason=REASONS[strategy],
-        ranked=tuple(candidates[i] for i in order),
+        ranked=tuple(candidates[i] for i in ranking),
         top=len(leaders),
         cold=tuple(candidates[i] for i in leaders if by_speed and standings[i].mean_s is None),
         excluded=tuple(excluded),
         version=version,
-        valid_until=min([now + REFRESH_S, *(candidate.channel.next_change(now) for candidate in candidates)]),
+        valid_until=min(now + REFRESH_S, due),
         weights=drawn,
         cumulative=tuple(accumulate(drawn)),
     )

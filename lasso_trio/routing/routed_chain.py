@@ -6,6 +6,7 @@ What a call asks of it is `plan(...)`; everything that must be worked out once a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import Final
 
 import attrs
@@ -114,9 +115,12 @@ class RoutedChain:
         self, method: Method, now: float, strategy: Strategy, transport: Transport | None, pinned: str | None
     ) -> Plan:
         kept, out = filters.by_transport(self._named(method, pinned), method, transport)
-        kept, unable = (kept, []) if pinned else filters.by_ability(kept, method)
-        kept, broken = filters.by_breaker(kept, now)
-        return build(strategy, kept, [*out, *unable, *broken], method, self.registry.version.value, now)
+        able, unable = (kept, []) if pinned else filters.by_ability(kept, method)
+        ready, broken = filters.by_breaker(able, now)
+        # Only now, because asking a breaker may move it.
+        version, due = self.registry.version.value, min((c.channel.next_change(now) for c in able), default=inf)
+        order = () if pinned else self.override(method).providers
+        return build(strategy, ready, [*out, *unable, *broken], method, version, now, due, order)
 
     def _named(self, method: Method, pinned: str | None) -> Sequence[Candidate]:
         allowed = (pinned,) if pinned else self.override(method).providers
@@ -126,9 +130,12 @@ class RoutedChain:
         kept, out = filters.by_block_range(plan.ranked, filters.block_span(params))
         if not out:
             return plan
-        return build(plan.strategy, kept, [*plan.excluded, *out], method, plan.version, now)
+        order = self.override(method).providers
+        return build(plan.strategy, kept, [*plan.excluded, *out], method, plan.version, now, plan.valid_until, order)
 
-    def shortest_wait(self, now: float) -> float | None:
-        """Seconds until the first open breaker lets a call through; None if none is open or it is unknown."""
-        waits = [wait for c in self.candidates if (wait := c.channel.breaker.retry_after(now)) > 0]
+    def shortest_wait(self, plan: Plan, now: float) -> float | None:
+        """Seconds until the first open breaker lets one of the plan's calls through; None if that is unknown."""
+        labels = {exclusion.label for exclusion in plan.excluded if exclusion.reason == "breaker_open"}
+        mine = [c for c in self.candidates if c.label in labels or c in plan.ranked]
+        waits = [wait for c in mine if (wait := c.channel.breaker.retry_after(now)) > 0]
         return min(waits, default=None)

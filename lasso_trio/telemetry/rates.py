@@ -17,10 +17,12 @@ class MinuteRates:
     _second: int = 0
 
     def add(self, now: float, n: int = 1) -> None:
-        """Count `n` at `now` (seconds of a monotonic clock)."""
+        """Count `n` at `now` (seconds of a monotonic clock), which may lie up to a minute back; earlier is lost."""
         second = int(now)
         if second != self._second:
             self._advance(second)
+            if second <= self._second - SECONDS:
+                return  # its slot counts another second by now
         self._slots[second % SECONDS] += n
 
     def total(self, now: float) -> int:
