@@ -76,7 +76,7 @@ class RpcHandler:
         return Memo(self.directory.generation, route, given, forwarded)
 
     async def _answer(self, exchange: Exchange, body: bytes, forwarded_for: str, peer: Peer) -> Answer:
-        decoded = decode(body)
+        decoded = decode(body, self.settings.max_batch)
         refused = self._refuse_beyond_limit(exchange, decoded, forwarded_for, peer)
         if refused is not None:
             return refused
@@ -86,8 +86,6 @@ class RpcHandler:
             return rpc_answer.of_error(decoded.error, exchange.request_id, decoded.id)
         if not decoded:
             raise invalid_request()
-        if len(decoded) > self.settings.max_batch:
-            raise invalid_request("batch too large")
         batch = await run_batch(self.service, self.record, exchange, decoded)
         return rpc_answer.of_batch(exchange, batch, trio.current_time())
 

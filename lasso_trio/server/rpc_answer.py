@@ -37,9 +37,9 @@ _PREFLIGHT: Final = CORS + (
 _NOT_FOUND: Final = b'{"errors":{"detail":"Not Found"}}'
 
 
-def _headers(request_id: str, upstream_s: float, total_s: float) -> bytes:
+def _headers(request_id: str, upstream_s: float, total_s: float, lines: bytes = _JSON) -> bytes:
     return b"%bx-request-id: %b\r\nserver-timing: upstream;dur=%.3f, total;dur=%.3f\r\n" % (
-        _JSON,
+        lines,
         request_id.encode(),
         upstream_s * 1000,
         total_s * 1000,
@@ -47,7 +47,7 @@ def _headers(request_id: str, upstream_s: float, total_s: float) -> bytes:
 
 
 def preflight(request_id: str) -> Answer:
-    return Answer(204, b"%bx-request-id: %b\r\n" % (_PREFLIGHT, request_id.encode()))
+    return Answer(204, _headers(request_id, 0.0, 0.0, _PREFLIGHT))
 
 
 def not_found(request_id: str) -> Answer:

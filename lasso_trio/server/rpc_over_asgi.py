@@ -1,78 +1,145 @@
-"""JSON-RPC that did not come over the rpc lane (HTTP/2, mostly): the same handler, other framing."""
+"""JSON-RPC that did not come over the rpc lane (HTTP/2, mostly): the same handler, other framing.
+
+What the lane does around the handler is done here too, so that both give the same answers: the byte budget before a
+body is read, gzip both ways, refusals in JSON-RPC's words, a crash contained.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import cast
 
+import attrs
+import structlog
 import trio
 from quart import Response, request
 from quart_trio import QuartTrio
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
-from lasso_trio.server.answer import Answer, parts_of
+from lasso_trio.server.answer import BODILESS, Answer, parts_of
+from lasso_trio.server.answer_source import AnswerSource
+from lasso_trio.server.budget import ByteBudget
 from lasso_trio.server.connection import Peer
+from lasso_trio.server.content_coding import accepts_gzip, compress, inflate
 from lasso_trio.server.http_head import Head
 from lasso_trio.server.http_request import HttpRequest
-from lasso_trio.server.refusal import Kind
-from lasso_trio.server.rpc import RpcHandler
+from lasso_trio.server.limits import LaneLimits
+from lasso_trio.server.refusal import BadRequest, Kind, body_too_large
 from lasso_trio.server.rpc_answer import of_refusal
+from lasso_trio.server.rpc_lane import Handler
+
+log = structlog.get_logger(__name__)
 
 
-def serve(app: QuartTrio, handler: RpcHandler) -> None:
-    @app.route("/rpc/<path:rest>", methods=["POST", "OPTIONS"], provide_automatic_options=False)
-    async def rpc(rest: str) -> Response:
+def serve(app: QuartTrio, handler: Handler, limits: LaneLimits, budget: ByteBudget) -> None:
+    """Let `app` answer POST on `/rpc/…` as the lane would."""
+    door = _Door(handler, limits, budget)
+
+    @app.post("/rpc/<path:_>", provide_automatic_options=False)
+    async def rpc(_: str) -> Response:
+        head = head_of_request()
         try:
-            body = cast("bytes", await request.get_data(as_text=False))
-        except RequestEntityTooLarge:
-            return _response(of_refusal(413, Kind.BODY_TOO_LARGE))
-        peer = Peer(request.remote_addr or "", 0)
-        return _response(await handler(HttpRequest(_head(), body, trio.current_time()), peer))
+            answer = await door.answer(head)
+        except BadRequest as refusal:
+            answer = of_refusal(refusal.status, refusal.kind)
+        except Exception:
+            log.exception("rpc.handler.crashed", method=head.method)
+            answer = of_refusal(500, Kind.CRASHED)
+        return await response_of(answer, head, limits.gzip_min_bytes)
 
 
-def _head() -> Head:
-    """The request's head as the lane would have parsed it; framing and encodings are done with by now."""
+@attrs.frozen(eq=False)
+class _Door:
+    handler: Handler
+    limits: LaneLimits
+    budget: ByteBudget
+
+    async def answer(self, head: Head) -> Answer:
+        """Raises BadRequest, and what the handler raises."""
+        size = self._reserve(head)
+        try:
+            body = await _body()
+            if head.content_encoding:
+                body = await inflate(body, head.content_encoding, self.limits.max_body_bytes)
+            peer = Peer(request.remote_addr or "", 0)
+            return await self.handler(HttpRequest(head, body, trio.current_time()), peer)
+        finally:
+            self.budget.release(size)
+
+    def _reserve(self, head: Head) -> int:
+        known = request.content_length is not None and not head.content_encoding
+        size = head.content_length if known else self.limits.unknown_body_charge
+        if head.content_length > self.limits.max_body_bytes:
+            raise body_too_large()
+        if not self.budget.reserve(size):
+            raise BadRequest(503, Kind.NO_CAPACITY, "byte budget used up")
+        return size
+
+
+async def _body() -> bytes:
+    try:
+        data = await request.get_data(cache=False, as_text=False)
+    except RequestEntityTooLarge:
+        raise body_too_large() from None
+    except RequestTimeout:
+        raise BadRequest(408, Kind.TIMEOUT, "the body came too slowly") from None
+    assert isinstance(data, bytes)
+    return data
+
+
+def head_of_request() -> Head:
+    """The request's head as the lane would have parsed it; its framing is done with by now."""
     query = request.query_string.decode("latin-1")
     headers = tuple((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in request.headers)
     raw_path: bytes = request.scope.get("raw_path") or request.path.encode()
+    coding = request.headers.get("content-encoding", "").lower()
     return Head(
         method=request.method,
         target=raw_path.decode("latin-1").partition("?")[0] + (f"?{query}" if query else ""),
         version=1,
         headers=headers,
         keep_alive=True,
-        content_length=0,
+        content_length=request.content_length or 0,
         chunked=False,
         expect_continue=False,
         upgrade=False,
-        content_encoding=b"",
-        accepts_gzip=False,
+        content_encoding=b"" if coding == "identity" else coding.encode("latin-1"),
+        accepts_gzip=accepts_gzip(request.headers.get("accept-encoding", "").encode("latin-1")),
     )
 
 
-def _response(answer: Answer) -> Response:
-    body = _pieces(answer) if answer.stream is not None else b"".join(parts_of(answer.body))
-    response = Response(body, answer.status)
+async def response_of(answer: Answer, head: Head, gzip_min_bytes: int) -> Response:
+    """`answer` as Quart sends it: compressed if `head` allows it and it is large enough."""
+    size = sum(map(len, parts_of(answer.body))) if answer.stream is None else answer.length
+    worth_it = (size is None or size >= gzip_min_bytes) and answer.status not in BODILESS
+    gzip = worth_it and head.accepts_gzip
+    response = Response(await _payload(answer, size, gzip), answer.status)
     del response.headers["content-type"]
+    if answer.status in BODILESS:
+        del response.headers["content-length"]
     for line in answer.headers.decode("latin-1").split("\r\n"):
         name, _, value = line.partition(": ")
         if name:
             response.headers.add(name, value)
+    if worth_it:
+        response.headers.add("vary", "accept-encoding")
+    if gzip:
+        response.headers.add("content-encoding", "gzip")
     if answer.stream is not None:
         response.timeout = None
     return response
 
 
-async def _pieces(answer: Answer) -> AsyncIterator[bytes]:
-    for part in parts_of(answer.body):
-        yield part
-    stream = answer.stream
-    assert stream is not None
+async def _payload(answer: Answer, size: int | None, gzip: bool) -> bytes | AsyncIterator[bytes]:
+    if answer.stream is not None:
+        return _pieces(AnswerSource(answer, answer.stream, gzip=gzip))
+    parts = parts_of(answer.body)
+    return await compress(parts, size or 0) if gzip else b"".join(parts)
+
+
+async def _pieces(source: AnswerSource) -> AsyncIterator[bytes]:
     try:
-        async for piece in stream:
-            yield piece
+        while (piece := await source.next()) is not None:
+            if piece:
+                yield piece
     finally:
-        close = getattr(stream, "aclose", None)
-        if close is not None:
-            with trio.CancelScope(deadline=trio.current_time() + 1.0, shield=True):
-                await close()
+        await source.aclose()

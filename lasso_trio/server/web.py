@@ -9,34 +9,41 @@ from typing import Any
 
 import msgspec
 import trio
-from quart import Response, request
+from quart import Response, g, request
 from quart_trio import QuartTrio
+from werkzeug.exceptions import HTTPException
 
 from lasso_trio import __version__
 from lasso_trio.routing.directory import Directory
-from lasso_trio.server import node_api, rpc_over_asgi
+from lasso_trio.server import node_api, request_id, rpc_answer, rpc_over_asgi
+from lasso_trio.server.budget import ByteBudget
+from lasso_trio.server.http2_guard import Http2Guard
+from lasso_trio.server.limits import LaneLimits
 from lasso_trio.server.metrics_view import chain_metrics
-from lasso_trio.server.rpc import RpcHandler
 from lasso_trio.server.rpc_answer import CORS
+from lasso_trio.server.rpc_lane import Handler
 from lasso_trio.telemetry.node import Node
 
 _encode = msgspec.json.Encoder().encode
 _CORS = [tuple(line.split(": ", 1)) for line in CORS.decode().split("\r\n") if line]
 
 
-def make_app(node: Node, directory: Callable[[], Directory], handler: RpcHandler, max_body_bytes: int) -> QuartTrio:
-    """`directory` is asked at each request, so that a reload is seen."""
+def make_app(
+    node: Node, directory: Callable[[], Directory], handler: Handler, limits: LaneLimits, budget: ByteBudget
+) -> QuartTrio:
+    """`directory` is asked at each request, so that a reload is seen. `limits` and `budget` are the lane's."""
     app = QuartTrio("lasso_trio", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
-    app.config["BODY_TIMEOUT"] = 30
+    app.url_map.merge_slashes = False  # an empty profile is an error to be told, not a redirect
+    app.config["MAX_CONTENT_LENGTH"] = limits.max_body_bytes
+    app.config["BODY_TIMEOUT"] = limits.body_timeout
+    app.before_request(_begin)
     _serve_node(app, node, directory)
     _serve_metrics(app, node, directory)
-    rpc_over_asgi.serve(app, handler)
-    app.register_error_handler(404, _not_found)
-    app.register_error_handler(405, _not_found)
-    app.register_error_handler(413, _too_large)
+    rpc_over_asgi.serve(app, handler, limits, budget)
+    app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(500, _crashed)
-    app.after_request(_allow_any_origin)
+    app.after_request(_complete)
+    app.asgi_app = Http2Guard(app.asgi_app, limits)  # type: ignore[assignment, method-assign]  # as Quart documents it
     return app
 
 
@@ -78,19 +85,36 @@ def _serve_metrics(app: QuartTrio, node: Node, directory: Callable[[], Directory
         return _json(chain_metrics(found, node, trio.current_time()))
 
 
-async def _not_found(_: Exception) -> Response:
-    return _json({"errors": {"detail": "Not Found"}}, 404)
+def _problem(status: int, detail: str) -> Response:
+    return _json({"errors": {"detail": detail}}, status)
 
 
-async def _too_large(_: Exception) -> Response:
-    return _json({"errors": {"detail": "Request Entity Too Large"}}, 413)
+async def _begin() -> Response | None:
+    """Note when it began; answer preflights, and bodies that nobody will read and that are too large anyway."""
+    g.began = trio.current_time()
+    g.request_id = request_id.sane(request.headers.get("x-request-id", "")) or request_id.made()
+    if request.method == "OPTIONS":
+        head = rpc_over_asgi.head_of_request()
+        return await rpc_over_asgi.response_of(rpc_answer.preflight(g.request_id), head, 0)
+    too_large = (request.content_length or 0) > (request.max_content_length or 0)
+    return _problem(413, "Request Entity Too Large") if too_large and not request.path.startswith("/rpc/") else None
+
+
+async def _refused(error: HTTPException) -> Response:
+    """No difference is made between a path that is none of ours and a method that it does not take."""
+    if error.code in (404, 405):
+        return _problem(404, "Not Found")
+    return _problem(error.code or 500, error.name)
 
 
 async def _crashed(_: Exception) -> Response:
-    return _json({"errors": {"detail": "Internal Server Error"}}, 500)
+    return _problem(500, "Internal Server Error")
 
 
-async def _allow_any_origin(response: Response) -> Response:
+async def _complete(response: Response) -> Response:
+    headers = response.headers
     for name, value in _CORS:
-        response.headers.setdefault(name, value)
+        headers.setdefault(name, value)
+    headers.setdefault("x-request-id", g.request_id)
+    headers.setdefault("server-timing", f"total;dur={(trio.current_time() - g.began) * 1000:.3f}")
     return response

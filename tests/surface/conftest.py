@@ -21,7 +21,7 @@ import trio
 
 from lasso_trio.app import App
 from lasso_trio.config.identity import instance_id
-from lasso_trio.config.profile import Chain, Profile, Provider, Routing
+from lasso_trio.config.profile import Chain, Profile, Provider
 from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.secret import SecretUrl
 from lasso_trio.config.settings import Settings
@@ -56,7 +56,7 @@ class Response:
         return [value for key, value in self.fields if key == name]
 
     @property
-    def json(self) -> Any:
+    def json(self) -> Any:  # noqa: ANN401 (JSON)
         return json.loads(self.body)
 
     @property
@@ -109,7 +109,7 @@ class Client:
             pass
         return event
 
-    async def event(self) -> Any:
+    async def event(self) -> object:
         while (event := self.connection.next_event()) is h11.NEED_DATA:
             self.connection.receive_data(await self.stream.receive_some(65_536))
         return event
@@ -122,7 +122,7 @@ class Client:
             return True
 
 
-def rpc(method: str, *params: Any, id: Any = 1) -> bytes:  # noqa: A002
+def rpc(method: str, *params: object, id: object = 1) -> bytes:  # noqa: A002
     return json.dumps({"jsonrpc": "2.0", "id": id, "method": method, "params": list(params)}).encode()
 
 
@@ -149,7 +149,7 @@ class Surface:
     async def get(self, target: str, fields: Fields = ()) -> Response:
         return await self.request("GET", target, fields=fields)
 
-    async def post(self, target: str, body: Any, fields: Fields = ()) -> Response:
+    async def post(self, target: str, body: object, fields: Fields = ()) -> Response:
         """`body`: bytes as they are, anything else as JSON."""
         text = body if isinstance(body, bytes) else json.dumps(body).encode()
         return await self.request("POST", target, text, fields)
@@ -157,10 +157,10 @@ class Surface:
     async def ask(
         self,
         method: str,
-        *params: Any,
+        *params: object,
         path: str = "/rpc/devnet",
         fields: Fields = (),
-        id: Any = 1,  # noqa: A002
+        id: object = 1,  # noqa: A002
     ) -> Response:
         return await self.post(path, rpc(method, *params, id=id), fields)
 
@@ -187,9 +187,9 @@ class Start(Protocol):
     ) -> Surface: ...
 
 
-def provider(name: str, url: str, chain_id: int = CHAIN_ID, **more: Any) -> Provider:
+def provider(name: str, url: str, chain_id: int = CHAIN_ID, priority: int = 0) -> Provider:
     secret = SecretUrl(url)
-    return Provider(name, name.title(), instance_id(chain_id, secret, None, {}), secret, **more)
+    return Provider(name, name.title(), instance_id(chain_id, secret, None, {}), secret, priority=priority)
 
 
 @pytest.fixture
@@ -198,10 +198,10 @@ async def start(nursery: trio.Nursery) -> AsyncIterator[Start]:
 
     async def begin(
         *,
-        settings: Mapping[str, Any] = {},  # noqa: B006
-        upstreams: Mapping[str, str] = {},  # noqa: B006
-        chain: Mapping[str, Any] = {},  # noqa: B006
-        profile: Mapping[str, Any] = {},  # noqa: B006
+        settings: Mapping[str, Any] = {},
+        upstreams: Mapping[str, str] = {},
+        chain: Mapping[str, Any] = {},
+        profile: Mapping[str, Any] = {},
         extra: Iterable[Profile] = (),
         **faults: Faults,
     ) -> Surface:
@@ -213,9 +213,8 @@ async def start(nursery: trio.Nursery) -> AsyncIterator[Start]:
         providers = tuple(provider(name, url, priority=10 * i) for i, (name, url) in enumerate(urls.items()))
         served = Chain("devnet", CHAIN_ID, "Devnet", providers, aliases=("dev", "dév net"))
         public = Profile("public", "Public", (attrs.evolve(served, **chain),), rps_limit=100_000, burst_limit=100_000)
-        other = Chain(
-            "arbitrum-sepolia", 421_614, "Arbitrum Sepolia", (provider("solo", urls[next(iter(urls))], 421_614),)
-        )
+        solo = provider("solo", next(iter(urls.values())), 421_614)
+        other = Chain("arbitrum-sepolia", 421_614, "Arbitrum Sepolia", (solo,))
         team = Profile("team", "Team", (served, other), rps_limit=100_000, burst_limit=100_000)
         profiles = ProfileSet.of([attrs.evolve(public, **profile), team, *extra])
         app = App.make(Settings(port=0, grace_s=5.0, **settings), profiles)
@@ -258,7 +257,7 @@ async def scripted(nursery: trio.Nursery) -> Callable[[Script], Awaitable[str]]:
                     if event is h11.NEED_DATA:
                         connection.receive_data(await stream.receive_some(65_536))
                     elif isinstance(event, h11.Data):
-                        body += event.data
+                        body += bytes(event.data)
                     elif isinstance(event, h11.EndOfMessage):
                         request = json.loads(body)
                         await script(request["id"], request, stream)
@@ -288,12 +287,9 @@ def replying(scripted: Callable[[Script], Awaitable[str]]) -> Callable[[bytes], 
     """Serve one fixed answer as a provider, `@` standing for the id that was sent."""
 
     async def serve(text: bytes) -> str:
-        async def script(id_: int, _: Any, stream: trio.abc.Stream) -> None:
+        async def script(id_: int, _: object, stream: trio.abc.Stream) -> None:
             await stream.send_all(reply(text.replace(b"@", b"%d" % id_)))
 
         return await scripted(script)
 
     return serve
-
-
-ROUTING = Routing()

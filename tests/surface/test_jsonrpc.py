@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tests.surface.conftest import CHAIN_ID, Surface
@@ -144,8 +142,8 @@ async def test_an_invalid_request_is_answered_with_its_id_where_there_is_one(sur
     "id_",
     [
         b"0", b"-1", b"1.0", b"1.50", b"1e5", b"9223372036854775807", b"9223372036854775808", b"-9223372036854775809",
-        b"18446744073709551616", b"123456789012345678901234567890", b'""', b'"abc"', b'"1"', b'"\\u0041"', b'"a\\"b\\\\"',
-        b'"\xc3\xa9\xe2\x82\xac"', b"null",
+        b"18446744073709551616", b"123456789012345678901234567890", b'""', b'"abc"', b'"1"', b'"\\u0041"',
+        b'"a\\"b\\\\"', b'"\xc3\xa9\xe2\x82\xac"', b"null",
     ],
 )  # fmt: skip
 async def test_an_id_comes_back_as_the_bytes_it_came_in(surface: Surface, id_: bytes) -> None:
@@ -180,7 +178,7 @@ async def test_an_id_that_is_no_string_number_or_null_is_refused(surface: Surfac
         (b"[[1],{}]", [[1], {}]),
     ],
 )
-async def test_parameters_reach_the_provider_as_a_list(surface: Surface, params: bytes | None, sent: Any) -> None:
+async def test_parameters_reach_the_provider_as_a_list(surface: Surface, params: bytes | None, sent: object) -> None:
     member = b"" if params is None else b',"params":%b' % params
     await surface.post("/rpc/priority/devnet", b'{"jsonrpc":"2.0","id":1,"method":"eth_blockNumber"%b}' % member)
     assert surface.net.providers["alpha"].recent[-1].params == sent

@@ -84,7 +84,7 @@ async def _warm(surface: Surface, *names: str) -> None:
         provider.calls.clear()
 
 
-async def _many(surface: Surface, path: str, n: int, fields: Mapping[str, str] = {}) -> dict[str, int]:  # noqa: B006
+async def _many(surface: Surface, path: str, n: int, fields: Mapping[str, str] = {}) -> dict[str, int]:
     client = await surface.connect()
     for _ in range(n):
         answer = await client.request("POST", path, b'{"method":"eth_blockNumber","id":1}', fields)
