@@ -103,6 +103,7 @@ def _framed(modern: bool, status: int, fields: bytes) -> ResponseHead:
     if b"\r\nconnection:" in lowered:
         keep_alive = _keeps_alive(modern, _field(lowered, b"\r\nconnection:") or b"")
     if status < 200 or status == 204 or status == 304:
+        keep_alive = keep_alive and not length and not chunked  # it may send the body that it must not have
         length, chunked = 0, False
     return ResponseHead(status, fields, length, chunked, keep_alive, encoding)
 
