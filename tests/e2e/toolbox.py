@@ -1,0 +1,71 @@
+"""The real programs the tests need, and what happens where one is missing.
+
+Locally a test without its tool is skipped, and the end of the run says so in capitals; under CI=true it fails, because
+there a skipped test is a test nobody runs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from pathlib import Path
+from random import Random
+from typing import Final, NoReturn
+
+import pytest
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+TOOLBOX: Final = Path(os.environ.get("LASSO_TOOLBOX", ROOT / ".toolbox"))
+_BUNDLED_ANVIL: Final = TOOLBOX / "node_modules" / "@foundry-rs" / "anvil-linux-amd64" / "bin" / "anvil"
+_PATH: Final = f"{os.environ.get('PATH', '')}:/usr/sbin"  # where Debian keeps nginx, off a user's path
+
+_dice: Final = Random()
+
+not_run: Final[set[str]] = set()
+"""Reasons of skipped tests, for the end of the run."""
+
+
+def lacking(reason: str) -> NoReturn:
+    """Give the test up: it cannot be run here. Raises pytest's skip, or its failure under CI=true."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{reason}; under CI=true everything must run", pytrace=False)
+    not_run.add(reason)
+    pytest.skip(reason)
+
+
+def anvil() -> Path:
+    binary = Path(os.environ.get("LASSO_ANVIL", _BUNDLED_ANVIL))
+    if not binary.is_file():
+        lacking(f"no anvil at {binary} (scripts/test fetches it)")
+    return binary
+
+
+def viem() -> tuple[str, Path]:
+    """Node's binary, and the folder whose node_modules hold viem."""
+    node = shutil.which("node", path=_PATH)
+    if node is None:
+        lacking("node is not installed")
+    if not (TOOLBOX / "node_modules" / "viem").is_dir():
+        lacking(f"no viem in {TOOLBOX} (scripts/test fetches it)")
+    return node, TOOLBOX
+
+
+def nginx() -> str:
+    binary = shutil.which("nginx", path=_PATH)
+    if binary is None:
+        lacking("nginx is not installed (Debian: apt-get install nginx-light)")
+    return binary
+
+
+def free_port() -> int:
+    """A port nobody listens on, below those the kernel gives to clients: a restarted server finds it free again."""
+    while True:
+        port = _dice.randrange(20_000, 32_000)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
