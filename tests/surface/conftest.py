@@ -136,8 +136,9 @@ class Surface:
     port: int
     opened: list[trio.SocketStream] = attrs.field(factory=list)
 
-    async def connect(self) -> Client:
-        stream = await trio.open_tcp_stream(self.host, self.port)
+    async def connect(self, source: str | None = None) -> Client:
+        """`source`: the address to come from, any of 127.0.0.0/8."""
+        stream = await trio.open_tcp_stream(self.host, self.port, local_address=source)
         self.opened.append(stream)
         return Client(stream)
 
