@@ -41,6 +41,7 @@ from lasso_trio.telemetry.call_record import CallLog
 from lasso_trio.telemetry.log import Log, configure
 from lasso_trio.telemetry.loop import LoopLag, sample, settle_memory
 from lasso_trio.telemetry.node import Node, Readiness
+from lasso_trio.upstream.alarm import Alarm
 from lasso_trio.upstream.endpoint import Endpoint
 from lasso_trio.upstream.http1 import Pool
 from lasso_trio.upstream.reaper import Reaper
@@ -68,6 +69,7 @@ class App:
     door: FrontDoor
     web: HypercornLane
     reaper: Reaper
+    alarm: Alarm
     supervisor: Supervisor = attrs.field(factory=Supervisor)
     lag: LoopLag = attrs.field(factory=LoopLag)
     addresses: list[str] = attrs.field(factory=list)
@@ -79,12 +81,13 @@ class App:
     @classmethod
     def make(cls, settings: Settings, profiles: ProfileSet, record: Record = untold) -> App:
         """Join the parts. Must be called inside `trio.run`. `record` is told of every finished call."""
-        reaper = Reaper()
+        reaper, alarm = Reaper(), Alarm()
 
         def make_pool(endpoint: Endpoint) -> Pool:
             return Pool(
                 endpoint,
                 reaper=reaper,
+                alarm=alarm,
                 max_connections=settings.http_pool_size,
                 max_response_bytes=settings.max_response_bytes,
             )
@@ -101,7 +104,7 @@ class App:
         budget = ByteBudget(settings.byte_budget)
         web = HypercornLane(make_app(node, lambda: handler.directory, handler, limits, budget))
         door = FrontDoor(handler, web.lane, limits=limits, budget=budget, error_answer=of_refusal)
-        return cls(settings, node, registry, directory, door, web, reaper)
+        return cls(settings, node, registry, directory, door, web, reaper, alarm)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until stopped. Raises OSError when the address cannot be had."""
@@ -121,6 +124,7 @@ class App:
     def _supervise(self, services: trio.Nursery) -> None:
         children: dict[str, Callable[[], Awaitable[object]]] = {
             "web": self._web,
+            "alarm": self.alarm.run,
             "reaper": self.reaper.run,
             "housekeeping": self._housekeeping,
         }

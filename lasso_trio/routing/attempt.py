@@ -30,7 +30,7 @@ from lasso_trio.providers.classify import classify, classify_fault
 from lasso_trio.providers.retry_after import retry_after
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.outcome import Large
-from lasso_trio.upstream.faults import TooLarge, UpstreamFault
+from lasso_trio.upstream.faults import Expired, TooLarge, UpstreamFault
 from lasso_trio.upstream.reply import Reply as HttpReply
 
 _ids: Final = count(1)
@@ -88,13 +88,13 @@ async def attempt(
     candidate.tally.attempts += 1
     channel.in_flight += 1
     try:
-        with trio.CancelScope(deadline=until):
-            return await _ask(done, method, params, client_id, started, stream, clock)
-        _expired(done, method, started)
+        await _ask(done, method, params, client_id, started, until, stream, clock)
     except BrokenReply:
-        _failed(done, method, VERDICTS[Category.PROVIDER_ERROR], broken_reply(), trio.current_time() - started)
+        _failed(done, method, VERDICTS[Category.PROVIDER_ERROR], broken_reply(), clock() - started)
+    except Expired as fault:
+        _expired(done, method, fault.dispatched, clock() - started)
     except UpstreamFault as fault:
-        _faulted(done, method, fault, trio.current_time() - started)
+        _faulted(done, method, fault, clock() - started)
     except BaseException:
         channel.abandoned(started)
         raise
@@ -109,31 +109,28 @@ async def _ask(
     params: bytes,
     client_id: bytes,
     started: float,
+    until: float,
     stream: bool,
     clock: Callable[[], float],
-) -> Attempt:
+) -> None:
     pool = done.candidate.channel.pool
     assert pool is not None, "a channel without a pool is not live and never planned"
     id_ = next(_ids)
-    http = await pool.exchange(
-        encode_request(id_, method.raw, params), replay_safe=method.replay_safe, gzip=method.bulky
-    )
+    request = encode_request(id_, method.raw, params)
+    http = await pool.exchange(request, replay_safe=method.replay_safe, gzip=method.bulky, until=until)
     now = clock()
     done.seconds = now - started
     if http.rest is not None:
         if stream and http.status == 200 and _let_through(done, http, id_, client_id, method):
             _succeeded(done, method, now)
-            return done
-        http.body = await _whole(http)
-        now = clock()
-        done.seconds = now - started
+            return
+        http.body = await _whole(http, until)
     if http.status == 200:
         done.reply = check(http.body, id_)
         if done.reply.error is None:
             _succeeded(done, method, now)
-            return done
+            return
     _judge(done, http, id_, method)
-    return done
 
 
 def _let_through(done: Attempt, http: HttpReply, id_: int, client_id: bytes, method: Method) -> bool:
@@ -143,15 +140,15 @@ def _let_through(done: Attempt, http: HttpReply, id_: int, client_id: bytes, met
     return passing is not None
 
 
-async def _whole(http: HttpReply) -> bytes:
-    """Read a long answer to its end; the pool's cap bounds it."""
+async def _whole(http: HttpReply, until: float) -> bytes:
+    """Read a long answer to its end; the pool's cap bounds it. Raises an UpstreamFault."""
     assert http.rest is not None
-    pieces = [http.body]
     try:
-        pieces.extend([piece async for piece in http.rest])
+        with trio.CancelScope(deadline=until):
+            return b"".join([http.body, *[piece async for piece in http.rest]])
+        raise Expired("deadline")
     finally:
         await http.rest.aclose()
-    return b"".join(pieces)
 
 
 def _succeeded(done: Attempt, method: Method, now: float) -> None:
@@ -223,11 +220,11 @@ def _faulted(done: Attempt, method: Method, fault: UpstreamFault, seconds: float
     _failed(done, method, verdict, error, seconds)
 
 
-def _expired(done: Attempt, method: Method, started: float) -> None:
+def _expired(done: Attempt, method: Method, dispatched: bool, seconds: float) -> None:
     now = trio.current_time()
     done.reply = done.large = None
-    done.seconds = now - started
+    done.dispatched, done.seconds = dispatched, seconds
     done.verdict, done.error = VERDICTS[Category.TIMEOUT], request_timeout()
     done.candidate.tally.failures += 1
     done.candidate.tally.rates.add(now)
-    done.candidate.channel.expired(method.row, done.verdict, done.seconds, now)
+    done.candidate.channel.expired(method.row, done.verdict, seconds, now)

@@ -17,8 +17,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from lasso_trio.upstream.alarm import Alarm
 from lasso_trio.upstream.connection import Connection
 from lasso_trio.upstream.faults import Disconnected, UpstreamFault
+from lasso_trio.upstream.raw_stream import Woken
 from lasso_trio.upstream.reply import BodySource, Reply, ReplyStream, Timings
 
 if TYPE_CHECKING:
@@ -75,11 +77,35 @@ class Call:
                     await self._send()
                 return await self._read()
             except UpstreamFault as fault:
-                if not self._retries_after(fault):
-                    self._drop(fault.reason)
-                    fault.at(self._pool.endpoint.origin)
-                    raise
-                self._forget_stale()
+                self._after(fault)
+
+    async def quick_answer(self, alarm: Alarm, until: float) -> Reply | None:
+        """The common case without a cancel scope: sent on a plain kept connection, answered in one read.
+
+        None: it is not that case, or not any more; `answer()` takes it up from here. Raises an UpstreamFault.
+        """
+        try:
+            stream = self._connection.plain if self._send_on_kept() and self._connection is not None else None
+            if stream is None:
+                return None
+            alarm.set(stream, until)
+            try:
+                return await self._read_once()
+            finally:
+                alarm.clear(stream)
+        except Woken:
+            return None
+        except UpstreamFault as fault:
+            self._after(fault)
+            return None
+
+    def _after(self, fault: UpstreamFault) -> None:
+        """Forget a stale connection, or raise `fault`."""
+        if not self._retries_after(fault):
+            self._drop(fault.reason)
+            fault.at(self._pool.endpoint.origin)
+            raise fault
+        self._forget_stale()
 
     def abandon(self) -> None:
         """Nobody waits any more. Idempotent, never a wait: the reaper drains what is short, the rest is closed."""
@@ -143,19 +169,28 @@ class Call:
     # The answer…
 
     async def _read(self) -> Reply:
-        connection, timings = self._connection, self.timings
+        connection = self._connection
         assert connection is not None
         if self._source is None:
-            whole = await connection.receive()
-            now = self._pool.clock()
-            timings.first_byte = timings.first_byte or now - self._since
-            timings.last_byte = now - self._since
-            if whole is not None:
-                self._connection = None
-                self._pool.settle(connection, now)
-                return Reply(whole[0], whole[1], None, timings)
+            if connection.reader is None:
+                reply = await self._read_once()
+                if reply is not None:
+                    return reply
             self._source = await self._read_head(connection)
         return await self._read_body(connection, self._source)
+
+    async def _read_once(self) -> Reply | None:
+        """Wait for one read; the reply if that was all of it."""
+        connection, timings = self._connection, self.timings
+        assert connection is not None
+        whole = await connection.receive()
+        now = self._pool.clock()
+        timings.first_byte = timings.last_byte = now - self._since
+        if whole is None:
+            return None
+        self._connection = None
+        self._pool.settle(connection, now)
+        return Reply(whole[0], whole[1], None, timings)
 
     async def _read_head(self, connection: Connection) -> BodySource:
         reader = connection.reader

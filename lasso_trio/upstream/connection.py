@@ -41,6 +41,11 @@ class Connection:
 
     # In use…
 
+    @property
+    def plain(self) -> RawStream | None:
+        """The stream, if it is a bare socket: what an `Alarm` can wake."""
+        return self._raw if self._raw is self._stream else None
+
     def begin(self, request: bytes) -> int:
         """Begin an exchange with what can be sent without a wait; that many bytes are out. Raises Disconnected."""
         self.reader = None

@@ -11,6 +11,7 @@ for logs and metrics (`reason`). Messages name the origin only: paths, queries a
     ├── PoolFull       local             pool_full
     ├── PoolClosed     local             pool_closed
     ├── Disconnected   dispatched        reset, eof, truncated, closed, send_cut
+    ├── Expired        if it was sent    deadline
     ├── Malformed      dispatched        not_http, head, framing, chunk, encoding
     └── TooLarge       dispatched        head, body
 """
@@ -92,6 +93,10 @@ class PoolClosed(UpstreamFault):
 
 class Disconnected(UpstreamFault):
     """The connection was lost after the request (or a part of it) went out. `dispatched` is False if none of it did."""
+
+
+class Expired(UpstreamFault):
+    """The deadline passed. `dispatched` tells whether the request had gone out."""
 
 
 class Malformed(UpstreamFault):

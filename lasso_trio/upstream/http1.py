@@ -13,17 +13,19 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable
 from functools import partial
+from math import inf
 from typing import Final
 
 import attrs
 import trio
 
+from lasso_trio.upstream.alarm import Alarm
 from lasso_trio.upstream.call import Call
 from lasso_trio.upstream.connection import Connection
 from lasso_trio.upstream.dial import Dialer
 from lasso_trio.upstream.dialled import Dial
 from lasso_trio.upstream.endpoint import Endpoint
-from lasso_trio.upstream.faults import PoolClosed, PoolFull
+from lasso_trio.upstream.faults import Expired, PoolClosed, PoolFull
 from lasso_trio.upstream.reaper import Abandoned, Reaper
 from lasso_trio.upstream.reply import Reply, Timings
 from lasso_trio.upstream.slots import Slots
@@ -51,6 +53,7 @@ class Pool:
         *,
         dial: Dial | None = None,
         reaper: Reaper | None = None,
+        alarm: Alarm | None = None,
         max_connections: int = 256,
         idle_expiry_s: float = 60.0,
         max_response_bytes: int = 128 * 1024 * 1024,
@@ -65,6 +68,7 @@ class Pool:
         self.counters = Counters()
         self._dial = dial if dial is not None else Dialer(endpoint).dial
         self._reaper = reaper
+        self._alarm = alarm
         self._idle_expiry_s = idle_expiry_s
         self._waiters_cap = waiters_cap
         self._slots: Slots[Connection] = Slots(max_connections)
@@ -91,15 +95,21 @@ class Pool:
 
     # For those who call…
 
-    async def exchange(self, body: bytes, *, replay_safe: bool, gzip: bool = False) -> Reply:
-        """POST `body` and wait for the answer. Raises an UpstreamFault.
+    async def exchange(self, body: bytes, *, replay_safe: bool, gzip: bool = False, until: float = inf) -> Reply:
+        """POST `body` and wait for the answer, until the absolute time `until`. Raises an UpstreamFault.
 
         `replay_safe`: sending it twice does no harm, so a stale kept connection is silently replaced, once. Cancelled
         while waiting: the connection goes to the reaper.
         """
         call = Call(self, self.endpoint.request(body, gzip=gzip), replay_safe)
         try:
-            return await call.answer()
+            if self._alarm is not None and self._alarm.running:
+                reply = await call.quick_answer(self._alarm, until)
+                if reply is not None:
+                    return reply
+            with trio.CancelScope(deadline=until):
+                return await call.answer()
+            raise Expired("deadline", dispatched=call.sent)
         except BaseException:
             call.abandon()
             raise

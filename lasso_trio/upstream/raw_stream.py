@@ -30,6 +30,10 @@ class NothingSent(trio.BrokenResourceError):
     """The peer is gone and not one byte of this `send_all` reached the kernel: the request cannot have been seen."""
 
 
+class Woken(Exception):
+    """`wake` ended a wait for bytes. The stream is as it was, and may be waited on again."""
+
+
 @final
 class RawStream(trio.abc.HalfCloseableStream):
     """`RawStream(sock)` takes over a connected stdlib socket.
@@ -38,7 +42,7 @@ class RawStream(trio.abc.HalfCloseableStream):
     row). Concurrent use of one direction raises `trio.BusyResourceError` where it would have to wait.
     """
 
-    __slots__ = ("_closed", "_poll", "_sending", "_sent_eof", "_streak", "socket")
+    __slots__ = ("_closed", "_poll", "_sending", "_sent_eof", "_streak", "_woken", "socket")
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
@@ -49,6 +53,7 @@ class RawStream(trio.abc.HalfCloseableStream):
         self._sent_eof = False
         self._sending = False
         self._streak = 0
+        self._woken = False
         self._poll: select.poll | None = None
 
     def __repr__(self) -> str:
@@ -125,18 +130,34 @@ class RawStream(trio.abc.HalfCloseableStream):
     # Receiving…
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """Wait, then read up to `max_bytes` (64 KiB). `b""` is the end. Always a checkpoint."""
+        """Wait, then read up to `max_bytes` (64 KiB). `b""` is the end. Always a checkpoint. May raise `Woken`."""
         if self._closed:
             raise trio.ClosedResourceError("this stream was closed")
         self._streak = 0
         while True:
-            await trio.lowlevel.wait_readable(self.socket)
+            try:
+                await trio.lowlevel.wait_readable(self.socket)
+            except trio.ClosedResourceError:
+                if not self._woken or self._closed:
+                    raise
+                self._woken = False
+                raise Woken from None
             try:
                 return self.socket.recv(max_bytes or CHUNK)
             except (BlockingIOError, InterruptedError):
                 continue  # a spurious wake-up
             except OSError as error:
                 raise self._broken(error) from error
+
+    def wake(self) -> None:
+        """End the wait of whoever reads just now with `Woken`; nothing is lost. Without a reader: nothing happens."""
+        if not self._closed:
+            self._woken = True
+            trio.lowlevel.notify_closing(self.socket)
+
+    def forget_wake(self) -> None:
+        """A wake that came too late, when the reader had its bytes already, must not end a later wait."""
+        self._woken = False
 
     def is_readable(self) -> bool:
         """Whether a read would return now: bytes, the end, or an error. One system call, no wait.
