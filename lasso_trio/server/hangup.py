@@ -39,6 +39,9 @@ if sys.platform == "linux":
             self._by_fd: dict[int, Connection] = {}
             self._counters = counters
 
+        def __len__(self) -> int:
+            return len(self._by_fd)
+
         def watch(self, connection: Connection) -> None:
             if isinstance(connection.stream, RawStream):
                 fd = connection.stream.socket.fileno()
@@ -74,6 +77,9 @@ else:  # pragma: no cover
 
         def __init__(self, counters: DoorCounters) -> None:
             pass
+
+        def __len__(self) -> int:
+            return 0
 
         def watch(self, connection: Connection) -> None:
             pass

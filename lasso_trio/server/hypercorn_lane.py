@@ -16,6 +16,7 @@ import structlog
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
+from hypercorn.events import Event, Updated
 from hypercorn.logging import Logger
 from hypercorn.trio.lifespan import Lifespan
 from hypercorn.trio.tcp_server import TCPServer
@@ -50,6 +51,21 @@ class _Log(Logger):
 
     async def exception(self, message: str, *args: object, **_: object) -> None:
         log.exception("hypercorn.error", message=message % args if args else message)
+
+
+class _Server(TCPServer):
+    """Without this, a connection whose client has gone keeps its task until its keep-alive time is over."""
+
+    _over = False
+
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        self._over = True
+        await self.idle_task.stop()
+
+    async def protocol_send(self, event: Event) -> None:
+        if not (self._over and isinstance(event, Updated)):  # which would start the idle task anew
+            await super().protocol_send(event)
 
 
 def lane_config() -> Config:
@@ -105,7 +121,7 @@ class HypercornLane:
     async def lane(self, stream: ReplayStream, peer: Peer) -> None:
         """Serve one connection to its end. May raise anything; the caller contains it and closes the stream."""
         bounded: Any = BoundedSend(stream, SEND_LIMIT)
-        await TCPServer(self._app, self._config, self._context, ConnectionState(self._state.copy()), bounded).run()
+        await _Server(self._app, self._config, self._context, ConnectionState(self._state.copy()), bounded).run()
 
 
 async def _live(

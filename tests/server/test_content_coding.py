@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import random
+import tracemalloc
 import zlib
 from collections.abc import Callable
 
@@ -64,7 +65,12 @@ async def status_of(body: bytes, coding: bytes = b"gzip", limit: int = 100_000) 
 
 
 async def test_bomb_is_refused_without_being_unpacked() -> None:
-    assert await status_of(gzip.compress(bytes(50_000_000))) == 413
+    bomb = gzip.compress(bytes(50_000_000))
+    tracemalloc.start()
+    assert await status_of(bomb) == 413
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000
     assert await status_of(gzip.compress(bytes(100_001))) == 413
 
 

@@ -295,6 +295,24 @@ async def test_socket_whose_task_will_not_be_cancelled_is_closed_by_force(nurser
     assert (door.active, door.counters.connection_crashes) == (0, 0)
 
 
+async def test_pipelined_calls_that_never_wait_leave_room_for_others(nursery: trio.Nursery) -> None:
+    async def note(request: HttpRequest, peer: Peer) -> Answer:
+        order.append(peer.port)
+        return Answer(200)
+
+    order: list[int] = []
+    _, port = await open_real(nursery, note, nobody)
+    async with (
+        await trio.open_tcp_stream("127.0.0.1", port) as greedy,
+        await trio.open_tcp_stream("127.0.0.1", port) as modest,
+    ):
+        await wait_all_tasks_blocked()
+        for client, calls in ((greedy, 20), (modest, 1)):
+            client.socket._sock.send(CALL * calls)  # no checkpoint: both are there before either is served
+        await modest.receive_some()
+        assert order.index(modest.socket.getsockname()[1]) < 5
+
+
 async def test_broken_stream_is_seen_as_a_reset(nursery: trio.Nursery) -> None:
     class Breaking:
         def __aiter__(self) -> Breaking:

@@ -119,7 +119,11 @@ async def test_number_of_a_closed_socket_does_not_mean_the_next_connection(house
         await client.send_all(CALL_WIRE)
         assert b" 200 OK" in await client.receive_some()
         await client.aclose()
+    while house.door.active:
+        await trio.lowlevel.checkpoint()
     assert house.door.counters.hangups == 0
+    assert house.door._hangups is not None
+    assert len(house.door._hangups) == 0
 
 
 @pytest.mark.parametrize(

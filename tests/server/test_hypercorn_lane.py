@@ -43,6 +43,9 @@ class App:
             await self.live(receive, send)
         elif scope["type"] == "websocket":
             await self.talk(receive, send)
+        elif scope["path"] == "/flood":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": bytes(30_000_000)})
         elif scope["path"] == "/crash":
             raise KeyError("app")
         else:
@@ -254,6 +257,27 @@ async def test_frame_in_the_same_segment_as_the_upgrade_hurts_nobody_else(house:
 
 
 # Life and death…
+
+
+async def test_connection_ends_when_its_client_goes(house: House) -> None:
+    parser = h11.Connection(h11.CLIENT)
+    async with await house.connect() as client:
+        await get(client, "/one", parser)
+        await get(client, "/two", parser)
+        assert house.door.active == 1
+    while house.door.active:
+        await trio.lowlevel.checkpoint()
+
+
+async def test_client_that_takes_nothing_is_dropped(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lasso_trio.server.hypercorn_lane.SEND_LIMIT", 0.05)
+    async with await house.connect() as client:
+        await client.send_all(b"GET /flood HTTP/1.1\r\nHost: a\r\n\r\n")
+        while not house.door.active:
+            await trio.lowlevel.checkpoint()
+        while house.door.active:
+            await trio.lowlevel.checkpoint()
+    await house.still_serves()
 
 
 async def test_idle_kept_connections_are_closed_when_told(house: House) -> None:

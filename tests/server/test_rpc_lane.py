@@ -92,22 +92,6 @@ async def test_pipelined_calls_are_answered_in_order_one_at_a_time(open_door: Op
     assert [body for _, _, body in split(wire)] == [b"a", b"b"]
 
 
-async def test_pipelined_calls_that_never_wait_leave_room_for_others(open_door: OpenDoor) -> None:
-    house = await open_door()
-    first, second = house.connect(), house.connect()
-    order: list[bytes] = []
-
-    async def note(request: HttpRequest, peer: Peer) -> Answer:
-        order.append(request.body)
-        return Answer(200)
-
-    house.door._lane.handler = note
-    await first.stream.send_all(post(b"a") * 20)
-    await second.stream.send_all(post(b"b"))
-    await wait_all_tasks_blocked()
-    assert order.index(b"b") < 5
-
-
 async def test_options_goes_to_the_handler_and_a_204_has_no_body(open_door: OpenDoor) -> None:
     async def preflight(request: HttpRequest, peer: Peer) -> Answer:
         assert request.head.method == "OPTIONS"
