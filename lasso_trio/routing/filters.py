@@ -99,5 +99,5 @@ def block_span(params: bytes) -> int | None:
     try:
         (wanted,) = _decode_log_filter(params)
         return abs(int(wanted.to_block or "", 16) - int(wanted.from_block or "", 16))
-    except (msgspec.DecodeError, ValueError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return None

@@ -21,23 +21,31 @@ class Readiness(StrEnum):
     DRAINING = "draining"
 
 
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
 @attrs.define(eq=False)
 class Node:
-    """`started`: trio's clock. CPU percent is of one core, since the last time somebody asked."""
+    """`started`: trio's clock. CPU percent is of one core, since the last time somebody asked, at first since then."""
 
     id: str
     started: float
     readiness: Readiness = Readiness.STARTING
-    _cpu_s: float = 0.0
-    _asked: float = 0.0
+    _cpu_s: float = attrs.field(factory=_cpu_seconds)
+    _asked: float = attrs.field(init=False)
+
+    @_asked.default
+    def _since_start(self) -> float:
+        return self.started
 
     def uptime_s(self, now: float) -> float:
         return now - self.started
 
     def cpu_percent(self, now: float) -> float:
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        cpu_s = used.ru_utime + used.ru_stime
-        since, self._asked = self._asked or self.started, now
+        cpu_s = _cpu_seconds()
+        since, self._asked = self._asked, now
         spent, self._cpu_s = cpu_s - self._cpu_s, cpu_s
         return round(100.0 * spent / (now - since), 1) if now > since else 0.0
 

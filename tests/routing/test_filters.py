@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lasso_trio.config.profile import Capabilities, Limits, Transport
+from lasso_trio.jsonrpc.methods import Method, lookup
+from lasso_trio.providers.catalogue import Category
+from lasso_trio.routing import filters
+from lasso_trio.routing.candidate import Candidate
+from lasso_trio.routing.filters import Exclusion, block_span
+from lasso_trio.routing.routed_chain import RoutedChain
+
+ChainOf = Callable[..., RoutedChain]
+
+
+def method(name: str) -> Method:
+    return lookup(name, f'"{name}"'.encode())
+
+
+def labels(candidates: Iterable[Candidate]) -> list[str]:
+    return [candidate.label for candidate in candidates]
+
+
+def limited_to(blocks: int) -> Capabilities:
+    return Capabilities(limits=Limits(max_block_range=blocks))
+
+
+# Names and transports
+
+
+def test_only_the_named_are_kept(chain_of: ChainOf) -> None:
+    kept, out = filters.by_provider(chain_of("a", "b", "c", ws=["c"]).candidates, ["c"])
+    assert labels(kept) == ["c:http", "c:ws"]
+    assert out == [Exclusion("a:http", "not_named"), Exclusion("b:http", "not_named")]
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "kept", "reasons"),
+    [
+        ("eth_call", None, ["a:http", "b:http"], {"b:ws": "not_connected"}),
+        ("eth_call", Transport.HTTP, ["a:http", "b:http"], {"b:ws": "transport"}),
+        ("eth_call", Transport.WS, [], {"a:http": "transport", "b:http": "transport", "b:ws": "not_connected"}),
+        ("eth_subscribe", None, [], {"a:http": "transport", "b:http": "transport", "b:ws": "not_connected"}),
+        ("eth_subscribe", Transport.HTTP, [], {"a:http": "transport", "b:http": "transport", "b:ws": "not_connected"}),
+    ],
+)
+def test_the_transport_asked_for_and_only_what_is_connected(
+    chain_of: ChainOf, name: str, wanted: Transport | None, kept: list[str], reasons: dict[str, str]
+) -> None:
+    got, out = filters.by_transport(chain_of("a", "b", ws=["b"]).candidates, method(name), wanted)
+    assert labels(got) == kept
+    assert {exclusion.label: exclusion.reason for exclusion in out} == reasons
+
+
+# Breakers
+
+
+def test_open_is_out_and_half_open_is_in(chain_of: ChainOf) -> None:
+    chain = chain_of("a", "b", "c")
+    rng = Random(1)
+    for _ in range(3):
+        chain.candidates[0].channel.breaker.failure(Category.NETWORK_ERROR, 100.0, rng)
+        chain.candidates[1].channel.breaker.failure(Category.NETWORK_ERROR, 0.0, rng)
+    kept, out = filters.by_breaker(chain.candidates, 101.0)
+    assert (labels(kept), out) == (["b:http", "c:http"], [Exclusion("a:http", "breaker_open")])
+
+
+# Abilities
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "name", "able"),
+    [
+        (Capabilities(), "eth_call", True),
+        (Capabilities(), "debug_traceCall", True),
+        (Capabilities(), "made_up", True),
+        (Capabilities(), "eth_coinbase", False),
+        (Capabilities(unsupported_categories=("debug",)), "debug_traceCall", False),
+        (Capabilities(unsupported_categories=("debug",)), "eth_coinbase", True),
+        (Capabilities(unsupported_methods=("eth_getLogs",)), "eth_getLogs", False),
+        (Capabilities(unsupported_methods=("eth_getLogs",)), "eth_newFilter", True),
+    ],
+)
+def test_what_a_provider_can_serve(capabilities: Capabilities, name: str, able: bool) -> None:
+    assert filters.can_serve(capabilities, method(name)) == able
+
+
+def test_those_who_cannot_are_left_out_while_somebody_can(chain_of: ChainOf) -> None:
+    chain = chain_of("a", "b", capabilities={"a": Capabilities(unsupported_categories=("debug",))})
+    kept, out = filters.by_ability(chain.candidates, method("debug_traceCall"))
+    assert (labels(kept), out) == (["b:http"], [Exclusion("a:http", "unsupported_method")])
+
+
+def test_when_nobody_can_everybody_is_tried(chain_of: ChainOf) -> None:
+    no = Capabilities(unsupported_methods=("eth_getLogs",))
+    kept, out = filters.by_ability(
+        chain_of("a", "b", capabilities={"a": no, "b": no}).candidates, method("eth_getLogs")
+    )
+    assert (labels(kept), out) == (["a:http", "b:http"], [])
+
+
+def test_but_nobody_is_asked_for_what_needs_a_nodes_own_keys(chain_of: ChainOf) -> None:
+    kept, out = filters.by_ability(chain_of("a", "b").candidates, method("eth_coinbase"))
+    assert (kept, len(out)) == ([], 2)
+
+
+# Block ranges
+
+
+@pytest.mark.parametrize(
+    ("params", "span"),
+    [
+        (b'[{"fromBlock":"0x1","toBlock":"0x3E9"}]', 1000),
+        (b'[{"fromBlock":"0x1","toBlock":"0x3eb"}]', 1002),
+        (b'[{"toBlock":"0x1","fromBlock":"0x3eb","address":["0x"],"topics":[null]}]', 1002),
+        (b'[{"fromBlock":"0x5","toBlock":"0x5"}]', 0),
+        (b'[{"fromBlock":"0x1","toBlock":"latest"}]', None),
+        (b'[{"fromBlock":"earliest","toBlock":"0x1"}]', None),
+        (b'[{"fromBlock":"0x1"}]', None),
+        (b'[{"fromBlock":"0x1","toBlock":null}]', None),
+        (b'[{"fromBlock":1,"toBlock":2}]', None),
+        (b'[{"fromBlock":"","toBlock":"0x"}]', None),
+        (b'[{"blockHash":"0x1"}]', None),
+        (b"[{}]", None),
+        (b"[]", None),
+        (b'["0x1","0x2"]', None),
+        (b'[{"fromBlock":"0x1","toBlock":"0x2"},1]', None),
+    ],
+)
+def test_the_span_of_a_log_query(params: bytes, span: int | None) -> None:
+    assert block_span(params) == span
+
+
+@given(st.binary(max_size=60) | st.text(alphabet='[]{}:,"0x1fromBlckt', max_size=60).map(str.encode))
+def test_no_parameters_break_the_span(params: bytes) -> None:
+    assert block_span(params) is None or block_span(params) >= 0  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        b'[{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}]",
+        b'[{"fromBlock":"0x1","toBlock":"0x%b"}]' % (b"f" * 100_000),
+    ],
+    ids=["deep", "long"],
+)
+def test_neither_deep_nor_long_parameters_break_it(params: bytes) -> None:
+    block_span(params)
+
+
+def test_a_range_within_the_limit_passes_and_one_beyond_does_not(chain_of: ChainOf) -> None:
+    candidates = chain_of("a", "b", capabilities={"a": limited_to(1000)}).candidates
+    assert labels(filters.by_block_range(candidates, 1000)[0]) == ["a:http", "b:http"]
+    kept, out = filters.by_block_range(candidates, 1002)
+    assert (labels(kept), out) == (["b:http"], [Exclusion("a:http", "block_range")])
+
+
+def test_an_unknown_range_is_allowed(chain_of: ChainOf) -> None:
+    candidates = chain_of("a", capabilities={"a": limited_to(0)}).candidates
+    assert labels(filters.by_block_range(candidates, None)[0]) == ["a:http"]
+
+
+def test_a_range_beyond_everybodys_limit_is_tried_with_everybody(chain_of: ChainOf) -> None:
+    candidates = chain_of("a", "b", capabilities={"a": limited_to(10), "b": limited_to(20)}).candidates
+    kept, out = filters.by_block_range(candidates, 1000)
+    assert (labels(kept), out) == (["a:http", "b:http"], [])
