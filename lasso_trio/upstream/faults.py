@@ -133,7 +133,7 @@ def tls_fault(error: BaseException) -> TlsFault:
     if isinstance(cause, ssl.SSLCertVerificationError):
         return TlsFault("certificate", cause.verify_message)
     if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError):
-        return TlsFault("handshake", cause.reason or "")
+        return TlsFault("handshake", getattr(cause, "reason", None) or "")
     return TlsFault("eof", "the peer left during the handshake")
 
 
