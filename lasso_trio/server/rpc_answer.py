@@ -87,8 +87,6 @@ def of_refusal(status: int, kind: Kind) -> Answer:
 def of_call(exchange: Exchange, request: Request, served: Served, ended: float) -> Answer:
     outcome = served.outcome
     headers = _headers(exchange.request_id, outcome.upstream_s, ended - exchange.started)
-    if request.id is None:
-        return Answer(204, headers)
     extra = b""
     if exchange.route.meta is not Meta.NONE:
         meta = meta_json(facts_of(exchange, request, served, ended))
@@ -96,6 +94,8 @@ def of_call(exchange: Exchange, request: Request, served: Served, ended: float) 
             headers += meta_headers(exchange.request_id, meta)
         else:
             extra = b',"lasso_meta":' + meta
+    if request.id is None:
+        return Answer(204, headers)
     if outcome.large is not None:
         body = LargeBody(outcome.large, extra)
         return Answer(200, headers, outcome.large.json.first, stream=body, length=body.length)
