@@ -125,6 +125,8 @@ async def _ask(
             _succeeded(done, method, now)
             return
         http.body = await _whole(http, until)
+        now = clock()
+        done.seconds = now - started
     if http.status == 200:
         done.reply = check(http.body, id_)
         if done.reply.error is None:

@@ -163,8 +163,11 @@ def chain_of() -> Callable[..., RoutedChain]:
 
 
 @pytest.fixture
-def world(autojump_clock: trio.testing.MockClock, nursery: trio.Nursery) -> Build:
-    """`world({"a": Faults(…), "b": Faults()})`: providers in the order of their priority."""
+def world(nursery: trio.Nursery) -> Build:
+    """`world({"a": Faults(…), "b": Faults()})`: providers in the order of their priority.
+
+    A test must ask for `autojump_clock` itself: pytest-trio looks for a clock among a test's own arguments only.
+    """
 
     def build(
         faults: Mapping[str, Faults],
@@ -177,6 +180,7 @@ def world(autojump_clock: trio.testing.MockClock, nursery: trio.Nursery) -> Buil
         stream_threshold: int = 256 * 1024,
         max_response_bytes: int = 1024 * 1024,
     ) -> World:
+        assert isinstance(trio.lowlevel.current_clock(), trio.testing.MockClock), "ask for autojump_clock"
         simulated = SimulatedChain(start_height=1000)
         upstreams = {name: SimulatedProvider.make(name, simulated, its, seed) for name, its in faults.items()}
         able = capabilities or {}
