@@ -100,10 +100,13 @@ def written(task: list[str], fleet: Fleet) -> Iterator[tuple[str, Any]]:
     with subprocess.Popen(task, env=environment(), text=True, **pipes) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        for line in map(json.loads, process.stdout):
-            if line["step"] == "sent":
-                fleet.mine()
-                process.stdin.write("mined\n")
-                process.stdin.flush()
-            yield line["step"], line["value"]
-        assert process.wait(RUN_S) == 0, process.stderr and process.stderr.read()[-3000:]
+        try:
+            for line in map(json.loads, process.stdout):
+                if line["step"] == "sent":
+                    fleet.mine()
+                    process.stdin.write("mined\n")
+                    process.stdin.flush()
+                yield line["step"], line["value"]
+            assert process.wait(RUN_S) == 0, process.stderr and process.stderr.read()[-3000:]
+        finally:
+            process.kill()

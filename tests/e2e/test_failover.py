@@ -1,0 +1,57 @@
+"""A node dies, or falls silent, in the middle of a load: no client notices."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from tests.e2e.conftest import Lived, Serve
+from tests.e2e.lasso import Lasso
+from tests.e2e.load import Load, questions
+
+STRATEGIES = ("fastest", "load-balanced", "priority")
+Say = Callable[[str], None]
+
+
+def busiest(lasso: Lasso) -> str:
+    """The provider that has answered most calls so far."""
+    return Counter(record["routing"]["selected_provider"]["id"] for record in lasso.completed()).most_common(1)[0][0]
+
+
+async def loaded(lasso: Lasso, lived: Lived, strategy: str, disturb: Callable[[], object]) -> str:
+    """Run a load and disturb it at a third; no call may fail. Says how it went."""
+    asked = questions(lived.fleet.nodes[-1], lived.history)
+    load = Load(lasso.port, lasso.path(strategy), asked, disturb=disturb, disturb_at=1_000)
+    await load.run()
+    assert load.wrong == []
+    assert load.right == load.calls
+    failed_over = sum(record["routing"]["retries"] > 0 for record in lasso.completed())
+    assert failed_over > 0, "nothing was disturbed"
+    return f"{strategy}: {load.right} right, {failed_over} failed over, the slowest took {load.slowest_s:.2f} s"
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+async def test_killing_the_busiest_node_costs_no_call(fresh: Lived, serve: Serve, strategy: str, say: Say) -> None:
+    lasso = serve(fresh.fleet.urls)
+    say("SIGKILL, " + await loaded(lasso, fresh, strategy, lambda: fresh.fleet[busiest(lasso)].kill()))
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+async def test_a_node_that_falls_silent_costs_no_call(fresh: Lived, serve: Serve, strategy: str, say: Say) -> None:
+    lasso = serve(fresh.fleet.urls)
+    say("SIGSTOP, " + await loaded(lasso, fresh, strategy, lambda: fresh.fleet[busiest(lasso)].pause()))
+
+
+def test_when_all_are_dead_the_client_is_told_and_served_again_once_they_are_back(fresh: Lived, serve: Serve) -> None:
+    lasso, fleet = serve(fresh.fleet.urls), fresh.fleet
+    ask = '{"jsonrpc":"2.0","id":1,"method":"eth_blockNumber","params":[]}'
+    said = lasso.ask(ask)
+    for node in fleet.nodes:
+        node.kill()
+    assert json.loads(lasso.ask(ask))["error"]["code"] < 0
+    for node in fleet.nodes:
+        fleet.restart(node)
+    assert lasso.ask(ask) == said
