@@ -22,7 +22,7 @@ from lasso_trio.jsonrpc.methods import Method
 from lasso_trio.providers.breaker import State
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.filters import Exclusion
-from lasso_trio.routing.strategies import REASONS, Standing, race_order, rank, tier, weights
+from lasso_trio.routing.strategies import HALF_OPEN_TIER, REASONS, Standing, race_order, rank, tier, weights
 from lasso_trio.telemetry.call_record import CallScope
 
 REFRESH_S: Final = 0.25
@@ -30,16 +30,23 @@ EXPLORE_SHARE: Final = 1 / 16
 """This share of the calls goes to candidates without enough evidence, while there are any. Drawn, not counted: a plan
 lives too short to count on."""
 
+TRIAL_SHARE: Final = 0.25
+"""This share of the calls that may be repeated goes to a half-open candidate first: nobody else would ever close it."""
+
 
 @attrs.define(eq=False)
 class Plan:
-    """`ranked[:top]` share the best health tier. `cold` are those of them that lack evidence."""
+    """`ranked[:top]` share the best health tier. `cold` are those of them that lack evidence.
+
+    `trial` are half-open candidates below the best tier. Their breakers let one call through at a time.
+    """
 
     strategy: Strategy
     reason: str
     ranked: tuple[Candidate, ...]
     top: int
     cold: tuple[Candidate, ...]
+    trial: tuple[Candidate, ...]
     excluded: tuple[Exclusion, ...]
     version: int
     valid_until: float
@@ -54,6 +61,8 @@ class Plan:
 
     def first(self, rng: Random, replay_safe: bool, prefer: Candidate | None = None) -> tuple[Candidate, str]:
         """Who is asked first, and the reason. The plan must not be empty."""
+        if self.trial and replay_safe and rng.random() < TRIAL_SHARE:
+            return self.trial[int(rng.random() * len(self.trial))], "recovery"
         if prefer is not None and prefer in self.ranked[: self.top]:
             return prefer, "batch_affinity"
         if self.strategy is Strategy.LOAD_BALANCED:
@@ -132,6 +141,7 @@ def build(
         ranked=tuple(candidates[i] for i in ranking),
         top=len(leaders),
         cold=tuple(candidates[i] for i in leaders if by_speed and standings[i].mean_s is None),
+        trial=tuple(candidates[i] for i in ranking if best == 0 and standings[i].tier == HALF_OPEN_TIER),
         excluded=tuple(excluded),
         version=version,
         valid_until=min(now + REFRESH_S, due),

@@ -42,6 +42,9 @@ class Standing:
     tier: int = 0
 
 
+HALF_OPEN_TIER: Final = 1
+
+
 def tier(*, half_open: bool, limited: bool) -> int:
     """0 closed, 1 half-open, 2 closed but rate-limited, 3 half-open and rate-limited: tried in this order."""
     return (1 if half_open else 0) + (2 if limited else 0)

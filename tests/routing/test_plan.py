@@ -57,8 +57,35 @@ def test_the_tiers_are_asked_in_turn_whatever_the_strategy_prefers(chain_of: Cha
     for strategy in Strategy:
         plan = plan_of(candidates, strategy)
         assert (plan.ranked, plan.top) == ((d, c, a, b), 1)
-        assert plan.first(Random(1), True)[0] is d
+        assert plan.first(Random(1), False)[0] is d
         assert plan.rest(d, Random(1)) == [c, a, b]
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+def test_a_half_open_provider_gets_its_trial_from_calls_that_may_be_repeated(
+    chain_of: ChainOf, strategy: Strategy
+) -> None:
+    good, recovering, throttled = candidates = chain_of("good", "recovering", "throttled").candidates
+    half_open(recovering)
+    half_open(throttled)
+    limit(throttled)
+    plan = plan_of(candidates, strategy)
+    assert plan.trial == (recovering,)
+    seen = firsts(plan, 2000)
+    assert 0.2 < seen["recovering"] / 2000 < 0.3
+    assert seen["throttled"] == 0
+    assert firsts(plan, 200, replay_safe=False) == {"good": 200}
+    reasons = {plan.first(Random(n), True) for n in range(20)}
+    assert (recovering, "recovery") in reasons
+    assert good in {candidate for candidate, _ in reasons}
+
+
+def test_when_nobody_is_closed_half_open_is_the_best_tier_and_no_trial(chain_of: ChainOf) -> None:
+    candidates = chain_of("a", "b").candidates
+    for candidate in candidates:
+        half_open(candidate)
+    plan = plan_of(candidates)
+    assert (plan.top, plan.trial) == (2, ())
 
 
 def test_labels_tell_the_order(chain_of: ChainOf) -> None:
