@@ -92,7 +92,7 @@ async def execute(call: Call, rng: Random) -> Outcome:
             break
         done = await _try(call, candidate, progress, call.clock())
         if done is not None:
-            return _outcome(progress, done, "failover", done.error)
+            return _outcome(progress, done, "failover" if progress.tried > 1 else plan.reason, done.error)
     return _lost(call, progress)
 
 

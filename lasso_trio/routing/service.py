@@ -90,6 +90,8 @@ class Service:
 
     def choose(self, chain: RoutedChain, wish: Wish, request: Request, now: float) -> Candidate | None:
         """Who would be asked first for `request`; None if nobody can."""
+        if wish.provider is not None and not chain.has_provider(wish.provider):
+            return None  # and no plan either: the name is whatever a client wrote
         method = request.method
         strategy = wish.strategy or chain.strategy_for(method)
         plan = chain.plan(method, request.params, now, strategy, wish.transport, wish.provider)
