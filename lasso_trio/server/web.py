@@ -16,8 +16,8 @@ from werkzeug.exceptions import HTTPException
 from lasso_trio import __version__
 from lasso_trio.routing.directory import Directory
 from lasso_trio.server import node_api, request_id, rpc_answer, rpc_over_asgi
+from lasso_trio.server.asgi_guard import AsgiGuard
 from lasso_trio.server.budget import ByteBudget
-from lasso_trio.server.http2_guard import Http2Guard
 from lasso_trio.server.limits import LaneLimits
 from lasso_trio.server.metrics_view import chain_metrics
 from lasso_trio.server.rpc_answer import CORS
@@ -43,7 +43,7 @@ def make_app(
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(500, _crashed)
     app.after_request(_complete)
-    app.asgi_app = Http2Guard(app.asgi_app, limits)  # type: ignore[assignment, method-assign]  # as Quart documents it
+    app.asgi_app = AsgiGuard(app.asgi_app, limits)  # type: ignore[assignment, method-assign]  # as Quart documents it
     return app
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+import trio
 
 from lasso_trio import __version__
 from lasso_trio.config.profile import Profile
@@ -79,6 +80,15 @@ async def test_another_method_is_not_found(surface: Surface, method: str) -> Non
 async def test_an_unknown_path_is_not_found(surface: Surface, path: str) -> None:
     answer = await surface.get(path)
     assert (answer.status, answer.json) == (404, {"errors": {"detail": "Not Found"}})
+
+
+@pytest.mark.parametrize("path", ["/api/health", "/nothing", "/rpc/devnet"])
+async def test_a_connection_ends_with_its_answer_when_the_client_says_so(surface: Surface, path: str) -> None:
+    client = await surface.connect()
+    answer = await client.request("GET", path, fields={"connection": "close"})
+    assert answer["connection"] == "close"
+    with trio.fail_after(5):
+        assert await client.is_over()
 
 
 async def test_a_websocket_is_not_found_yet(surface: Surface) -> None:

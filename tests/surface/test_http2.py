@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 import attrs
 import pytest
 import trio
+from structlog.testing import capture_logs
 
 from lasso_trio.devnet import Faults
 from tests.surface.conftest import Client, Response, Script, Start, Surface, rpc
@@ -145,7 +146,7 @@ async def test_a_result_that_breaks_off_is_a_broken_answer(
 
     surface = await start(upstreams={"odd": await scripted(half)})
     client = await speak_http2(surface)
-    with pytest.raises(Broken), trio.fail_after(5):
+    with capture_logs(), pytest.raises(Broken), trio.fail_after(5):
         await client.request("POST", "/rpc/devnet", rpc("eth_getLogs"))
     assert (await surface.ask("eth_chainId")).status == 200
 

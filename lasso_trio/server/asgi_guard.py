@@ -1,17 +1,20 @@
-"""What hypercorn's HTTP/2 needs around an application, as ASGI middleware. Two traps of hypercorn 0.18:
+"""What hypercorn 0.18 and quart-trio need between them to end well, as ASGI middleware. Three traps:
 
-* an application fails after the head of its answer has left: the stream is neither ended nor reset, and the client
-  waits for the rest for ever. It is reset here, on hypercorn's own objects, which are not public API: hence the pinned
-  minor version, and the test that breaks an answer on a real connection;
-* DATA that comes after the answer crashes the connection, and an early refusal may be lost with it. So an answer waits
-  for the end of the request's body, as long as that is neither far nor slow.
+* hypercorn says `http.disconnect` while the application's last `send` is still closing the connection (or starting its
+  idle clock), and quart-trio cancels the sender when it hears that: the connection stays open for ever. So the word is
+  held back until the send is through;
+* over HTTP/2, DATA that comes after the answer crashes the connection, and an early refusal may be lost with it. So an
+  answer waits for the end of the request's body, as long as that is neither far nor slow;
+* over HTTP/2, when an application fails after the head of its answer has left, the stream is neither ended nor reset,
+  and the client waits for the rest for ever. It is reset here, on hypercorn's own objects, which are not public API:
+  hence the pinned minor version, and the test that breaks an answer on a real connection.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import trio
@@ -24,22 +27,27 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+HELD_BACK: Final = 1.0
+"""Seconds by which the news that the client has gone may be late."""
+
 
 @attrs.frozen(eq=False)
-class Http2Guard:
-    """Whatever `app` raises passes through. HTTP/1.1 and WebSockets are left alone."""
+class AsgiGuard:
+    """Whatever `app` raises passes through. WebSockets are left alone."""
 
     app: Callable[[Any, Any, Any], Awaitable[None]]
     limits: LaneLimits
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:  # noqa: ANN401 (ASGI)
-        if scope["type"] != "http" or scope["http_version"] != "2":
+        if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        exchange = _Exchange(receive, send, self.limits)
+        is_http2 = scope["http_version"] == "2"
+        exchange = _Exchange(receive, send, self.limits, is_http2)
         try:
             await self.app(scope, exchange.receive, exchange.send)
         except Exception:
-            await _reset(send)
+            if is_http2:
+                await _reset(send)
             raise
 
 
@@ -48,8 +56,10 @@ class _Exchange:
     _receive: Receive
     _send: Send
     _limits: LaneLimits
+    _is_http2: bool
     _received: int = 0
     _enough: trio.Event = attrs.field(factory=trio.Event)
+    _last_sent: trio.Event | None = None
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -57,14 +67,23 @@ class _Exchange:
         bound = self._limits.max_body_bytes + self._limits.linger_bytes
         if not message.get("more_body", False) or self._received > bound:
             self._enough.set()
+        if message["type"] == "http.disconnect" and self._last_sent is not None:
+            with trio.move_on_after(HELD_BACK):
+                await self._last_sent.wait()
         return message
 
     async def send(self, message: Message) -> None:
         """The application goes on receiving while this waits."""
-        if message["type"] == "http.response.start":
+        if message["type"] == "http.response.start" and self._is_http2:
             with trio.move_on_after(self._limits.linger_timeout):
                 await self._enough.wait()
-        await self._send(message)
+        if message["type"] != "http.response.body" or message.get("more_body", False):
+            return await self._send(message)
+        self._last_sent = trio.Event()
+        try:
+            await self._send(message)
+        finally:
+            self._last_sent.set()
 
 
 async def _reset(send: Any) -> None:  # noqa: ANN401 (ASGI)

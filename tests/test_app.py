@@ -1,0 +1,200 @@
+"""The composition root: a node starts, says so, and ends. (What it answers is tested in `tests/surface`.)"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import pytest
+import trio
+from structlog.testing import capture_logs
+
+from lasso_trio import app as module
+from lasso_trio.app import App, run, watch_signals
+from lasso_trio.config.profile import Chain, Profile, Provider
+from lasso_trio.config.profile_set import ProfileSet
+from lasso_trio.config.secret import SecretUrl
+from lasso_trio.config.settings import Settings
+from lasso_trio.telemetry.log import configure
+from lasso_trio.telemetry.node import Readiness
+
+NOBODY = Provider("nobody", "Nobody", "1:nobody:0", SecretUrl("http://127.0.0.1:9"))
+PROFILES = ProfileSet.of([Profile("public", "Public", (Chain("one", 1, "One", (NOBODY,)),))])
+
+
+def make(**settings: Any) -> App:  # noqa: ANN401
+    return App.make(Settings(port=0, grace_s=1.0, **settings), PROFILES)
+
+
+async def ended(app: App) -> None:
+    with trio.fail_after(5):
+        await app.stopped.wait()
+
+
+async def test_a_node_is_ready_when_it_listens_and_not_a_moment_longer(nursery: trio.Nursery) -> None:
+    app = make()
+    assert app.node.readiness is Readiness.STARTING
+    await nursery.start(app.run)
+    assert app.node.readiness is Readiness.READY
+    (address,) = app.addresses
+    host, _, port = address.removeprefix("http://").rpartition(":")
+    stream = await trio.open_tcp_stream(host, int(port))
+    app.stop()
+    await ended(app)
+    assert app.node.readiness is Readiness.DRAINING
+    assert await stream.receive_some() == b""
+    await stream.aclose()
+    with pytest.raises(OSError, match=r"Connect|connect"):
+        await trio.open_tcp_stream(host, int(port))
+
+
+async def test_without_a_listener_everything_else_runs(nursery: trio.Nursery) -> None:
+    app = make(listen=False)
+    await nursery.start(app.run)
+    assert (app.addresses, app.node.readiness) == ([], Readiness.READY)
+    assert {child.name for child in app.supervisor.children} >= {"web", "reaper", "housekeeping", "loop_lag"}
+    app.stop()
+    await ended(app)
+
+
+async def test_an_ipv6_address_is_spelt_as_a_url(nursery: trio.Nursery) -> None:
+    app = make(host="::1")
+    await nursery.start(app.run)
+    assert app.addresses[0].startswith("http://[::1]:")
+    app.stop()
+    await ended(app)
+
+
+async def test_a_crashed_service_is_counted_and_started_again(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lives = [trio.Event(), trio.Event()]
+
+    async def housekeeping(_: App) -> None:
+        if not lives[0].is_set():
+            lives[0].set()
+            raise ValueError("a mistake")
+        lives[1].set()
+        await trio.sleep_forever()
+
+    monkeypatch.setattr(App, "_housekeeping", housekeeping)
+    app = make(listen=False)
+    app.supervisor.rng = Random(31)  # a short first wait
+    with capture_logs(), trio.fail_after(5):
+        await nursery.start(app.run)
+        await lives[1].wait()
+    (child,) = (child for child in app.supervisor.children if child.name == "housekeeping")
+    assert (child.restarts, child.last_error, app.supervisor.restarts) == (1, "ValueError: a mistake", 1)
+    assert app.node.readiness is Readiness.READY
+    app.stop()
+    await ended(app)
+
+
+async def test_stopped_before_it_began_it_ends_at_once(nursery: trio.Nursery) -> None:
+    app = make()
+    app.stop()
+    await nursery.start(app.run)
+    await ended(app)
+
+
+async def test_cancelled_it_leaves_nothing_behind() -> None:
+    app = make()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(app.run)
+        nursery.cancel_scope.cancel()
+    assert app.stopped.is_set()
+    assert app.node.readiness is Readiness.DRAINING
+    assert app.supervisor.children == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_stops_the_node(nursery: trio.Nursery, number: signal.Signals) -> None:
+    app = make()
+    await nursery.start(watch_signals, app)
+    await nursery.start(app.run)
+    signal.raise_signal(number)
+    await ended(app)
+    nursery.cancel_scope.cancel()
+
+
+async def test_idle_upstream_connections_are_looked_after(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = trio.Event()
+    monkeypatch.setattr(module, "HOUSEKEEPING_S", 0.01)
+    app = make(listen=False)
+    for pool in app.registry.pools():
+        monkeypatch.setattr(type(pool), "expire", lambda *_: looked.set())
+    await nursery.start(app.run)
+    with trio.fail_after(5):
+        await looked.wait()
+    app.stop()
+    await ended(app)
+
+
+async def test_compression_can_be_switched_off() -> None:
+    assert make(gzip_min_bytes=0).door.limits.gzip_min_bytes > 2**60
+    assert make(gzip_min_bytes=9).door.limits.gzip_min_bytes == 9
+
+
+# Without trio around it
+
+
+def _serve_until(monkeypatch: pytest.MonkeyPatch, act: Callable[[App], None], **settings: Any) -> int:  # noqa: ANN401
+    make_app = App.make
+
+    def make(*args: Any) -> App:  # noqa: ANN401
+        app = make_app(*args)
+        trio.lowlevel.spawn_system_task(_act_when_ready, app, act)
+        return app
+
+    monkeypatch.setattr(App, "make", make)
+    monkeypatch.setattr(module, "configure", lambda **_: configure(level="error", format="json"))
+    return module.serve(Settings(port=0, **settings), PROFILES)
+
+
+async def _act_when_ready(app: App, act: Callable[[App], None]) -> None:
+    while app.node.readiness is not Readiness.READY:  # noqa: ASYNC110 (nothing announces it from inside)
+        await trio.sleep(0.005)
+    act(app)
+
+
+def test_serve_returns_0_when_it_was_told_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _serve_until(monkeypatch, lambda _: signal.raise_signal(signal.SIGTERM)) == 0
+
+
+def test_an_address_in_use_is_an_os_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    import socket
+
+    monkeypatch.setattr(module, "configure", lambda **_: configure(level="error", format="json"))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(OSError, match="in use"):
+            module.serve(Settings(port=taken.getsockname()[1]), PROFILES)
+
+
+def test_run_raises_a_lone_error_as_itself() -> None:
+    async def fail(error: Exception) -> None:
+        async with trio.open_nursery() as outer, trio.open_nursery() as inner:
+            inner.start_soon(_raise, error)
+            outer.start_soon(trio.sleep_forever)
+
+    with pytest.raises(ValueError, match="alone"):
+        run(fail, ValueError("alone"))
+
+
+def test_run_leaves_several_errors_as_they_are() -> None:
+    async def fail() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_raise, ValueError("one"))
+            nursery.start_soon(_raise, KeyError("two"))
+
+    with pytest.raises(ExceptionGroup):
+        run(fail)
+
+
+async def _raise(error: Exception) -> None:
+    raise error
