@@ -4,8 +4,7 @@ A connection carries one exchange at a time, and the pool is the only one to say
 our faults. An answer that does not come in one read has a reader, which stays here, so a wait that was cancelled can be
 taken up again without loss.
 
-Closing is synchronous: it happens in the middle of cancellations, where nothing may be awaited. A TLS peer gets no
-close_notify; the answer is framed by HTTP, so nobody is misled.
+Closing is synchronous: it happens in the middle of cancellations, where nothing may be awaited.
 """
 
 from __future__ import annotations
@@ -17,17 +16,18 @@ from lasso_trio.upstream.faults import NETWORK_ERRORS, Disconnected, lost
 from lasso_trio.upstream.raw_stream import CHUNK, RawStream
 from lasso_trio.upstream.response import ResponseReader
 from lasso_trio.upstream.response_head import ResponseHead, parse_whole
+from lasso_trio.upstream.tls_stream import TlsStream
 
 
 class Connection:
     """`served`: answers so far; if any, it was kept, and the peer may have hung up. `idle_since`: the pool's clock."""
 
-    __slots__ = ("_max_body", "_raw", "_stream", "closed", "dialled", "idle_since", "reader", "served")
+    __slots__ = ("_max_body", "_socket", "_stream", "closed", "dialled", "idle_since", "reader", "served")
 
     def __init__(self, dialled: Dialled, max_body: int) -> None:
         self.dialled = dialled
         self._stream = dialled.stream
-        self._raw = _transport(dialled.stream)
+        self._socket = dialled.stream if isinstance(dialled.stream, RawStream | TlsStream) else None
         self._max_body = max_body
         self.reader: ResponseReader | None = None
         """Of the answer that is coming; None as long as nothing of it came, and when it came whole."""
@@ -43,24 +43,24 @@ class Connection:
 
     @property
     def plain(self) -> RawStream | None:
-        """The stream, if it is a bare socket: what an `Alarm` can wake."""
-        return self._raw if self._raw is self._stream else None
+        """The stream of the socket below, if there is one: what an `Alarm` can wake."""
+        return self._socket.raw if isinstance(self._socket, TlsStream) else self._socket
 
     def begin(self, request: bytes) -> int:
         """Begin an exchange with what can be sent without a wait; that many bytes are out. Raises Disconnected."""
         self.reader = None
-        if self._raw is not self._stream:
+        if self._socket is None:
             return 0
         try:
-            return self._raw.send_now(request)
+            return self._socket.send_now(request)
         except NETWORK_ERRORS as error:
             raise lost(error) from error
 
     async def send_rest(self, request: bytes, sent: int) -> None:
         """What `begin` left. Cancelled: a part may be out, so the connection must be closed. Raises Disconnected."""
         try:
-            if self._raw is self._stream:
-                await self._raw.send_rest(request, sent)
+            if self._socket is not None:
+                await self._socket.send_rest(request, sent)
             else:
                 await self._stream.send_all(request)
         except NETWORK_ERRORS as error:
@@ -103,7 +103,7 @@ class Connection:
 
     def is_stale(self) -> bool:
         """Whether an idle connection has become readable: the peer hung up, or speaks out of turn. Never a wait."""
-        return self._raw is not None and self._raw.is_readable()
+        return self._socket is not None and self._socket.is_readable()
 
     # Closed…
 
@@ -113,17 +113,10 @@ class Connection:
             hang_up(self._stream)
 
 
-def _transport(stream: trio.abc.Stream) -> RawStream | None:
-    inner = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
-    return inner if isinstance(inner, RawStream) else None
-
-
 def hang_up(stream: object) -> None:
-    """Close a stream without a checkpoint: TLS by its transport, trio's memory streams (tests) by their halves."""
-    if isinstance(stream, trio.SSLStream):
-        hang_up(stream.transport_stream)
-    elif isinstance(stream, trio.StapledStream):
+    """Close a stream without a checkpoint; trio's memory streams (tests) by their halves."""
+    if isinstance(stream, trio.StapledStream):
         hang_up(stream.send_stream)
         hang_up(stream.receive_stream)
     else:
-        stream.close()  # type: ignore[attr-defined]  # RawStream, MemorySendStream, MemoryReceiveStream
+        stream.close()  # type: ignore[attr-defined]  # RawStream, TlsStream, MemorySendStream, MemoryReceiveStream

@@ -18,6 +18,7 @@ from lasso_trio.upstream.eyeballs import connect
 from lasso_trio.upstream.faults import NETWORK_ERRORS, ConnectFault, tls_fault
 from lasso_trio.upstream.raw_stream import RawStream
 from lasso_trio.upstream.tls import trust
+from lasso_trio.upstream.tls_stream import TlsStream
 
 
 class Dialer:
@@ -35,7 +36,7 @@ class Dialer:
         self._ca_file = ca_file
         self._book = book if book is not None else AddressBook(endpoint.host, endpoint.port, clock=clock)
         self._clock = clock
-        self._last: trio.SSLStream[RawStream] | None = None
+        self._last: TlsStream | None = None
         self._session: ssl.SSLSession | None = None
 
     def __repr__(self) -> str:
@@ -57,14 +58,11 @@ class Dialer:
         stream = await self._shake_hands(raw)
         return Dialled(stream, resolved - begun, connected - resolved, clock() - connected)
 
-    async def _shake_hands(self, raw: RawStream) -> trio.SSLStream[RawStream]:
+    async def _shake_hands(self, raw: RawStream) -> TlsStream:
         context = trust(self._ca_file)
-        stream = trio.SSLStream(raw, context, server_hostname=self._endpoint.server_name, https_compatible=False)
-        session = self._session_to_resume()
-        if session is not None:
-            stream.session = session
+        stream = TlsStream(raw, context, self._endpoint.server_name, self._session_to_resume())
         try:
-            await stream.do_handshake()
+            await stream.shake_hands()
         except NETWORK_ERRORS as error:
             raw.close()
             self._session = self._last = None

@@ -220,6 +220,34 @@ async def test_a_tls_peer_that_vanishes_between_calls_is_replaced(
     nursery.cancel_scope.cancel()
 
 
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+async def test_an_idle_connection_that_the_peer_closed_is_noticed_before_it_is_used(
+    nursery: trio.Nursery, authority: trustme.CA, ca_file: str, secure: bool
+) -> None:
+    """So a call that must not be repeated gets through all the same."""
+    context, left = tls_context(authority, "rpc.test"), trio.Event()
+
+    async def one_answer(stream: trio.abc.Stream) -> None:
+        stream = trio.SSLStream(stream, context, server_side=True) if secure else stream
+        await stream.receive_some(65536)
+        await stream.send_all(OK)
+        await trio.aclose_forcefully(stream)
+        left.set()
+
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    nursery.start_soon(trio.serve_listeners, one_answer, [listener])
+    pool = pool_for(f"http{'s' * secure}://rpc.test:{listener.socket.getsockname()[1]}/", ca_file)
+    for _ in range(3):
+        left = trio.Event()
+        assert (await pool.exchange(b"{}", replay_safe=False)).body == b"ok"
+        await left.wait()
+        for connection in pool._idle:
+            connection.idle_since -= 1  # long enough ago to be asked about
+    assert (pool.counters.opened, pool.counters.retried, pool.counters.closed["stale"]) == (3, 0, 2)
+    await pool.aclose()
+    nursery.cancel_scope.cancel()
+
+
 async def test_nobody_listening_is_a_connect_fault() -> None:
     with trio.socket.socket() as bound:
         await bound.bind(("127.0.0.1", 0))

@@ -201,15 +201,35 @@ async def test_an_answer_that_has_begun_is_never_asked_for_twice(provider: Provi
     assert len(provider.lines) == 1
 
 
-async def test_a_fresh_retry_at_the_cap_makes_room_among_the_idle(provider: Provider) -> None:
+async def test_a_fresh_retry_that_was_interrupted_makes_room_among_the_idle(provider: Provider) -> None:
     provider.script = hangs_up_after_one
-    pool = Pool(provider.endpoint, dial=provider.dial, max_connections=2)
-    async with trio.open_nursery() as nursery:
-        for _ in range(2):
-            nursery.start_soon(lambda: pool.exchange(b"x", replay_safe=True))
-    assert pool.idle == 2
+    pool = Pool(provider.endpoint, dial=provider.dial, max_connections=1)
     await pool.exchange(b"x", replay_safe=True)
-    assert len(pool._open) <= 2
+    gate = trio.Event()
+    provider.before_dial = gate.wait
+    call = pool.call(b"x", replay_safe=True)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(call.answer)
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert pool.counters.retried == 1
+    gate.set()
+    await pool.exchange(b"x", replay_safe=True)
+    assert pool.idle == 1
+    await call.answer()
+    assert (len(pool._open), pool.idle, provider.open_lines) == (1, 1, 1)
+
+
+async def test_a_fresh_retry_that_had_to_queue_does_not_take_what_it_is_handed(provider: Provider) -> None:
+    provider.script = hangs_up_after_one
+    pool = Pool(provider.endpoint, dial=provider.dial, max_connections=1)
+    await pool.exchange(b"x", replay_safe=True)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(lambda: pool.exchange(b"finds it stale", replay_safe=True))
+        await trio.lowlevel.checkpoint()
+        nursery.start_soon(lambda: pool.exchange(b"takes its slot", replay_safe=True))
+    assert (pool.counters.opened, pool.counters.retried) == (3, 1)
+    assert settled(pool)
 
 
 @pytest.mark.parametrize(
