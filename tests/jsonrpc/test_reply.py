@@ -22,6 +22,7 @@ texts = json_values.map(json.dumps) | json_values.map(lambda value: json.dumps(v
 unusual = st.sampled_from(
     ['"}],\\"id\\":5"', "1e3", "1.0", "18446744073709551616000", '"\\"error\\":"', "[ ]", "{ }", "-0"]
 )
+names = st.text(st.characters(max_codepoint=0xFFFF, exclude_categories=["Cs"]), max_size=5)
 spaces = st.sampled_from(["", " ", "\n", "\t \r\n"])
 
 
@@ -40,7 +41,7 @@ def replies(draw: st.DrawFn) -> tuple[bytes, bytes, bool]:
         {"error": f'{{"code":-32000,"message":"no","data":{draw(values)}}}'} if failed else {"result": draw(values)}
     )
     members = {"jsonrpc": '"2.0"', "id": "<id>", **outcome}
-    for name in draw(st.lists(st.text(max_size=5), unique=True, max_size=3)):
+    for name in draw(st.lists(names, unique=True, max_size=3)):
         if name not in ("jsonrpc", "id", "result", "error", "method"):
             members[name] = draw(values)
     parts = []

@@ -284,6 +284,17 @@ async def test_a_large_error_is_held_whole_and_judged(autojump_clock: Clock, wor
     it.assert_nothing_leaked()
 
 
+async def test_a_large_result_in_an_http_error_is_not_believed_either(
+    autojump_clock: Clock, world: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lasso_trio.routing.attempt._ids", iter([1]))
+    body = '{"jsonrpc":"2.0","id":1,"result":"%s"}' % ("x" * 100_000)
+    it = one(world, Failure(Kind.HTTP, status=500, body=body), stream_threshold=2_000)
+    done = await ask(it, stream=True)
+    assert (done.large, done.reply, done.error.code) == (None, None, -32002)
+    it.assert_nothing_leaked()
+
+
 @pytest.mark.parametrize("stream", [True, False])
 async def test_a_large_answer_to_another_request_is_not_let_through(
     autojump_clock: Clock, world: Build, stream: bool

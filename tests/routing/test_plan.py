@@ -10,7 +10,7 @@ from lasso_trio.config.profile import Strategy
 from lasso_trio.jsonrpc.methods import lookup
 from lasso_trio.providers.catalogue import VERDICTS, Category
 from lasso_trio.routing.candidate import Candidate
-from lasso_trio.routing.plan import EXPLORE_SHARE, REFRESH_S, Plan, build
+from lasso_trio.routing.plan import EXPLORE_SHARE, REFRESH_S, TRIAL_SHARE, Plan, build
 from lasso_trio.routing.routed_chain import RoutedChain
 
 ChainOf = Callable[..., RoutedChain]
@@ -178,6 +178,32 @@ def test_a_write_explores_nothing(chain_of: ChainOf) -> None:
     measured(candidates, a=0.020)
     assert firsts(plan_of(candidates, Strategy.FASTEST), 500, replay_safe=False) == {"a": 500}
     assert firsts(plan_of(candidates[:1], Strategy.FASTEST), 50, replay_safe=False) == {"new": 50}
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+def test_the_half_open_have_a_share_of_the_reads_or_nobody_would_ever_close_them(
+    chain_of: ChainOf, strategy: Strategy
+) -> None:
+    candidates = chain_of("a", "b", "c", "d").candidates
+    _, b, c, d = candidates
+    for candidate in (b, c, d):
+        half_open(candidate)
+    limit(d)
+    plan = plan_of(candidates, strategy)
+    shares = firsts(plan, 8000)
+    assert set(shares) == {"a", "b", "c"}
+    for name in ("b", "c"):
+        assert shares[name] / 8000 == pytest.approx(TRIAL_SHARE / 2, abs=0.02)
+    assert firsts(plan, 500, replay_safe=False) == {"a": 500}
+    assert {why for it, why in (plan.first(Random(i), True) for i in range(99)) if it in (b, c)} == {"recovery"}
+
+
+def test_where_nobody_is_closed_nobody_is_on_trial(chain_of: ChainOf) -> None:
+    a, b = candidates = chain_of("a", "b").candidates
+    limit(a)
+    half_open(b)
+    assert plan_of(candidates).trial == ()
+    assert firsts(plan_of(candidates), 100) == {"b": 100}
 
 
 @pytest.mark.parametrize("strategy", Strategy)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from lasso_trio.config.profile import Capabilities, Limits, MethodOverride, Routing, Strategy, Transport
-from lasso_trio.jsonrpc.methods import Method, lookup
+from lasso_trio.jsonrpc.methods import Method, all_known, lookup
 from lasso_trio.providers.catalogue import VERDICTS, Category
 from lasso_trio.routing import routed_chain
 from lasso_trio.routing.candidate import Candidate
@@ -208,12 +208,18 @@ def test_log_queries_within_everybodys_range_share_one_plan(chain_of: ChainOf, b
     assert builds == [2, 1]
 
 
-def test_names_made_up_by_clients_do_not_fill_the_cache(chain_of: ChainOf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_has_an_end(chain_of: ChainOf, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(routed_chain, "_PLANS_KEPT", 8)
     chain = chain_of("a")
-    for i in range(2000):
-        plan(chain, method(f"filler_{i}"))
+    for it in all_known():
+        plan(chain, it)
         assert len(chain._plans) <= 8
+
+
+def test_a_name_that_is_not_remembered_has_no_plan_in_the_cache(chain_of: ChainOf) -> None:
+    chain = chain_of("a")
+    assert plan(chain, method("x" * 200)).labels == ["a:http"]
+    assert not chain._plans
 
 
 # How long to wait

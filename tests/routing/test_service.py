@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Callable
 from random import Random
+from types import FrameType
 from typing import Any
 
 import attrs
@@ -185,6 +187,41 @@ async def test_who_would_be_asked_is_who_is_asked_with_preference(autojump_clock
     prefer = it.service.choose(it.routed, Wish(), it.request(), trio.current_time())
     served = [await it.serve(prefer=prefer) for _ in range(5)]
     assert {(each.outcome.candidate, each.outcome.reason) for each in served} == {(prefer, "batch_affinity")}
+
+
+# What it costs
+
+
+async def steps_of_a_call(world: Any) -> int:  # noqa: ANN401
+    """Python and C calls made by routing and providers for one call whose plan is there already."""
+    steps = 0
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        nonlocal steps
+        mine = (
+            "/lasso_trio/routing/" in frame.f_code.co_filename or "/lasso_trio/providers/" in frame.f_code.co_filename
+        )
+        steps += mine and event in ("call", "c_call")
+
+    await world.serve()
+    sys.setprofile(count)
+    try:
+        await world.serve()
+    finally:
+        sys.setprofile(None)
+    return steps
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+async def test_a_call_takes_the_same_steps_among_three_providers_and_among_fifty(
+    autojump_clock: Clock, world: Build, strategy: Strategy
+) -> None:
+    few, many = [world({f"p{i}": Faults() for i in range(size)}, strategy=strategy) for size in (3, 50)]
+    for it in (few, many):
+        for name in it.network.providers:  # everybody is known, or fastest would explore, and connected
+            for _ in range(3):
+                await it.serve("eth_gasPrice", "[]", Wish(provider=name))
+    assert 0 < await steps_of_a_call(many) <= await steps_of_a_call(few) + 2  # a binary search may take longer
 
 
 # Everything at once
