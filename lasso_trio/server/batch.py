@@ -1,8 +1,8 @@
 """A batch: its calls side by side, its answers in order, one provider preferred for all of them.
 
 Reads of one batch belong together: sent to one provider they see one head (providers differ by a block or two, and more
-when one lags). It is a preference only: each call fails over by itself. A
-call that crashes (a mistake of ours) is contained here: the others are answered as if it were not there.
+when one lags). It is a preference only: each call fails over by itself. A call that crashes (a mistake of ours) is
+contained here: the others are answered as if it were not there.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from lasso_trio.server.exchange import Exchange
 
 Record = Callable[[Exchange, Request, Served, float], None]
 """Told of every finished call: `(exchange, request, served, ended)`. Must be cheap and must not raise."""
-
 
 log = structlog.get_logger(__name__)
 
@@ -95,8 +94,13 @@ def _answered(request: Request, text: bytes | None) -> bytes | None:
 
 
 def _preferred(service: Service, exchange: Exchange, items: Sequence[Request | Invalid]) -> Candidate | None:
+    """Whoever would be asked first for the first read. What is answered here knows nothing of anybody's speed."""
     route = exchange.route
     for item in items:
-        if isinstance(item, Request) and item.method.replay_safe:
+        if (
+            isinstance(item, Request)
+            and item.method.replay_safe
+            and item.method.name not in route.routed_chain.answered_here
+        ):
             return service.choose(route.routed_chain, route.wish, item, exchange.started)
     return None
