@@ -207,6 +207,14 @@ def test_a_batch_keeps_its_order_and_its_ids(ids: list[str], space: str) -> None
     assert [item.id for item in items] == [id_.encode() for id_ in ids]
 
 
+def test_a_batch_beyond_the_limit_is_refused_before_its_items_are_looked_at() -> None:
+    assert isinstance(decode(b"[1,2,3]", 3), list)
+    with pytest.raises(RpcError) as failure:
+        decode(b"[1,2,3,4]", 3)
+    assert (failure.value.code, failure.value.message) == (-32600, "Invalid Request: batch too large")
+    assert isinstance(decode(b'{"method":"eth_call"}', 0), Request)
+
+
 # What is remembered
 
 
