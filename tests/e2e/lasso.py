@@ -83,7 +83,7 @@ class Lasso:
             connection.close()
 
     def completed(self) -> list[dict[str, Any]]:
-        """The log's lines on finished calls."""
+        """The log's lines on finished calls. The last few come after their answers, the very last when it ends."""
         lines = (self.folder / "lasso.log").read_bytes().splitlines()
         records = [json.loads(line) for line in lines if b"rpc.request.completed" in line and line.endswith(b"}")]
         return [record for record in records if record.get("event") == "rpc.request.completed"]
