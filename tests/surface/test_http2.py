@@ -115,6 +115,12 @@ async def test_the_request_id_is_the_clients_own(both: Both) -> None:
     assert answer["x-request-id"] == "mine"
 
 
+async def test_an_answer_without_a_body_has_no_length(both: Both) -> None:
+    answer = await both.two.request("POST", "/rpc/devnet", b'{"method":"eth_chainId"}')
+    assert (answer.status, answer.body) == (204, b"")
+    assert "content-length" not in answer
+
+
 async def test_bodies_are_inflated_and_answers_compressed(both: Both) -> None:
     body = gzip.compress(rpc("devnet_blob", 5000))
     fields = (("content-encoding", "gzip"), ("accept-encoding", "gzip"))
