@@ -1,4 +1,4 @@
-"""What hypercorn 0.18 and quart-trio need between them to end well, as ASGI middleware. Three traps:
+"""What hypercorn 0.18 and quart-trio need between them to end well, as ASGI middleware. Five traps:
 
 * hypercorn says `http.disconnect` while the application's last `send` is still closing the connection (or starting its
   idle clock), and quart-trio cancels the sender when it hears that: the connection stays open for ever. So the word is
@@ -7,7 +7,11 @@
   answer waits for the end of the request's body, as long as that is neither far nor slow;
 * over HTTP/2, when an application fails after the head of its answer has left, the stream is neither ended nor reset,
   and the client waits for the rest for ever. It is reset here, on hypercorn's own objects, which are not public API:
-  hence the pinned minor version, and the test that breaks an answer on a real connection.
+  hence the pinned minor version, and the test that breaks an answer on a real connection;
+* over HTTP/2, a client that never opens its window holds `send` for ever, with the upstream connection that a streamed
+  answer comes from. So every send has a limit, and what is too slow is reset;
+* quart-trio closes the body of an answer only if it came to sending it: cancelled before that, a streamed answer would
+  keep its upstream connection. So whoever makes one has it closed `at_end`.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 import attrs
+import structlog
 import trio
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
@@ -29,6 +34,15 @@ Send = Callable[[Message], Awaitable[None]]
 
 HELD_BACK: Final = 1.0
 """Seconds by which the news that the client has gone may be late."""
+
+_AT_END: Final = "lasso_trio.at_end"
+
+log = structlog.get_logger(__name__)
+
+
+def at_end(scope: Any, close: Callable[[], Awaitable[None]]) -> None:  # noqa: ANN401 (ASGI)
+    """Have `close` awaited when the exchange of this ASGI `scope` is over, however it ends; then perhaps cancelled."""
+    scope.setdefault(_AT_END, []).append(close)
 
 
 @attrs.frozen(eq=False)
@@ -48,7 +62,12 @@ class AsgiGuard:
         except Exception:
             if is_http2:
                 await _reset(send)
-            raise
+            if not exchange.stalled:
+                raise
+            log.info("web.client_stalled", path=scope["path"])
+        finally:
+            for close in scope.get(_AT_END, ()):
+                await close()
 
 
 @attrs.define(eq=False)
@@ -60,6 +79,8 @@ class _Exchange:
     _received: int = 0
     _enough: trio.Event = attrs.field(factory=trio.Event)
     _last_sent: trio.Event | None = None
+    stalled: bool = False
+    """The client took nothing for as long as a send may take."""
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -78,12 +99,19 @@ class _Exchange:
             with trio.move_on_after(self._limits.linger_timeout):
                 await self._enough.wait()
         if message["type"] != "http.response.body" or message.get("more_body", False):
-            return await self._send(message)
+            return await self._bounded_send(message)
         self._last_sent = trio.Event()
         try:
-            await self._send(message)
+            await self._bounded_send(message)
         finally:
             self._last_sent.set()
+
+    async def _bounded_send(self, message: Message) -> None:
+        with trio.move_on_after(self._limits.write_timeout) as limit:
+            await self._send(message)
+        if limit.cancelled_caught:
+            self.stalled = True
+            raise trio.TooSlowError
 
 
 async def _reset(send: Any) -> None:  # noqa: ANN401 (ASGI)

@@ -17,6 +17,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
 from lasso_trio.server.answer import BODILESS, Answer, parts_of
 from lasso_trio.server.answer_source import AnswerSource
+from lasso_trio.server.asgi_guard import at_end
 from lasso_trio.server.budget import ByteBudget
 from lasso_trio.server.connection import Peer
 from lasso_trio.server.content_coding import accepts_gzip, compress, inflate
@@ -131,7 +132,9 @@ async def response_of(answer: Answer, head: Head, gzip_min_bytes: int) -> Respon
 
 async def _payload(answer: Answer, size: int | None, gzip: bool) -> bytes | AsyncIterator[bytes]:
     if answer.stream is not None:
-        return _pieces(AnswerSource(answer, answer.stream, gzip=gzip))
+        source = AnswerSource(answer, answer.stream, gzip=gzip)
+        at_end(request.scope, source.aclose)  # the client may go before the first piece is asked for
+        return _pieces(source)
     parts = parts_of(answer.body)
     return await compress(parts, size or 0) if gzip else b"".join(parts)
 
