@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Final
 
 import attrs
-from eth_utils import keccak, to_hex
+from eth_typing import HexStr
+from web3 import Web3
 
 from tests.e2e.anvil import GENESIS, Anvil, NodeError
 
@@ -26,9 +27,9 @@ BLOCK_TIME_S: Final = 12
 
 @attrs.frozen
 class Transaction:
-    """`raw`: signed and encoded, 0x-hex."""
+    """`raw`: signed and encoded."""
 
-    raw: str
+    raw: HexStr
 
 
 @attrs.frozen
@@ -43,7 +44,7 @@ Step = Transaction | Block
 class Fleet:
     nodes: list[Anvil]
     journal: list[Step] = attrs.field(factory=list)
-    _gossiped: set[str] = attrs.field(factory=set)
+    _gossiped: set[HexStr] = attrs.field(factory=set)
 
     @property
     def urls(self) -> dict[str, str]:
@@ -57,9 +58,9 @@ class Fleet:
     def __getitem__(self, name: str) -> Anvil:
         return next(node for node in self.nodes if node.name == name)
 
-    def send(self, raw: str) -> str:
+    def send(self, raw: HexStr) -> HexStr:
         """Give every node a signed transaction. Returns its hash; it is mined with the next block."""
-        hash_ = to_hex(keccak(hexstr=raw))
+        hash_ = Web3.to_hex(Web3.keccak(hexstr=raw))
         self._gossiped.add(hash_)
         self._take(Transaction(raw))
         return hash_
@@ -108,7 +109,7 @@ class Fleet:
             node.done += 1
 
     @staticmethod
-    def _pool(node: Anvil) -> list[str]:
+    def _pool(node: Anvil) -> list[HexStr]:
         by_sender = node.call("txpool_content")["pending"].values()
         return [each["hash"] for by_nonce in by_sender for _, each in sorted(by_nonce.items(), key=lambda i: int(i[0]))]
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from eth_utils import to_checksum_address, to_hex
+from eth_typing import ChecksumAddress, HexStr
 from web3 import Web3
 
 from tests.e2e import till
@@ -30,21 +30,21 @@ _contract: Final = Web3().eth.contract(abi=till.ABI, bytecode=till.BYTECODE)
 class History:
     """`till`: the contract's address. Hashes are of transactions. `first`, `last`: where events begin and end."""
 
-    till: str
-    opened: str
-    paid: tuple[str, ...]
-    often: str
+    till: ChecksumAddress
+    opened: HexStr
+    paid: tuple[HexStr, ...]
+    often: HexStr
     first: int
     last: int
 
 
-def signed(nonce: int, data: str, to: str | None = None, value: int = 0) -> str:
+def signed(nonce: int, data: str, to: str | None = None, value: int = 0) -> HexStr:
     """A raw transaction of OWNER's."""
     fees = {"maxFeePerGas": 10**10, "maxPriorityFeePerGas": 10**9, "gas": 3_000_000}
     fields: dict[str, Any] = {"chainId": CHAIN_ID, "nonce": nonce, "data": data, "value": value, "type": 2} | fees
     if to is not None:
-        fields["to"] = to_checksum_address(to)
-    return to_hex(OWNER.sign_transaction(fields).raw_transaction)
+        fields["to"] = Web3.to_checksum_address(to)
+    return Web3.to_hex(OWNER.sign_transaction(fields).raw_transaction)
 
 
 def call_data(function: str, *arguments: str | int) -> str:
@@ -63,10 +63,10 @@ def live_through(fleet: Fleet) -> History:
     fleet.mine()
     last = int(fleet.first.call("eth_blockNumber"), 16)
     fleet.mine(4)
-    return History(to_checksum_address(address), opened, paid, often, last - len(NOTES), last)
+    return History(Web3.to_checksum_address(address), opened, paid, often, last - len(NOTES), last)
 
 
-def _pay(fleet: Fleet, nonce: int, note: str, address: str) -> str:
+def _pay(fleet: Fleet, nonce: int, note: str, address: str) -> HexStr:
     hash_ = fleet.send(signed(nonce, call_data("pay", note), address, value=nonce * 10**15))
     fleet.mine()
     return hash_

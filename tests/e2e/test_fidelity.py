@@ -12,14 +12,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import pytest
+from eth_typing import HexStr
+from web3 import Web3
 
 from tests.e2e.fleet import Fleet
 from tests.e2e.history import MANY, NOTES, OWNER, History, call_data, signed
 from tests.e2e.lasso import Lasso
 
 IDS: Final = ("1", "0", "-1", "9223372036854775808", "1.5", "1e3", '"abc"', '"ü"', '"\\u00fc\\n"', '""', "null")
-NOBODY: Final = "0x00000000000000000000000000000000000000aa"
-UNKNOWN_HASH: Final = "0x" + "ab" * 32
+NOBODY: Final = Web3.to_checksum_address("0x" + "aa".zfill(40))
+UNKNOWN_HASH: Final = HexStr("0x" + "ab" * 32)
 
 Row = tuple[str, Sequence[Any]]
 
@@ -125,7 +127,8 @@ def test_the_table_has_every_shape(fleet: Fleet, history: History) -> None:
     failed = {name for name, answer in answers.items() if "error" in answer}
     assert failed == {name for name, _ in _errors(history)}
     results = [answer["result"] for name, answer in answers.items() if name not in failed]
-    assert all(value in results for value in (None, False, True, [], "0x"))
+    plain: list[Any] = [None, False, True, [], "0x"]
+    assert all(value in results for value in plain)
     assert len(answers["logs"]["result"]) == MANY + len(NOTES)
     assert "data" in answers["custom error"]["error"]
     assert len(said["long list"]) > 1_000_000

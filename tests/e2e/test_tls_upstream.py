@@ -81,8 +81,8 @@ def served_by(lasso: Lasso) -> list[str]:
 
 
 def error(lasso: Lasso) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads(lasso.ask(ASK))
-    return answer["error"]
+    told: dict[str, Any] = json.loads(lasso.ask(ASK))["error"]
+    return told
 
 
 def test_a_provider_behind_tls_answers_as_without(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from web3 import Web3
 
 from tests.e2e import till, toolbox
 from tests.e2e.anvil import CHAIN_ID
@@ -86,7 +87,7 @@ def test_a_batch_is_answered_in_order(through: Steps, history: History) -> None:
 
 
 def test_a_contract_is_deployed_and_paid_and_its_event_read(lasso: Lasso, fleet: Fleet) -> None:
-    task = {"url": lasso.url, "bytecode": till.BYTECODE, "key": OWNER.key.to_0x_hex()}
+    task = {"url": lasso.url, "bytecode": till.BYTECODE, "key": Web3.to_hex(OWNER.key)}
     steps = dict(written(command("writes.mjs", task), fleet))
     assert steps["deployed"]["status"] == "success"
     payment = {"payer": OWNER.address, "number": "12n", "note": "☃ viem"}

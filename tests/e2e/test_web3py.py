@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pytest
 import requests
+from eth_typing import HexStr
 from web3 import HTTPProvider, Web3
 from web3.exceptions import BlockNotFound, ContractCustomError, ContractLogicError, TransactionNotFound
 from web3.types import RPCError
@@ -20,7 +21,7 @@ from tests.e2e.fleet import Fleet
 from tests.e2e.history import MANY, NOTES, OWNER, History
 from tests.e2e.lasso import Lasso
 
-NOBODY: Final = "0x00000000000000000000000000000000000000AA"
+NOBODY: Final = Web3.to_checksum_address("0x" + "aa".zfill(40))
 
 Client = Callable[[str], Web3]
 
@@ -77,7 +78,7 @@ READINGS: Final[dict[str, Callable[[Web3, History], Any]]] = {
 
 def opened(w3: Web3, history: History) -> Any:
     """The till that the history opened."""
-    return w3.eth.contract(address=Web3.to_checksum_address(history.till), abi=till.ABI)
+    return w3.eth.contract(address=history.till, abi=till.ABI)
 
 
 @pytest.mark.parametrize("name", READINGS)
@@ -117,8 +118,8 @@ def test_what_is_not_there_is_not_found(through: Web3) -> None:
     with pytest.raises(BlockNotFound):
         through.eth.get_block(2**31)
     with pytest.raises(TransactionNotFound):
-        through.eth.get_transaction_receipt("0x" + "cd" * 32)
-    assert through.eth.get_code(Web3.to_checksum_address(NOBODY)) == b""
+        through.eth.get_transaction_receipt(HexStr("0x" + "cd" * 32))
+    assert through.eth.get_code(NOBODY) == b""
 
 
 def test_a_batch_is_answered_in_order(through: Web3, direct: Web3, history: History) -> None:
@@ -143,8 +144,8 @@ def test_an_error_in_a_batch_is_that_calls_alone(through: Web3, history: History
 
 
 def test_the_nodes_error_object_is_what_a_client_sees(through: Web3, direct: Web3) -> None:
-    def error(w3: Web3) -> RPCError:
-        return w3.provider.make_request("eth_getBalance", [OWNER.address, "0xffffff"])["error"]  # type: ignore[arg-type,return-value]
+    def error(w3: Web3) -> RPCError | None:
+        return w3.provider.make_request("eth_getBalance", [OWNER.address, "0xffffff"])["error"]  # type: ignore[arg-type]
 
     assert error(through) == error(direct)
 
