@@ -76,7 +76,10 @@ async def test_another_method_is_not_found(surface: Surface, method: str) -> Non
     assert (answer.status, answer.json) == (404, {"errors": {"detail": "Not Found"}})
 
 
-@pytest.mark.parametrize("path", ["/api", "/api/", "/api/nope", "/api/metrics", "/api/metrics/", "/favicon.ico"])
+@pytest.mark.parametrize(
+    "path",
+    ["/api", "/api/", "/api/nope", "/api/metrics", "/api/metrics/", "/favicon.ico", "/api//health"],
+)
 async def test_an_unknown_path_is_not_found(surface: Surface, path: str) -> None:
     answer = await surface.get(path)
     assert (answer.status, answer.json) == (404, {"errors": {"detail": "Not Found"}})
