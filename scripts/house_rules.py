@@ -4,6 +4,7 @@ Prints every breach as `path: what is wrong` and exits 1 when there is one. Rule
 
 * no Python file is longer than 400 lines;
 * no module is called utils, helpers, manager, base, common or misc: a file is one noun of the domain;
+* no regular expression repeats a group possessively (a `+` behind the `*`): before Python 3.11.5 it does not match;
 * `lasso_trio/<room>/<noun>.py` has `tests/<room>/test_<noun>.py` (or `test_<noun>_<aspect>.py`), and every test file
   there names a module that exists, or the room itself (`tests/devnet/test_devnet.py`). Tests of the whole (`surface`,
   `e2e`, `bench`, `scripts`) have no module to mirror.
@@ -11,6 +12,7 @@ Prints every breach as `path: what is wrong` and exits 1 when there is one. Rule
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +21,7 @@ MAX_LINES = 400
 BANNED = frozenset({"util", "utils", "helper", "helpers", "manager", "managers", "base", "common", "misc"})
 UNMIRRORED_TESTS = frozenset({"surface", "e2e", "bench", "scripts"})
 UNTESTED_NAMES = frozenset({"__init__", "__main__"})
+POSSESSIVE_GROUP = re.compile(r"(?<!\()[)](?:[*+?]|[{][0-9,]+[}])[+]")
 
 
 def breaches(root: Path) -> Iterator[str]:
@@ -34,11 +37,14 @@ def python_files(root: Path) -> list[Path]:
 
 
 def shape_breaches(path: Path) -> Iterator[str]:
-    lines = len(path.read_text(encoding="utf-8").splitlines())
-    if lines > MAX_LINES:
-        yield f"{lines} lines, the wall is {MAX_LINES}: give the second noun a file of its own"
+    text = path.read_text(encoding="utf-8").splitlines()
+    if len(text) > MAX_LINES:
+        yield f"{len(text)} lines, the wall is {MAX_LINES}: give the second noun a file of its own"
     if path.stem.strip("_") in BANNED:
         yield f"'{path.stem}' says nothing: name the noun it is about"
+    for number, line in enumerate(text, 1):
+        if POSSESSIVE_GROUP.search(line):
+            yield f"line {number}: a group repeated possessively does not match before Python 3.11.5"
 
 
 def mirror_breaches(package: Path, tests: Path) -> Iterator[str]:

@@ -19,7 +19,7 @@ MAX_LINE: Final = 4_096
 """Bytes of a size line with its extensions: nobody uses them, and they are a known way to make readers work."""
 
 _SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,15}+)(?:;[^\r\n\0]*+|[ \t]*+)\r\n")
-_TRAILER: Final = re.compile(rb"(?:" + FIELD + rb"\r\n)*+\r\n")
+_TRAILER: Final = re.compile(rb"(?:" + FIELD + rb"\r\n)*\r\n")
 
 
 class _At(Enum):

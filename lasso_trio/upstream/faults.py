@@ -132,7 +132,8 @@ def tls_fault(error: BaseException) -> TlsFault:
     cause = error if isinstance(error, ssl.SSLError) else error.__cause__
     if isinstance(cause, ssl.SSLCertVerificationError):
         return TlsFault("certificate", cause.verify_message)
-    if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError):
+    # Which of the two an end in the handshake is depends on Python's patch release.
+    if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return TlsFault("handshake", getattr(cause, "reason", None) or "")
     return TlsFault("eof", "the peer left during the handshake")
 

@@ -29,6 +29,8 @@ def trust(ca_file: str | None = None) -> ssl.SSLContext:
     """A verifying client context for HTTP/1.1. `ca_file`: PEM certificates trusted besides the system's."""
     context = _system_context()
     context.set_alpn_protocols(["http/1.1"])
+    # A distribution's Python may leave the minimum to OpenSSL; where the system asks for more, that stands.
+    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
     if ca_file is not None:
         context.load_verify_locations(cafile=ca_file)
     return context

@@ -64,3 +64,11 @@ def test_a_file_over_the_wall_is_named(rules: ModuleType, tmp_path: Path) -> Non
 def test_a_name_that_says_nothing_is_refused(rules: ModuleType, tmp_path: Path) -> None:
     root = house(tmp_path, "lasso_trio/utils.py", "tests/test_utils.py")
     assert [line.split(":")[0] for line in rules.breaches(root)] == ["lasso_trio/utils.py"]
+
+
+def test_a_group_repeated_possessively_is_named(rules: ModuleType, tmp_path: Path) -> None:
+    expressions = 'A = "(?:ab)*" "+"\nB = "(?:a[^b]++)*"\nC = "(?:ab){0,9}' + '+"\nD = "/%()*+,;="\n'
+    root = house(tmp_path, "tests/e2e/test_expression.py", text=expressions)
+    assert list(rules.breaches(root)) == [
+        "tests/e2e/test_expression.py: line 3: a group repeated possessively does not match before Python 3.11.5"
+    ]
