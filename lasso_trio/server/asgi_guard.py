@@ -8,8 +8,8 @@
 * over HTTP/2, when an application fails after the head of its answer has left, the stream is neither ended nor reset,
   and the client waits for the rest for ever. It is reset here, on hypercorn's own objects, which are not public API:
   hence the pinned minor version, and the test that breaks an answer on a real connection;
-* over HTTP/2, a client that never opens its window holds `send` for ever, with the upstream connection that a streamed
-  answer comes from. So every send has a limit, and what is too slow is reset;
+* over HTTP/2, hypercorn takes an answer faster than the client does, without bound, and then waits for the client
+  without bound. So a body is sent in pieces, each waits until it is taken, and what is too slow is reset;
 * quart-trio closes the body of an answer only if it came to sending it: cancelled before that, a streamed answer would
   keep its upstream connection. So whoever makes one has it closed `at_end`.
 """
@@ -26,6 +26,7 @@ import trio
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 
+from lasso_trio.server.answer_writer import PIECE_BYTES
 from lasso_trio.server.limits import LaneLimits
 
 Message = MutableMapping[str, Any]
@@ -99,19 +100,37 @@ class _Exchange:
             with trio.move_on_after(self._limits.linger_timeout):
                 await self._enough.wait()
         if message["type"] != "http.response.body" or message.get("more_body", False):
-            return await self._bounded_send(message)
+            return await self._send_in_pieces(message)
         self._last_sent = trio.Event()
         try:
-            await self._bounded_send(message)
+            await self._send_in_pieces(message)
         finally:
             self._last_sent.set()
 
-    async def _bounded_send(self, message: Message) -> None:
+    async def _send_in_pieces(self, message: Message) -> None:
+        body, start = message.get("body", b""), 0
+        while len(body) - start > PIECE_BYTES:
+            piece = body[start : start + PIECE_BYTES]
+            await self._send_piece({"type": message["type"], "body": piece, "more_body": True})
+            start += PIECE_BYTES
+        await self._send_piece({**message, "body": body[start:]} if start else message)
+
+    async def _send_piece(self, message: Message) -> None:
         with trio.move_on_after(self._limits.write_timeout) as limit:
             await self._send(message)
+            if self._is_http2 and message.get("more_body", False):
+                await _until_taken(self._send)
         if limit.cancelled_caught:
             self.stalled = True
             raise trio.TooSlowError
+
+
+async def _until_taken(send: Any) -> None:  # noqa: ANN401 (ASGI)
+    """Wait until the client has made room for all that was sent through `send`, a bound method of HTTPStream."""
+    stream = send.__self__
+    buffer = stream.send.__self__.stream_buffers.get(stream.stream_id)
+    if buffer is not None and buffer.buffer:  # else the stream has ended, or nothing is left
+        await buffer.drain()
 
 
 async def _reset(send: Any) -> None:  # noqa: ANN401 (ASGI)

@@ -125,8 +125,7 @@ async def response_of(answer: Answer, head: Head, gzip_min_bytes: int) -> Respon
         response.headers.add("vary", "accept-encoding")
     if gzip:
         response.headers.add("content-encoding", "gzip")
-    if answer.stream is not None:
-        response.timeout = None
+    response.timeout = None  # `AsgiGuard` bounds every piece of it
     return response
 
 
