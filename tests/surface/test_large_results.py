@@ -146,6 +146,19 @@ async def test_a_result_beyond_the_most_bytes_breaks_off(start: Start) -> None:
     assert answer.error["code"] == -32000  # its length was declared, so it is known before anything was passed on
 
 
+async def test_beyond_the_most_bytes_a_result_of_unknown_length_breaks_off(start: Start, scripted: Scripted) -> None:
+    async def longer(id_: int, _: object, stream: trio.abc.Stream) -> None:
+        first = chunk(b'{"jsonrpc":"2.0","id":%d,"result":"' % id_)
+        await stream.send_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + first)
+        for _ in range(40):
+            await stream.send_all(chunk(b"x" * 65_536))
+
+    surface = await start(upstreams={"odd": await scripted(longer)}, settings={"max_response_bytes": MIB})
+    client = await surface.connect()
+    with pytest.raises((h11.RemoteProtocolError, trio.BrokenResourceError)):
+        await client.request("POST", "/rpc/devnet", rpc("eth_getLogs"))
+
+
 # Clients that do not read
 
 
