@@ -43,9 +43,10 @@ class LargeBody(AsyncIterator[bytes]):
             raise StopAsyncIteration
         try:
             return await self._next()
-        except (UpstreamFault, BrokenReply, trio.TooSlowError):
+        except (UpstreamFault, BrokenReply, trio.TooSlowError) as fault:
             self._ended = True
-            self.large.broke_off(trio.current_time())
+            if not (isinstance(fault, UpstreamFault) and fault.local):
+                self.large.broke_off(trio.current_time())
             raise
 
     async def _next(self) -> bytes:

@@ -3,8 +3,8 @@
 A cancel scope with a deadline costs a proxied call a seventh of its CPU (measured), and nearly every call ends long
 before its own. So the common wait, one read on a plain kept connection, is not put under a scope: its stream is
 entered here with the time at which to wake, and left out again when the answer is there. Waking is not closing: the
-stream raises `Woken` in its reader, and nothing on it is lost. Every other wait (a dial, a queue, TLS, a second read)
-has its cancel scope.
+stream raises `Woken` in its reader, and nothing on it is lost. Every other wait (a dial, a queue, a second read) has
+its cancel scope.
 
 The task looks at all entries every 20 ms and sleeps no longer than to the earliest; no deadline is shorter than that
 when it is entered, so none is kept late. After a second without entries it sleeps until there is one.
@@ -12,6 +12,7 @@ when it is entered, so none is kept late. After a second without entries it slee
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 from typing import Final
 
@@ -26,10 +27,11 @@ QUIET_TICKS: Final = 50
 class Alarm:
     """`set` before the wait, `clear` in a `finally`. `running` tells whether anybody would wake the sleeper."""
 
-    __slots__ = ("_armed", "_bell", "_quiet", "running")
+    __slots__ = ("_armed", "_bell", "_nags", "_quiet", "running")
 
     def __init__(self) -> None:
         self._armed: dict[RawStream, float] = {}
+        self._nags: dict[Callable[[float], bool], None] = {}
         self._bell: trio.Event | None = None
         self._quiet = 0
         self.running = False
@@ -39,6 +41,15 @@ class Alarm:
 
     def set(self, stream: RawStream, at: float) -> None:
         self._armed[stream] = at
+        if self._bell is not None:
+            self._ring()
+
+    def nag(self, callback: Callable[[float], bool]) -> None:
+        """Call `callback(now)` at every tick until it says False. It must be quick and must not raise."""
+        self._nags[callback] = None
+        self._ring()
+
+    def _ring(self) -> None:
         if self._bell is not None:
             self._bell.set()
             self._bell = None
@@ -61,6 +72,9 @@ class Alarm:
     def _wake_due(self, now: float) -> float:
         """Wake who is due; the earliest time of the others."""
         earliest = inf
+        for callback in list(self._nags):
+            if not callback(now):
+                del self._nags[callback]
         for stream, at in self._armed.items():
             if at <= now:
                 stream.wake()
@@ -69,7 +83,7 @@ class Alarm:
         return earliest
 
     async def _sleep(self, earliest: float) -> None:
-        self._quiet = 0 if self._armed else self._quiet + 1
+        self._quiet = 0 if self._armed or self._nags else self._quiet + 1
         if self._quiet <= QUIET_TICKS:
             await trio.sleep_until(min(trio.current_time() + TICK_S, earliest))
             return

@@ -207,12 +207,15 @@ class Call:
             self._ended(connection, None, exhausted=True)
             return Reply(source.head, body, None, self.timings)
         self.timings.last_byte = self._pool.clock() - self._since
-        return Reply(source.head, body, ReplyStream(source, partial(self._ended, connection)), self.timings)
+        rest = ReplyStream(source, partial(self._ended, connection), self._pool.clock)
+        self._pool.streams[connection] = rest
+        return Reply(source.head, body, rest, self.timings)
 
     def _ended(self, connection: Connection, fault: UpstreamFault | None, *, exhausted: bool) -> None:
         """The answer is over, with or without the caller having read it all: the connection goes home or goes down."""
         now = self._pool.clock()
         self.timings.last_byte = now - self._since
+        self._pool.streams.pop(connection, None)
         if exhausted:
             self._pool.settle(connection, now)
         else:

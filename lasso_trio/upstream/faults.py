@@ -10,8 +10,8 @@ for logs and metrics (`reason`). Messages name the origin only: paths, queries a
     ├── TlsFault       not dispatched    certificate, handshake, eof
     ├── PoolFull       local             pool_full
     ├── PoolClosed     local             pool_closed
-    ├── Disconnected   dispatched        reset, eof, truncated, closed, send_cut
-    ├── Expired        if it was sent    deadline
+    ├── Disconnected   dispatched        reset, eof, truncated, closed, send_cut, neglected
+    ├── Expired        if it was sent    deadline, queued; local: while it waited for a connection of ours
     ├── Malformed      dispatched        not_http, head, framing, chunk, encoding
     └── TooLarge       dispatched        head, body
 """

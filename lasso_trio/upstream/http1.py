@@ -27,11 +27,14 @@ from lasso_trio.upstream.dialled import Dial
 from lasso_trio.upstream.endpoint import Endpoint
 from lasso_trio.upstream.faults import Expired, PoolClosed, PoolFull
 from lasso_trio.upstream.reaper import Abandoned, Reaper
-from lasso_trio.upstream.reply import Reply, Timings
+from lasso_trio.upstream.reply import Reply, ReplyStream, Timings
 from lasso_trio.upstream.slots import Slots
 
 TRUSTED_S: Final = 0.01
 """For so long after an answer the kernel is not asked whether the peer hung up: that news would travel longer."""
+
+NEGLECT_S: Final = 0.5
+"""A passed-on answer whose reader has not come back for so long gives up its connection when others wait for one."""
 
 
 @attrs.define
@@ -74,6 +77,8 @@ class Pool:
         self._slots: Slots[Connection] = Slots(max_connections)
         self._idle: deque[Connection] = deque()
         self._open: set[Connection] = set()
+        self.streams: dict[Connection, ReplyStream] = {}
+        """Answers that are being passed on, by the connection they hold."""
         self._retired = False
 
     def __repr__(self) -> str:
@@ -109,6 +114,8 @@ class Pool:
                     return reply
             with trio.CancelScope(deadline=until):
                 return await call.answer()
+            if call.timings.queued:
+                raise Expired("queued", dispatched=False, local=True)
             raise Expired("deadline", dispatched=call.sent)
         except BaseException:
             call.abandon()
@@ -202,9 +209,21 @@ class Pool:
     async def _wait(self, timings: Timings, now: float) -> Connection | None:
         if self._slots.waiting >= self._waiters_cap:
             raise PoolFull("pool_full", f"{self._slots.waiting} calls wait for {self._slots.capacity} connections")
+        self._relieve(now)
+        if self.streams and self._alarm is not None:
+            self._alarm.nag(self._relieve)
+        timings.queued = True
         handed = await self._slots.wait()
+        timings.queued = False
         timings.waited += self.clock() - now
         return handed
+
+    def _relieve(self, now: float) -> bool:
+        """Callers wait, and clients that do not read hold connections: take one from them. Whether to look again."""
+        neglected = max(self.streams.values(), key=lambda stream: stream.neglected_s(now), default=None)
+        if neglected is not None and neglected.neglected_s(now) > NEGLECT_S:
+            neglected.cut()
+        return bool(self._slots.waiting and self.streams)
 
     async def _dial_in_slot(self, timings: Timings) -> Connection:
         """The slot is ours; if the dial does not end in a connection, it is given back."""

@@ -6,13 +6,14 @@ exhausted or closed: whoever holds it must `await rest.aclose()` in a `finally`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol, Self
 
 import attrs
 
 from lasso_trio.upstream.connection import Connection
 from lasso_trio.upstream.content_coding import Gunzip, decoder_for
-from lasso_trio.upstream.faults import UpstreamFault
+from lasso_trio.upstream.faults import Disconnected, UpstreamFault
 from lasso_trio.upstream.response import ResponseReader
 from lasso_trio.upstream.response_head import ResponseHead
 
@@ -29,6 +30,8 @@ class Timings:
     resolve: float = 0.0
     connect: float = 0.0
     tls: float = 0.0
+    queued: bool = False
+    """Still waiting for a free connection: nothing that happens now is the upstream's doing."""
     first_byte: float = 0.0
     last_byte: float = 0.0
 
@@ -92,25 +95,44 @@ class ReplyStream:
     cancelled `__anext__` has lost nothing and may be repeated.
     """
 
-    __slots__ = ("_finish", "_open", "_source")
+    __slots__ = ("_clock", "_cut", "_finish", "_open", "_source", "_taken_at")
 
-    def __init__(self, source: BodySource, finish: Finish) -> None:
+    def __init__(self, source: BodySource, finish: Finish, clock: Callable[[], float]) -> None:
         self._source = source
         self._finish = finish
+        self._clock = clock
         self._open = True
+        self._cut: Disconnected | None = None
+        self._taken_at: float | None = clock()
+        """When the last piece was taken away; None while the next one is being waited for."""
+
+    def neglected_s(self, now: float) -> float:
+        """For how long nobody has asked for the next piece, though it may be there: the reader's client is slow."""
+        return 0.0 if self._taken_at is None else now - self._taken_at
+
+    def cut(self) -> None:
+        """Somebody else needs the connection more: the reader, when it comes back, gets Disconnected("neglected")."""
+        if self._open:
+            self._cut = Disconnected("neglected", "its client did not read, and others waited", local=True)
+            self._close(self._cut, exhausted=False)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
         """Raises Disconnected, Malformed, TooLarge; StopAsyncIteration at the end and ever after."""
+        if self._cut is not None:
+            raise self._cut
         if not self._open:
             raise StopAsyncIteration
+        self._taken_at = None
         try:
             piece = await self._source.next()
         except UpstreamFault as fault:
             self._close(fault, exhausted=False)
             raise
+        finally:
+            self._taken_at = self._clock()
         if not piece:
             self._close(None, exhausted=True)
             raise StopAsyncIteration
