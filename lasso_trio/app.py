@@ -20,7 +20,7 @@ import attrs
 import structlog
 import trio
 
-from lasso_trio import __version__
+from lasso_trio import __version__, descriptors
 from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.settings import Settings
 from lasso_trio.providers.registry import Registry
@@ -223,6 +223,7 @@ def serve(settings: Settings, profiles: ProfileSet) -> int:
     """Run a node until it is told to stop. Returns the exit code. Raises OSError when the address cannot be had."""
     log_ = configure(level=settings.log_level, format=settings.log_format.value)
     try:
+        descriptors.check(descriptors.raise_limit(), settings.max_connections)
         for slug in profiles.profiles:
             log.info(f"Loaded profile: {slug}")
         run(_main, settings, profiles, log_)

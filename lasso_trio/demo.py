@@ -10,6 +10,7 @@ from typing import Final
 
 import trio
 
+from lasso_trio import descriptors
 from lasso_trio.app import App, run, tell_calls, watch_signals
 from lasso_trio.config.loader import load_profile_text, shipped_directory
 from lasso_trio.config.profile import Profile
@@ -76,6 +77,7 @@ def demo(settings: Settings, base_port: int) -> int:
     """Run the demo until it is told to stop. Returns the exit code. Raises OSError when a port cannot be had."""
     log = configure(level=settings.log_level, format=settings.log_format.value)
     try:
+        descriptors.raise_limit()
         run(_main, settings, base_port, log)
     finally:
         log.close()
