@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
+from lasso_trio import __version__
+
 if TYPE_CHECKING:
     from lasso_trio.config.profile import Profile
     from lasso_trio.config.settings import Settings
@@ -27,14 +29,27 @@ T = TypeVar("T")
 FAILED: Final = 1
 MISCONFIGURED: Final = 2
 SECRET_BYTES: Final = 64
+FAULTS_BELOW: Final = 5
+"""The demo sets its faults on the port so far below its providers' first."""
 
 _directory = click.Path(path_type=Path)
 _port = click.IntRange(0, 65_535)
 
 
+def _with_room(_ctx: click.Context, _parameter: click.Parameter, port: int) -> int:
+    if 0 < port <= FAULTS_BELOW:
+        raise click.BadParameter(f"must be 0, or more than {FAULTS_BELOW}")
+    return port
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(version)s")
 def main() -> None:
-    """A smart proxy between applications and Ethereum JSON-RPC providers."""
+    """A smart proxy between applications and Ethereum JSON-RPC providers.
+
+    Exit codes: 0; 1 running failed; 2 the configuration or the command line is wrong.
+    """
+    _fill_standard_streams()
 
 
 @main.command()
@@ -42,7 +57,10 @@ def main() -> None:
 @click.option("--port", type=_port, help="Port to listen on. Default: $PORT, or 4000.")
 @click.option("--profiles", "directory", type=_directory, help="Default: $LASSO_PROFILES_DIR, or ./profiles.")
 def serve(host: str | None, port: int | None, directory: Path | None) -> None:
-    """Run the proxy until it is told to stop."""
+    """Run the proxy until it is told to stop.
+
+    Ctrl-C or SIGTERM lets calls in flight finish; a second one ends at once.
+    """
     with _exit_codes():
         settings, profiles = _configuration(directory)
         settings = _chosen(settings, host, port)
@@ -55,22 +73,38 @@ def serve(host: str | None, port: int | None, directory: Path | None) -> None:
 @main.command()
 @click.option("--host", help="Address to listen on. Default: 127.0.0.1.")
 @click.option("--port", type=_port, help="Port to listen on. Default: $PORT, or 4000.")
-@click.option("--base-port", type=click.IntRange(0, 65_532), default=18_545, show_default=True)
+@click.option(
+    "--base-port",
+    type=click.IntRange(0, 65_532),
+    callback=_with_room,
+    default=18_545,
+    show_default=True,
+    help="First of the providers' four ports; what they do wrong is set five below it. 0: any that are free.",
+)
 def demo(host: str | None, port: int | None, base_port: int) -> None:
-    """Run the proxy over a simulated chain with four providers, on ports from BASE_PORT; no network is needed."""
+    """Run the proxy over a simulated chain; no network is needed.
+
+    Four simulated providers with different faults are started on ports of their own.
+    """
     with _exit_codes():
+        import attrs
+
         from lasso_trio import demo as demonstration
         from lasso_trio.config.settings import Settings
 
-        settings = _chosen(Settings.from_env(_environment()), host, port)
+        settings = _chosen(Settings.from_env(_environment()), host or "127.0.0.1", port)
         _warn(settings.warnings)
-        sys.exit(demonstration.demo(settings, base_port))
+        # PHX_SERVER is for nodes: a demo that cannot be called would be none.
+        sys.exit(demonstration.demo(attrs.evolve(settings, listen=True), base_port))
 
 
 @main.command()
 @click.argument("directory", required=False, type=_directory)
 def validate(directory: Path | None) -> None:
-    """Check the environment and every profile in DIRECTORY; list everything that is wrong."""
+    """Check environment and profiles; list all that is wrong.
+
+    DIRECTORY: as --profiles of `lasso serve`.
+    """
     with _exit_codes():
         _, profiles = _configuration(directory)
         for profile in profiles.values():
@@ -80,7 +114,10 @@ def validate(directory: Path | None) -> None:
 @main.command()
 @click.argument("directory", required=False, type=_directory)
 def dump(directory: Path | None) -> None:
-    """Print the profiles in DIRECTORY with every default, secrets masked."""
+    """Print settings and profiles with every default.
+
+    Secrets are masked. DIRECTORY: as --profiles of `lasso serve`.
+    """
     with _exit_codes():
         settings, profiles = _configuration(directory)
         from lasso_trio.config.dump import dump_profiles, dump_settings
@@ -97,8 +134,6 @@ def secret() -> None:
 @main.command()
 def version() -> None:
     """Print the version."""
-    from lasso_trio import __version__
-
     click.echo(__version__)
 
 
@@ -112,6 +147,8 @@ def _exit_codes() -> Iterator[None]:
     except ConfigError as fault:
         _complain(fault.problems)
         sys.exit(MISCONFIGURED)
+    except BrokenPipeError:  # whoever read our output has enough
+        raise
     except (LassoError, OSError) as fault:
         click.echo(f"lasso: {fault}", err=True)
         sys.exit(FAILED)
@@ -158,6 +195,15 @@ def _chosen(settings: Settings, host: str | None, port: int | None) -> Settings:
     import attrs
 
     return attrs.evolve(settings, host=host or settings.host, port=settings.port if port is None else port)
+
+
+def _fill_standard_streams() -> None:
+    """A stream that was closed before we started must not become a socket's number: log lines would be sent there."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number: this one
 
 
 def _summary(profile: Profile) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +69,7 @@ def write_profile(directory: Path, text: str = GOOD) -> Path:
 
 
 def test_version_is_the_packages() -> None:
+    assert lasso("--version").stdout == f"{lasso_trio.__version__}\n"
     assert lasso("version").stdout == f"{lasso_trio.__version__}\n"
 
 
@@ -175,9 +177,42 @@ def test_a_warning_does_not_stop_anything(app: FakeApp) -> None:
     )
 
 
+def test_the_demo_listens_on_loopback_whatever_the_environment_says_of_nodes(app: FakeApp) -> None:
+    prod = {"LASSO_ENV": "prod", "SECRET_KEY_BASE": "s" * 64, "PHX_HOST": "rpc.test", "LASSO_NODE_ID": "a"}
+    assert lasso("demo", PHX_SERVER="false", **prod).exit_code == 0
+    ((_, settings, _),) = app.calls
+    assert (settings.host, settings.listen) == ("127.0.0.1", True)
+
+
 def test_a_wrong_command_line_exits_2() -> None:
     assert lasso("serve", "--port", "70000").exit_code == 2
+    assert lasso("demo", "--base-port", "3").exit_code == 2
     assert lasso("sevre").exit_code == 2
+
+
+def test_what_a_misspelt_word_was_meant_to_be_is_said_in_words(home: Path) -> None:
+    assert "(did you mean 'prod'?)" in lasso("validate", LASSO_ENV="prodution").stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="descriptors are POSIX's")
+def test_a_stream_that_was_closed_before_the_start_becomes_no_other_file() -> None:
+    code = (
+        "import os; os.closerange(0, 3); from lasso_trio import cli; "
+        "cli.main(['version'], standalone_mode=False); os._exit(os.open('/dev/zero', os.O_RDONLY))"
+    )
+    root = str(Path(lasso_trio.__file__).parent.parent)
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode > 2
+
+
+def test_a_reader_that_has_enough_is_no_failure_worth_a_word(home: Path) -> None:
+    directory = write_profile(home / "profiles")
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "lasso_trio", "dump", str(directory)]
+    environ = {**os.environ, "KEY": "k", "PYTHONPATH": str(Path(lasso_trio.__file__).parent.parent)}
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, env=environ, cwd=home, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 def test_the_module_can_be_run_and_asks_for_no_server() -> None:

@@ -24,16 +24,20 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 def with_dotenv(environ: Mapping[str, str], directory: Path) -> dict[str, str]:
     """`environ` over the variables of `directory/.env`, when there is one. Raises ConfigError when it is unreadable."""
-    from dotenv import dotenv_values  # here: reading a file is the one thing of this module that few callers need
+    from dotenv.parser import parse_stream  # here: reading a file is what few callers of this module need
 
     path = directory / ".env"
     if not path.is_file():
         return dict(environ)
     try:
-        found = dotenv_values(path, interpolate=False, encoding="utf-8")
+        with path.open(encoding="utf-8") as stream:
+            found = list(parse_stream(stream))
     except (OSError, UnicodeDecodeError) as fault:
         raise ConfigError([Problem(str(path), None, f"cannot be read: {fault}")]) from fault
-    return {name: value for name, value in found.items() if value is not None} | dict(environ)
+    problems = [Problem(str(path), each.original.line, "is not NAME=value") for each in found if each.error]
+    if problems:  # what stands there may be a key, so it is not shown
+        raise ConfigError(problems)
+    return {each.key: each.value for each in found if each.key is not None and each.value is not None} | dict(environ)
 
 
 def required_variables(text: str) -> tuple[str, ...]:
@@ -69,6 +73,8 @@ def _replacement(match: re.Match[str], scalar: Scalar, environ: Mapping[str, str
         report.add(line, f"{match[0]!r} is not a reference to a variable: only ${{NAME}} is")
     elif name not in environ:
         report.add(line, f"environment variable {name} is not set (${{{name}}})", nearest_variable(name, environ))
+    elif not environ[name].strip():
+        report.add(line, f"environment variable {name} is empty (${{{name}}})")
     elif not environ[name].isprintable():
         report.add(line, f"environment variable {name} holds line breaks or other characters that cannot be printed")
     else:

@@ -31,6 +31,6 @@ class Report:
 
 def nearest(word: str, valid: Iterable[str]) -> str | None:
     """The valid word that `word` was probably meant to be, or None when nothing is close."""
-    by_folded = {option.lower(): option for option in valid}
+    by_folded = {option.lower(): str(option) for option in valid}
     close = get_close_matches(word.lower(), by_folded, n=1, cutoff=0.6)
     return by_folded[close[0]] if close else None

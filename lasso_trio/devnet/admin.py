@@ -24,7 +24,7 @@ import msgspec
 import trio
 
 from lasso_trio.devnet.faults import Faults
-from lasso_trio.devnet.http_server import Reply, Request, converse
+from lasso_trio.devnet.http_server import Reply, Request, converse, open_port
 from lasso_trio.devnet.json_types import JsonObject
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Refusal(Exception):
 
 async def serve(devnet: Devnet, port: int = 0, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED) -> None:
     """Serve until cancelled; started with the port. Raises OSError when it is taken."""
-    listeners = await trio.open_tcp_listeners(port, host="127.0.0.1")
+    listeners = await open_port("127.0.0.1", port)
     task_status.started(listeners[0].socket.getsockname()[1])
     await trio.serve_listeners(partial(converse, handler=Admin(devnet).handle), listeners)
 

@@ -80,6 +80,14 @@ Handler = Callable[[Request], Awaitable[Reply]]
 Upgrade = Callable[["Replay"], Awaitable[None]]
 
 
+async def open_port(host: str, port: int) -> list[trio.SocketListener]:
+    """Listen on it (0: any). Raises OSError, which names the port, when it is taken."""
+    try:
+        return await trio.open_tcp_listeners(port, host=host)
+    except OSError as error:
+        raise OSError(f"cannot listen on {host}, port {port}: {error.strerror}") from error
+
+
 async def converse(stream: trio.abc.Stream, handler: Handler, upgrade: Upgrade | None = None) -> None:
     """Serve one connection until it ends. The stream is always closed on the way out, without waiting.
 

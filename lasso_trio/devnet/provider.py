@@ -113,7 +113,7 @@ class Provider:
 
     async def listen(self, port: int = 0, *, host: str = "127.0.0.1") -> list[trio.SocketListener]:
         """Open the port without serving it yet. Raises OSError when it is taken."""
-        listeners = await trio.open_tcp_listeners(port, host=host)
+        listeners = await http_server.open_port(host, port)
         self.port = listeners[0].socket.getsockname()[1]
         return listeners
 

@@ -121,8 +121,12 @@ def peer_of(address: object) -> Peer:
 
 
 async def open_listeners(host: str | None, port: int) -> list[Listener]:
-    """Listen on `host` (None: everywhere, both families) and `port` (0: any free one). Raises `OSError`."""
-    listeners = await trio.open_tcp_listeners(port, host=host, backlog=BACKLOG)
+    """Listen on `host` (None: everywhere, both families) and `port` (0: any free one). `OSError` names them."""
+    try:
+        listeners = await trio.open_tcp_listeners(port, host=host, backlog=BACKLOG)
+    except (OSError, UnicodeError) as error:  # the latter from names that no resolver is asked for
+        why = getattr(error, "strerror", None) or error
+        raise OSError(f"cannot listen on {host or 'every address'}, port {port}: {why}") from error
     return [Listener(_harden(socket.socket(fileno=listener.socket.detach()))) for listener in listeners]
 
 

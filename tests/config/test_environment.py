@@ -88,3 +88,10 @@ def test_an_unreadable_dotenv_file_is_a_problem_of_the_configuration(tmp_path: P
     (tmp_path / ".env").write_bytes(b"A=\xff\xfe\n")
     with pytest.raises(ConfigError, match=r"\.env: cannot be read"):
         with_dotenv({}, tmp_path)
+
+
+def test_a_dotenv_line_that_is_none_is_named_and_not_shown(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text('A=1\nKEY="abc\nPORT=99\n')
+    with pytest.raises(ConfigError) as caught:
+        with_dotenv({}, tmp_path)
+    assert str(caught.value) == f"{tmp_path}/.env:2: is not NAME=value"

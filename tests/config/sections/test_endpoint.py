@@ -121,8 +121,8 @@ def test_a_header_is_given_once_whatever_its_case(faults: Faults, with_provider:
 def test_an_empty_variable_is_not_a_key(faults: Faults, with_provider: Build) -> None:
     found = faults(with_provider("url: ${URL}\napi_key: ${KEY}"), {"KEY": "", "URL": ""})
     assert found == [
-        "6: 'url' must not be blank",
-        "7: 'api_key' must be visible ASCII characters on one line",
+        "6: environment variable URL is empty (${URL})",
+        "7: environment variable KEY is empty (${KEY})",
     ]
 
 
