@@ -30,6 +30,7 @@ from lasso_trio.providers.classify import classify, classify_fault
 from lasso_trio.providers.retry_after import retry_after
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.outcome import Large
+from lasso_trio.routing.room import Room
 from lasso_trio.upstream.faults import Expired, TooLarge, UpstreamFault
 from lasso_trio.upstream.reply import Reply as HttpReply
 
@@ -52,6 +53,8 @@ class Attempt:
     seconds: float = 0.0
     dispatched: bool = True
     final: bool = False
+    held: int = 0
+    """Bytes taken of the room that results may be held in."""
 
     @property
     def unanswered(self) -> bool:
@@ -78,17 +81,19 @@ async def attempt(
     until: float,
     stream: bool,
     clock: Callable[[], float] = trio.current_time,
+    room: Room | None = None,
 ) -> Attempt:
     """Ask `candidate` once, until the absolute time `until`. Its channel must have admitted the call.
 
-    With `stream` a large result is returned half-way (`large`); else it is read to its end. Raises only Cancelled.
+    With `stream` a large result is returned half-way (`large`); else it is read to its end, as far as there is `room`
+    (None: the pool's cap alone bounds it). Raises only Cancelled.
     """
     channel = candidate.channel
     done = Attempt(candidate)
     candidate.tally.attempts += 1
     channel.in_flight += 1
     try:
-        await _ask(done, method, params, client_id, started, until, stream, clock)
+        await _ask(done, method, params, client_id, started, until, stream, clock, room)
     except BrokenReply:
         _failed(done, method, VERDICTS[Category.PROVIDER_ERROR], broken_reply(), clock() - started)
     except Expired as fault:
@@ -100,6 +105,8 @@ async def attempt(
         raise
     finally:
         channel.in_flight -= 1
+        if room is not None and done.reply is None:
+            room.give_back(done.held)
     return done
 
 
@@ -112,6 +119,7 @@ async def _ask(
     until: float,
     stream: bool,
     clock: Callable[[], float],
+    room: Room | None,
 ) -> None:
     pool = done.candidate.channel.pool
     assert pool is not None, "a channel without a pool is not live and never planned"
@@ -124,9 +132,10 @@ async def _ask(
         if stream and http.status == 200 and _let_through(done, http, id_, client_id, method):
             _succeeded(done, method, now)
             return
-        http.body = await _whole(http, until)
+        http.body = await _whole(done, http, until, room)
         now = clock()
         done.seconds = now - started
+    _hold(done, room, len(http.body))
     if http.status == 200:
         done.reply = check(http.body, id_)
         if done.reply.error is None:
@@ -142,15 +151,28 @@ def _let_through(done: Attempt, http: HttpReply, id_: int, client_id: bytes, met
     return passing is not None
 
 
-async def _whole(http: HttpReply, until: float) -> bytes:
-    """Read a long answer to its end; the pool's cap bounds it. Raises an UpstreamFault."""
+async def _whole(done: Attempt, http: HttpReply, until: float, room: Room | None) -> bytes:
+    """Read a long answer to its end; the pool's cap and `room` bound it. Raises an UpstreamFault."""
     assert http.rest is not None
+    pieces, size = [http.body], len(http.body)
     try:
+        _hold(done, room, max(size, http.content_length or 0))  # at once, if it is known: what will not fit is not read
         with trio.CancelScope(deadline=until):
-            return b"".join([http.body, *[piece async for piece in http.rest]])
+            async for piece in http.rest:
+                size += len(piece)
+                _hold(done, room, size)
+                pieces.append(piece)
+            return b"".join(pieces)
         raise Expired("deadline")
     finally:
         await http.rest.aclose()
+
+
+def _hold(done: Attempt, room: Room | None, size: int) -> None:
+    """Have `size` bytes in all taken for this attempt. Raises TooLarge."""
+    if room is not None and size > done.held:
+        room.take(size - done.held)
+        done.held = size
 
 
 def _succeeded(done: Attempt, method: Method, now: float) -> None:

@@ -31,6 +31,7 @@ from lasso_trio.routing.attempt import Attempt, attempt
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.plan import Plan
+from lasso_trio.routing.room import Room
 from lasso_trio.routing.routed_chain import RoutedChain
 
 MAX_DISPATCHES: Final = 3
@@ -47,7 +48,7 @@ Clock = Callable[[], float]
 class Call:
     """One call on its way. `deadline` is absolute (trio's clock) and bounds everything that is done for it.
 
-    `stream`: a large result may be passed through; else it is held whole.
+    `stream`: a large result may be passed through; else it is held whole, in `room` if that is given.
     """
 
     chain: RoutedChain
@@ -60,6 +61,7 @@ class Call:
     clock: Clock = trio.current_time
     stream: bool = True
     prefer: Candidate | None = None
+    room: Room | None = None
 
 
 @attrs.define(eq=False)
@@ -103,8 +105,9 @@ async def _try(call: Call, candidate: Candidate, progress: _Progress, now: float
         return None
     if not candidate.channel.admit(now):
         return None
+    until = _until(call, progress, now)
     done = await attempt(
-        call.method, call.params, call.client_id, candidate, now, _until(call, progress, now), call.stream, call.clock
+        call.method, call.params, call.client_id, candidate, now, until, call.stream, call.clock, call.room
     )
     progress.tried += 1
     progress.dispatched += done.dispatched

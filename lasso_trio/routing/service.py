@@ -21,6 +21,7 @@ from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.execute import Call, Clock, execute
 from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.plan import Plan
+from lasso_trio.routing.room import Room
 from lasso_trio.routing.routed_chain import ChainCounts, RoutedChain
 
 _NO_PARAMS: Final = b"[]"
@@ -64,8 +65,12 @@ class Service:
         *,
         stream: bool = True,
         prefer: Candidate | None = None,
+        room: Room | None = None,
     ) -> Served:
-        """Carry out `request`, admitted at `now` (trio's clock). Raises only Cancelled, which is counted too."""
+        """Carry out `request`, admitted at `now` (trio's clock). Raises only Cancelled, which is counted too.
+
+        `stream`: a large result may come half-way; else it is held whole, in `room` if that is given.
+        """
         counts = chain.counts
         counts.calls += 1
         counts.call_rate.add(now)
@@ -78,7 +83,9 @@ class Service:
                 return Served(outcome, strategy)
         plan = chain.plan(method, request.params, now, strategy, wish.transport, wish.provider)
         deadline = now + chain.budget_s(method)
-        call = Call(chain, method, request.params, request.reply_id, plan, now, deadline, self.clock, stream, prefer)
+        call = Call(
+            chain, method, request.params, request.reply_id, plan, now, deadline, self.clock, stream, prefer, room
+        )
         try:
             outcome = await execute(call, self.rng)
         except BaseException:

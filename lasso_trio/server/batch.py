@@ -17,6 +17,7 @@ from lasso_trio.jsonrpc.errors import internal_error, websocket_only
 from lasso_trio.jsonrpc.methods import WEBSOCKET_ONLY
 from lasso_trio.jsonrpc.request import Invalid, Request
 from lasso_trio.routing.candidate import Candidate
+from lasso_trio.routing.room import Room
 from lasso_trio.routing.service import Served, Service
 from lasso_trio.server.exchange import Exchange
 
@@ -40,11 +41,14 @@ class BatchResult:
 
 
 async def run_batch(
-    service: Service, record: Record, exchange: Exchange, items: Sequence[Request | Invalid]
+    service: Service, record: Record, exchange: Exchange, items: Sequence[Request | Invalid], most_bytes: int
 ) -> BatchResult:
-    """Carry out all items at once; each has its own deadline from the batch's admission."""
+    """Carry out all items at once; each has its own deadline from the batch's admission.
+
+    All results together may have `most_bytes`; a call whose result does not fit any more is answered with an error.
+    """
     result = BatchResult([None] * len(items), [None] * len(items))
-    prefer = _preferred(service, exchange, items)
+    prefer, room = _preferred(service, exchange, items), Room(most_bytes)
     async with trio.open_nursery() as calls:
         for position, item in enumerate(items):
             if isinstance(item, Invalid):
@@ -52,7 +56,7 @@ async def run_batch(
             elif item.method.name in WEBSOCKET_ONLY:
                 result.answers[position] = _answered(item, websocket_only(exchange.route.path).encode(item.reply_id))
             else:
-                calls.start_soon(_one, service, record, exchange, item, position, prefer, result)
+                calls.start_soon(_one, service, record, exchange, item, position, prefer, room, result)
     return result
 
 
@@ -63,10 +67,11 @@ async def _one(
     request: Request,
     position: int,
     prefer: Candidate | None,
+    room: Room,
     result: BatchResult,
 ) -> None:
     try:
-        served = await _serve(service, exchange, request, prefer)
+        served = await _serve(service, exchange, request, prefer, room)
         record(exchange, request, served, trio.current_time())
     except Exception:
         log.exception("batch.call_crashed", method=request.method.row, request_id=exchange.request_id)
@@ -76,9 +81,13 @@ async def _one(
     result.answers[position] = _answered(request, _text(served, request.reply_id))
 
 
-async def _serve(service: Service, exchange: Exchange, request: Request, prefer: Candidate | None) -> Served:
+async def _serve(
+    service: Service, exchange: Exchange, request: Request, prefer: Candidate | None, room: Room
+) -> Served:
     route = exchange.route
-    return await service.serve(route.routed_chain, route.wish, request, exchange.started, stream=False, prefer=prefer)
+    return await service.serve(
+        route.routed_chain, route.wish, request, exchange.started, stream=False, prefer=prefer, room=room
+    )
 
 
 def _text(served: Served, id_: bytes) -> bytes:

@@ -86,7 +86,7 @@ class RpcHandler:
             return rpc_answer.of_error(decoded.error, exchange.request_id, decoded.id)
         if not decoded:
             raise invalid_request()
-        batch = await run_batch(self.service, self.record, exchange, decoded)
+        batch = await run_batch(self.service, self.record, exchange, decoded, self.settings.max_response_bytes)
         return rpc_answer.of_batch(exchange, batch, trio.current_time())
 
     def _refuse_beyond_limit(

@@ -20,6 +20,7 @@ from lasso_trio.jsonrpc.request import Request, decode
 from lasso_trio.providers.registry import Registry
 from lasso_trio.routing.directory import Directory
 from lasso_trio.routing.outcome import Outcome
+from lasso_trio.routing.room import Room
 from lasso_trio.routing.routed_chain import RoutedChain
 from lasso_trio.routing.service import Served, Wish
 from lasso_trio.server.batch import BatchResult, run_batch
@@ -42,7 +43,7 @@ class Puppet:
     chosen_for: list[str] = attrs.field(factory=list)
 
     async def serve(
-        self, chain: RoutedChain, wish: Wish, request: Request, now: float, *, stream: bool, prefer: object
+        self, chain: RoutedChain, wish: Wish, request: Request, now: float, *, stream: bool, prefer: object, room: Room
     ) -> Served:
         self.asked.append((request.method.name, prefer, stream, now))
         return Served(await self.does(request), Strategy.FASTEST)
@@ -60,7 +61,7 @@ class Run:
     async def __call__(self, body: bytes) -> BatchResult:
         items = decode(body)
         assert isinstance(items, list)
-        return await run_batch(self.service, self._record, _exchange(), items)  # type: ignore[arg-type]
+        return await run_batch(self.service, self._record, _exchange(), items, 1_000_000)  # type: ignore[arg-type]
 
     def _record(self, exchange: Exchange, request: Request, served: Served, ended: float) -> None:
         assert ended >= exchange.started

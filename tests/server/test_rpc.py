@@ -42,7 +42,7 @@ class Puppet:
     asked: list[tuple[RoutedChain, Wish, Request, float, bool]] = attrs.field(factory=list)
 
     async def serve(
-        self, chain: RoutedChain, wish: Wish, request: Request, now: float, *, stream: bool, prefer: object = None
+        self, chain: RoutedChain, wish: Wish, request: Request, now: float, *, stream: bool, **_: object
     ) -> Served:
         self.asked.append((chain, wish, request, now, stream))
         reply = Reply(b'{"id":', b',"result":1}', None, 1, ord("1"))
