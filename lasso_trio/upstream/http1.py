@@ -210,6 +210,8 @@ class Pool:
         if self._slots.waiting >= self._waiters_cap:
             raise PoolFull("pool_full", f"{self._slots.waiting} calls wait for {self._slots.capacity} connections")
         self._relieve(now)
+        if self._slots.try_take():  # what was relieved went to nobody else
+            return None
         if self.streams and self._alarm is not None:
             self._alarm.nag(self._relieve)
         timings.queued = True

@@ -78,3 +78,12 @@ async def test_a_deadline_that_passes_in_our_own_queue_is_our_own_affair(pool: P
         with pytest.raises(Expired) as expired:
             await pool.exchange(SMALL, replay_safe=True, until=trio.current_time() + 0.05)
     assert (expired.value.reason, expired.value.local, expired.value.dispatched) == ("queued", True, False)
+
+
+async def test_who_comes_after_an_answer_was_neglected_does_not_wait(pool: Pool) -> None:
+    neglected = await pool.exchange(LARGE, replay_safe=True)
+    assert neglected.rest is not None
+    await trio.sleep(0.6)
+    with trio.fail_after(10):
+        assert (await pool.exchange(SMALL, replay_safe=True, until=trio.current_time() + 5)).status == 200
+    assert (pool.busy, pool.waiting) == (0, 0)
