@@ -187,8 +187,10 @@ def _succeeded(done: Attempt, method: Method, now: float) -> None:
 
 def _judge(done: Attempt, http: HttpReply, id_: int, method: Method) -> None:
     """An error answer: JSON-RPC's in any status, or a bare HTTP one."""
-    if http.status != 200:
-        done.reply = _error_in(http.body, id_)
+    pool = done.candidate.channel.pool
+    body = http.body if pool is None else pool.endpoint.without_keys(http.body)
+    if http.status != 200 or body != http.body:
+        http.body, done.reply = body, _error_in(body, id_)
     rules = done.candidate.provider.capabilities.error_rules
     refused = done.reply.error if done.reply is not None else None
     if refused is None:

@@ -12,19 +12,24 @@ import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Final, Self
-from urllib.parse import SplitResult, quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 import attrs
 import idna
 
 from lasso_trio import __version__
-from lasso_trio.config.secret import Secret, SecretUrl
+from lasso_trio.config.secret import MASK, Secret, SecretUrl
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 OWN_HEADERS: Final = frozenset(
     {"accept-encoding", "connection", "content-length", "te", "transfer-encoding", "upgrade"}
 )
 """Set by the pool; a configured one would break framing or decoding, so it is refused."""
+
+_SHORTEST_KEY: Final = 8
+_SHORTEST_KEY_IN_PATH: Final = 16
+"""Paths hold words as well (`/eth/mainnet`)."""
+_MASKED: Final = MASK.encode()
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _FIELD_VALUE: Final = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
@@ -43,6 +48,8 @@ class Endpoint:
     """Request line and headers up to and with `Content-Length: `."""
     gzip_head: bytes = attrs.field(repr=False)
     """The same, asking for a gzip-encoded answer."""
+    keys: tuple[bytes, ...] = attrs.field(default=(), repr=False)
+    """What may be a credential in the URL and the headers, the longest first."""
 
     @classmethod
     def from_url(cls, url: SecretUrl, headers: Mapping[str, Secret] | None = None) -> Self:
@@ -53,7 +60,8 @@ class Endpoint:
             port = DEFAULT_PORTS[parts.scheme]
         lines = _header_lines(parts, _host_header(parts.scheme, host, port), headers or {})
         start = f"POST {_target(parts)} HTTP/1.1"
-        return cls(parts.scheme, host, port, _head(start, lines, "identity"), _head(start, lines, "gzip"))
+        keys = _keys(parts, headers or {})
+        return cls(parts.scheme, host, port, _head(start, lines, "identity"), _head(start, lines, "gzip"), keys)
 
     @property
     def tls(self) -> bool:
@@ -74,6 +82,13 @@ class Endpoint:
     def request(self, body: bytes, *, gzip: bool = False) -> bytes:
         """The whole request, ready for one send."""
         return b"%b%d\r\n\r\n%b" % (self.gzip_head if gzip else self.head, len(body), body)
+
+    def without_keys(self, answer: bytes) -> bytes:
+        """`answer` with our credentials masked: some providers repeat in an error what they were sent."""
+        for key in self.keys:
+            if key in answer:
+                answer = answer.replace(key, _MASKED)
+        return answer
 
 
 def _split(url: str) -> SplitResult:
@@ -128,6 +143,18 @@ def _header_lines(parts: SplitResult, host: str, configured: Mapping[str, Secret
     for name, secret in configured.items():
         fields[name.lower()] = (_checked_name(name), _checked_value(name, secret.reveal()))
     return [f"{name}: {value}" for name, value in fields.values()]
+
+
+def _keys(parts: SplitResult, headers: Mapping[str, Secret]) -> tuple[bytes, ...]:
+    """As they are written, as they are sent, and as JSON may spell them."""
+    texts = [parts.username or "", parts.password or "", *(value for _, value in parse_qsl(parts.query))]
+    texts += [word for secret in headers.values() for word in secret.reveal().split()]
+    if texts[0] or texts[1]:
+        texts.append(_basic(texts[0], texts[1]).split()[1])
+    found = {text for text in texts if len(text) >= _SHORTEST_KEY}
+    found |= {segment for segment in parts.path.split("/") if len(segment) >= _SHORTEST_KEY_IN_PATH}
+    found |= {spelt for text in found for spelt in (quote(text, safe=""), unquote(text), text.replace("/", "\\/"))}
+    return tuple(sorted((text.encode() for text in found), key=len, reverse=True))
 
 
 def _basic(user: str, password: str) -> str:

@@ -109,3 +109,12 @@ def test_header_values_cannot_smuggle(value: str) -> None:
     with pytest.raises(ValueError) as caught:
         endpoint("http://x.test", x_key=value)
     assert "hunter2" not in str(caught.value)
+
+
+def test_an_answer_that_repeats_our_credentials_is_masked() -> None:
+    url = SecretUrl("https://user0123:pa%2Fss0123@h/eth-mainnet/v2/0123456789abcdef?apikey=qq0123456&x=1")
+    endpoint = Endpoint.from_url(url, {"Authorization": Secret("Bearer tok0123/456"), "X-Short": Secret("abc")})
+    assert endpoint.without_keys(b"no abc of /eth-mainnet/v2 at x=1") == b"no abc of /eth-mainnet/v2 at x=1"
+    told = rb"user0123 pa%2Fss0123 pa/ss0123 0123456789abcdef qq0123456 tok0123/456 tok0123\/456 tok0123%2F456"
+    assert endpoint.without_keys(told) == b" ".join([b"***"] * 8)
+    assert b"***" in endpoint.without_keys(endpoint.head.split(b"Authorization: ")[1])

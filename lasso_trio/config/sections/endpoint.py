@@ -82,6 +82,9 @@ def _bearer(fields: Fields) -> Mapping[str, Secret]:
 
 
 def _header_map(fields: Fields, key: str) -> Mapping[str, Secret]:
+    if isinstance(fields.node(key), Scalar):  # it may be a key in the wrong place, so it is not shown
+        fields.complain(key, f"{key!r} must hold `key: value` lines")
+        return {}
     table = fields.table(key)
     if table is None:
         return {}
