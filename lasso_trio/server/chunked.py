@@ -37,13 +37,13 @@ class _State(Enum):
 class ChunkedBody:
     """Feed bytes until `feed` says that the body is complete; then `body()` is the data and `rest` what follows it."""
 
-    __slots__ = ("_buffer", "_chunks", "_left", "_limit", "_parts", "_size", "_state", "_trailers", "rest")
+    __slots__ = ("_buffer", "_chunks", "_data", "_left", "_limit", "_size", "_state", "_trailers", "rest")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._state = _State.SIZE
         self._buffer = b""
-        self._parts: list[bytes] = []
+        self._data = bytearray()
         self._size = 0
         self._left = 0
         self._chunks = 0
@@ -68,7 +68,7 @@ class ChunkedBody:
         return bool(self._buffer) or self._chunks > 0
 
     def body(self) -> bytes:
-        return b"".join(self._parts)
+        return bytes(self._data)
 
     def _step(self, buffer: bytes, position: int) -> int:
         """Take one element at `position`; the position after it, or -1 when it is not all there."""
@@ -104,7 +104,7 @@ class ChunkedBody:
         part = buffer[position : position + self._left]
         if not part:
             return -1
-        self._parts.append(part)
+        self._data += part
         self._left -= len(part)
         if not self._left:
             self._state = _State.DATA_END

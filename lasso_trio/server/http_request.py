@@ -49,33 +49,32 @@ class HttpRequest:
 
 
 class SizedBody:
-    """A body of declared length that comes in several reads."""
+    """A body of declared length that comes in several reads: in one buffer, for a list of tiny reads would take many
+    times the bytes that the budget was charged for.
+    """
 
-    __slots__ = ("_have", "_parts", "_size", "rest")
+    __slots__ = ("_data", "_size", "rest")
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._have = 0
-        self._parts: list[bytes] = []
+        self._data = bytearray()
         self.rest = b""
 
     def feed(self, data: bytes) -> bool:
         """Whether the body is complete."""
-        self._parts.append(data)
-        self._have += len(data)
-        if self._have < self._size:
+        missing = self._size - len(self._data)
+        if len(data) < missing:
+            self._data += data
             return False
-        surplus = self._have - self._size
-        if surplus:
-            self.rest = data[len(data) - surplus :]
-            self._parts[-1] = data[: len(data) - surplus]
+        self._data += data[:missing]
+        self.rest = data[missing:]
         return True
 
     def began(self) -> bool:
-        return self._have > 0
+        return bool(self._data)
 
     def body(self) -> bytes:
-        return b"".join(self._parts)
+        return bytes(self._data)
 
 
 class RequestReader:
@@ -165,6 +164,10 @@ class RequestReader:
         if self._belongs is not None and not self._belongs(raw):
             return FOREIGN
         head = parse_head(raw, self._limits.max_headers)
+        if (
+            head.content_length > self._limits.max_body_bytes
+        ):  # here, and not where the body is read: it may be all here
+            raise body_too_large()
         self._heads.put(raw, head)
         self._buffer = self._buffer[len(raw) :]
         self._searched = 0
@@ -203,10 +206,8 @@ class RequestReader:
         """The body of the request whose head was read last; None until all of it was fed."""
         if self._pending is None:
             size = head.content_length
-            if not head.chunked:
-                if len(self._buffer) >= size:
-                    return self._cut(size)
-                self._check_declared(size)
+            if not head.chunked and len(self._buffer) >= size:
+                return self._cut(size)
             self._pending = ChunkedBody(self._limits.max_body_bytes) if head.chunked else SizedBody(size)
         data, self._buffer = self._buffer, b""
         if not self._pending.feed(data):
@@ -220,10 +221,5 @@ class RequestReader:
         if len(buffer) == size:
             self._buffer = b""
             return buffer
-        self._check_declared(size)
         self._buffer = buffer[size:]
         return buffer[:size]
-
-    def _check_declared(self, size: int) -> None:
-        if size > self._limits.max_body_bytes:
-            raise body_too_large()
