@@ -86,6 +86,10 @@ class Connection:
         """`size` bytes went over: push the time-out by what they may take at `rate`, but never into the future."""
         self.since = min(now, self.since + size / rate)
 
+    def has_spoken(self) -> bool:
+        """Whether something was sent to us that is still in the socket. One system call."""
+        return isinstance(self.stream, RawStream) and self.stream.is_readable()
+
     def cut(self, why: Cut) -> None:
         """End the connection: its task is cancelled wherever it waits, and closes the stream."""
         if self.cut_by is None:

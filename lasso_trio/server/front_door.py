@@ -206,7 +206,7 @@ class FrontDoor:
 
     def _close_idle(self) -> None:
         for connection in self._open:
-            if connection.phase is IDLE and not _has_spoken(connection.stream):
+            if connection.phase is IDLE and not connection.has_spoken():  # what came before we said so is served
                 connection.cut(Cut.DRAIN)
 
     async def _until_empty(self) -> None:
@@ -218,8 +218,3 @@ class FrontDoor:
         self._lane.writer.refresh()
         if self._lane.draining:  # connections that became idle, or were still in the kernel's queue
             self._close_idle()
-
-
-def _has_spoken(stream: trio.abc.Stream) -> bool:
-    """Whether a request is already in the socket: it came before we said that we close, so it is served."""
-    return isinstance(stream, RawStream) and stream.is_readable()

@@ -69,6 +69,8 @@ async def keep_sweeping(
 def _cut(connection: Connection, counters: DoorCounters) -> None:
     if connection.cut_by is not None:
         return
+    if connection.phase is Phase.IDLE and connection.has_spoken():
+        return  # its request came in the same moment: it may be with the provider before the cut arrives
     why = _CUTS[connection.phase]
     connection.cut(why)
     if why is Cut.HEAD_TIMEOUT:
