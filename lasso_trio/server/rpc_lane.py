@@ -121,7 +121,9 @@ class RpcLane:
         """The next request, however it comes; None when the client has ended instead."""
         head = reader.read_head()
         while head is None:
-            if connection.phase is IDLE:
+            if not reader.has_unread():
+                connection.phase = IDLE  # what there was behind the last body was an empty line
+            elif connection.phase is IDLE:
                 connection.enter(HEAD, trio.current_time())
             data = await connection.stream.receive_some()
             if not data:
