@@ -96,10 +96,11 @@ async def attempt(
         await _ask(done, method, params, client_id, started, until, stream, clock, room)
     except BrokenReply:
         _failed(done, method, VERDICTS[Category.PROVIDER_ERROR], broken_reply(), clock() - started)
-    except Expired as fault:
-        _expired(done, method, fault.dispatched, clock() - started)
     except UpstreamFault as fault:
-        _faulted(done, method, fault, clock() - started)
+        if isinstance(fault, Expired) and not fault.local:
+            _expired(done, method, fault.dispatched, clock() - started)
+        else:
+            _faulted(done, method, fault, clock() - started)
     except BaseException:
         channel.abandoned(started)
         raise

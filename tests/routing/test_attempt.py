@@ -22,7 +22,7 @@ BUDGET_S = 2.0
 
 
 async def ask(
-    world: Any,  # noqa: ANN401
+    world: Any,
     method: str = "eth_gasPrice",
     params: str = "[]",
     *,
@@ -35,7 +35,7 @@ async def ask(
     return await attempt(request.method, request.params, b"7", candidate, now, now + budget_s, stream)
 
 
-def one(build: Build, *failures: Failure, rules: tuple[ErrorRule, ...] = (), **options: int) -> Any:  # noqa: ANN401
+def one(build: Build, *failures: Failure, rules: tuple[ErrorRule, ...] = (), **options: int) -> Any:
     """A world of one provider, 50 ms away, that fails as told."""
     faults = Faults(latency=Latency.constant(50), failures=failures)
     return build({"a": faults}, capabilities={"a": Capabilities(error_rules=rules)}, **options)
@@ -385,3 +385,19 @@ async def test_upstream_ids_are_never_used_twice(
         it.channel("a").breaker.failures = 0
     assert len(set(sent)) == 5
     assert all(b'"id":7' not in body or body.count(b'"id"') == 1 for body in sent)
+
+
+async def test_a_deadline_that_passes_in_our_own_queue_is_not_held_against_the_provider(
+    autojump_clock: Clock, world: Build
+) -> None:
+    it = world({"a": Faults(latency=Latency.constant(30_000))}, max_connections=1)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask, it)
+        await trio.testing.wait_all_tasks_blocked()
+        for _ in range(4):
+            done = await ask(it, budget_s=0.1)
+            assert (done.dispatched, done.final) == (False, False)
+            assert done.error is not None
+            assert done.error.code == -32005
+        assert it.channel("a").breaker.state(trio.current_time()) is State.CLOSED
+        assert it["a"].tally.failures == 0
