@@ -1,0 +1,72 @@
+"""What one instance last told of its chain: which, how high, how old. Written by its prober, read by everybody.
+
+A head that jumps back (a node behind a load balancer) counts as the lower one for two more looks. Pure: the clock
+(seconds) is passed in.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from math import inf
+from typing import Final
+
+import attrs
+
+FRESH_S: Final = 30.0
+FRESH_POLLS: Final = 2.5
+"""A height counts for so many of its polls, but for `FRESH_S` at least."""
+JUMP: Final = 3
+"""Going back by more is no reorganisation but another node."""
+WARY_LOOKS: Final = 2
+
+
+class ChainCheck(StrEnum):
+    """Whether an instance serves the chain it is configured for."""
+
+    TRUSTED = "trusted"
+    """Nobody looks: probes are off."""
+    PENDING = "pending"
+    RIGHT = "right"
+    WRONG = "wrong"
+    MUTE = "mute"
+    """It answers, but does not have `eth_chainId`."""
+
+    @property
+    def may_serve(self) -> bool:
+        return self is not ChainCheck.PENDING and self is not ChainCheck.WRONG
+
+
+@attrs.define(eq=False)
+class Head:
+    """What one instance told last. `height` None: nothing yet. `age_s`: how old its newest block was when last looked.
+
+    `told_chain` is the id of a wrong chain. `safe` and `finalized` are None where the node does not tell.
+    """
+
+    check: ChainCheck = ChainCheck.TRUSTED
+    told_chain: int | None = None
+    height: int | None = None
+    at: float = -inf
+    poll_s: float = 12.0
+    age_s: float | None = None
+    safe: int | None = None
+    finalized: int | None = None
+    syncing: bool = False
+    jumps_back: int = 0
+    _low: int | None = None
+    _wary: int = 0
+
+    def tell(self, height: int, now: float, poll_s: float, age_s: float | None = None) -> None:
+        """`height` was told at `now`; the next look is `poll_s` away. `age_s`: of that block, where it is known."""
+        if age_s is not None:
+            self.age_s = age_s
+        if self.height is not None and height < self.height - JUMP:
+            self.jumps_back += 1
+            self._low, self._wary = height, WARY_LOOKS
+        elif self._wary and self._low is not None:
+            self._wary -= 1
+            height = min(height, self._low)
+        self.height, self.at, self.poll_s = height, now, poll_s
+
+    def fresh(self, now: float) -> bool:
+        return self.height is not None and now - self.at <= max(FRESH_S, FRESH_POLLS * self.poll_s)

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import pytest
+
+from lasso_trio.providers.head import ChainCheck, Head
+
+
+def test_nothing_told_is_not_fresh_and_may_serve() -> None:
+    head = Head()
+    assert not head.fresh(0.0)
+    assert head.check.may_serve
+
+
+@pytest.mark.parametrize(("poll_s", "lasts_s"), [(2.0, 30.0), (12.0, 30.0), (60.0, 150.0)])
+def test_a_height_is_fresh_for_thirty_seconds_or_two_and_a_half_polls(poll_s: float, lasts_s: float) -> None:
+    head = Head()
+    head.tell(100, 10.0, poll_s)
+    assert head.fresh(10.0 + lasts_s)
+    assert not head.fresh(10.1 + lasts_s)
+
+
+def test_only_the_right_chain_may_serve_or_one_nobody_can_ask() -> None:
+    assert {check for check in ChainCheck if check.may_serve} == {ChainCheck.TRUSTED, ChainCheck.RIGHT, ChainCheck.MUTE}
+
+
+def test_the_age_of_the_newest_block_is_kept_until_the_next_is_known() -> None:
+    head = Head()
+    head.tell(100, 0.0, 12.0, age_s=5.0)
+    head.tell(101, 12.0, 12.0)
+    assert head.age_s == 5.0
+
+
+def test_a_head_that_jumps_back_counts_as_the_lower_one_for_two_more_looks() -> None:
+    head, seen = Head(), []
+    for height in (1000, 990, 1001, 1002, 1003):
+        head.tell(height, 0.0, 12.0)
+        seen.append(head.height)
+    assert seen == [1000, 990, 990, 990, 1003]
+    assert head.jumps_back == 1
+
+
+def test_a_reorganisation_is_no_jump() -> None:
+    head = Head()
+    head.tell(1000, 0.0, 12.0)
+    head.tell(998, 12.0, 12.0)
+    head.tell(1001, 24.0, 12.0)
+    assert (head.height, head.jumps_back) == (1001, 0)
+
+
+def test_a_lower_height_while_wary_counts_as_it_is() -> None:
+    head = Head()
+    for height in (1000, 990, 985):
+        head.tell(height, 0.0, 12.0)
+    assert (head.height, head.jumps_back) == (985, 2)
