@@ -122,7 +122,11 @@ def _capabilities(capabilities: Capabilities) -> dict[str, Value]:
 
 def _routing(routing: Routing) -> dict[str, Value]:
     overrides = {method: _override(override) for method, override in routing.method_overrides.items()}
-    return {"default_strategy": routing.default_strategy.value, "method_overrides": overrides}
+    return {
+        "default_strategy": routing.default_strategy.value,
+        "method_overrides": overrides,
+        "split_logs": routing.split_logs,
+    }
 
 
 def _override(override: MethodOverride) -> dict[str, Value]:

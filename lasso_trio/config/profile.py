@@ -101,6 +101,8 @@ class MethodOverride:
 class Routing:
     default_strategy: Strategy = Strategy.LOAD_BALANCED
     method_overrides: Mapping[str, MethodOverride] = attrs.field(factory=dict)
+    split_logs: bool = True
+    """An `eth_getLogs` that is too large for the providers is asked for in parts."""
 
 
 @attrs.frozen

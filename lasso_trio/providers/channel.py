@@ -18,6 +18,7 @@ from lasso_trio.providers.breaker import Breaker, State, Transition
 from lasso_trio.providers.catalogue import Category, Verdict
 from lasso_trio.providers.cooldown import Cooldown
 from lasso_trio.providers.latency import Evidence
+from lasso_trio.providers.learned import LearnedLimits
 from lasso_trio.upstream.http1 import Pool
 
 log = structlog.get_logger(__name__)
@@ -51,6 +52,8 @@ class Channel:
     cooldown: Cooldown = attrs.field(factory=Cooldown)
     evidence: dict[str, Evidence] = attrs.field(factory=dict)
     in_flight: int = 0
+    learned: LearnedLimits = attrs.field(factory=LearnedLimits)
+    """Shared by the channels of one instance."""
 
     def __attrs_post_init__(self) -> None:
         self.breaker.on_transition = self._moved

@@ -15,6 +15,7 @@ from lasso_trio.config.profile import Chain, Profile, Provider, Transport
 from lasso_trio.config.secret import SecretUrl
 from lasso_trio.providers.breaker import ISOLATED, SHARED
 from lasso_trio.providers.channel import Channel, Version
+from lasso_trio.providers.learned import LearnedLimits
 from lasso_trio.upstream.endpoint import Endpoint
 from lasso_trio.upstream.http1 import Pool
 
@@ -70,6 +71,9 @@ class Registry:
             channels[Transport.HTTP] = self._channel(provider, provider.url, Transport.HTTP)
         if provider.ws_url is not None:
             channels[Transport.WS] = self._channel(provider, provider.ws_url, Transport.WS)
+        learned = LearnedLimits()
+        for channel in channels.values():
+            channel.learned = learned
         origin = next(iter(channels.values())).origin
         return Instance(provider.instance_id, chain.chain_id, origin, channels)
 

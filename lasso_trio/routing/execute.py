@@ -62,6 +62,8 @@ class Call:
     stream: bool = True
     prefer: Candidate | None = None
     room: Room | None = None
+    watch: Callable[[Attempt], bool] | None = None
+    """Told of each failed attempt; True ends the call there."""
 
 
 @attrs.define(eq=False)
@@ -76,6 +78,7 @@ class _Progress:
     told: Attempt | None = None
     """The last attempt that an upstream answered: what it said is worth more to a client than a later silence."""
     too_late: bool = False
+    stopped: bool = False
 
 
 async def execute(call: Call, rng: Random) -> Outcome:
@@ -115,7 +118,11 @@ async def _try(call: Call, candidate: Candidate, progress: _Progress, now: float
     progress.last = done
     if done.reply is not None:
         progress.told = done
-    return done if done.final else None
+    if done.final:
+        return done
+    if call.watch is not None:
+        progress.stopped = call.watch(done)
+    return None
 
 
 def _until(call: Call, progress: _Progress, now: float) -> float:
@@ -129,7 +136,7 @@ def _until(call: Call, progress: _Progress, now: float) -> float:
 def _may_go_on(call: Call, progress: _Progress) -> bool:
     """After a failure: is there time, is there a dispatch left, and may this call be sent to somebody else?"""
     last = progress.last
-    if progress.too_late or (last is not None and last.hopeless):
+    if progress.too_late or progress.stopped or (last is not None and last.hopeless):
         return False
     if last is None or not last.dispatched or last.declined:
         return progress.dispatched < MAX_DISPATCHES

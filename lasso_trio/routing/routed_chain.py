@@ -5,7 +5,7 @@ What a call asks of it is `plan(...)`; everything that must be worked out once a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Final
 
@@ -16,6 +16,7 @@ from lasso_trio.jsonrpc.methods import DISALLOWED, Method
 from lasso_trio.providers.registry import Registry
 from lasso_trio.routing import filters
 from lasso_trio.routing.candidate import Candidate
+from lasso_trio.routing.log_filter import unknown_height
 from lasso_trio.routing.plan import Plan, build
 from lasso_trio.telemetry.rates import MinuteRates
 
@@ -56,6 +57,12 @@ class RoutedChain:
     _plans: dict[PlanKey, Plan] = attrs.field(factory=dict)
     _ranged: bool = False
     _answered_here: frozenset[str] = DISALLOWED
+    latest_height: Callable[[], int | None] = unknown_height
+    """What the tag `latest` stands for; None while nobody knows."""
+    splits_logs: bool = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.splits_logs = self.chain.routing.split_logs
 
     @classmethod
     def of(cls, profile: Profile, chain: Chain, registry: Registry) -> RoutedChain:

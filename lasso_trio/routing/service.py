@@ -14,17 +14,19 @@ import trio
 
 from lasso_trio.config.profile import Strategy, Transport
 from lasso_trio.jsonrpc.errors import method_not_supported, unknown_provider
-from lasso_trio.jsonrpc.methods import DISALLOWED
+from lasso_trio.jsonrpc.methods import DISALLOWED, known
 from lasso_trio.jsonrpc.reply import Reply
 from lasso_trio.jsonrpc.request import Request
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.execute import Call, Clock, execute
+from lasso_trio.routing.execute_logs import execute_logs
 from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.plan import Plan
 from lasso_trio.routing.room import Room
 from lasso_trio.routing.routed_chain import ChainCounts, RoutedChain
 
 _NO_PARAMS: Final = b"[]"
+_LOGS: Final = known("eth_getLogs")
 _BEFORE: Final = b'{"jsonrpc":"2.0","id":'
 
 
@@ -81,13 +83,16 @@ class Service:
             if outcome is not None:
                 counts.errors += outcome.failed
                 return Served(outcome, strategy)
-        plan = chain.plan(method, request.params, now, strategy, wish.transport, wish.provider)
+        splits = method is _LOGS and chain.splits_logs
+        # A query that can be cut needs everybody: who takes how much of it is decided part by part.
+        plan_for = _NO_PARAMS if splits else request.params
+        plan = chain.plan(method, plan_for, now, strategy, wish.transport, wish.provider)
         deadline = now + chain.budget_s(method)
         call = Call(
             chain, method, request.params, request.reply_id, plan, now, deadline, self.clock, stream, prefer, room
         )
         try:
-            outcome = await execute(call, self.rng)
+            outcome = await (execute_logs(call, self.rng) if splits else execute(call, self.rng))
         except BaseException:
             counts.cancelled += 1
             raise

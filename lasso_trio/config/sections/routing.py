@@ -17,7 +17,7 @@ from lasso_trio.config.fields import Fields, found
 from lasso_trio.config.profile import STRATEGY_NAMES, MethodOverride, Routing, Strategy
 from lasso_trio.config.report import nearest
 
-ROUTING_KEYS: Final = ("default_strategy", "method_overrides")
+ROUTING_KEYS: Final = ("default_strategy", "method_overrides", "split_logs")
 OVERRIDE_KEYS: Final = ("strategy", "providers", "timeout_ms")
 
 
@@ -27,6 +27,7 @@ class RoutingDraft:
 
     default_strategy: Strategy | None = None
     method_overrides: Mapping[str, MethodOverride] = attrs.field(factory=dict)
+    split_logs: bool | None = None
     mentions: tuple[Scalar, ...] = ()
     """Every provider name that is mentioned, for the check against those that exist."""
 
@@ -39,6 +40,7 @@ def read_routing(owner: Fields) -> RoutingDraft:
     return RoutingDraft(
         default_strategy=_strategy(fields, "default_strategy"),
         method_overrides={method: _override(section) for method, section in sections.items()},
+        split_logs=fields.boolean("split_logs", True) if "split_logs" in fields else None,
         mentions=tuple(name for section in sections.values() for name in section.texts("providers")),
     )
 
@@ -56,6 +58,7 @@ def settled(profile: RoutingDraft, chain: RoutingDraft, providers: frozenset[str
     methods = dict.fromkeys([*profile.method_overrides, *chain.method_overrides])
     return Routing(
         default_strategy=strategy,
+        split_logs=next((s for s in (chain.split_logs, profile.split_logs) if s is not None), Routing().split_logs),
         method_overrides={
             method: _laid_over(profile.method_overrides.get(method), chain.method_overrides.get(method), providers)
             for method in methods

@@ -1,0 +1,126 @@
+"""What one upstream turned out not to do: its log limits, how far back it goes, the methods it lacks.
+
+Profiles state such limits rarely and wrongly after a while, error texts state them for nothing. Each limit ages: after
+a while it counts for twice as much, then four times, until it is forgotten, so that a provider whose plan was upgraded
+is found out by one refusal per step and not by a restart. What is known by a number ages slowly, what was
+inferred from a bare refusal fast. Pure: the clock is passed in. One per instance, shared by all profiles that name it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+import attrs
+
+TOLD_FOR_S: Final = 3600.0
+INFERRED_FOR_S: Final = 300.0
+DOUBLINGS: Final = 6
+"""A limit that was not confirmed for this many periods is forgotten."""
+MISSING_FOR_S: Final = 3600.0
+MOST_METHODS: Final = 256
+
+
+class Kind(StrEnum):
+    """What a number means. All but the last two are upper bounds of one `eth_getLogs`."""
+
+    BLOCKS = "blocks"
+    RESULTS = "results"
+    BYTES = "bytes"
+    ADDRESSES = "addresses"
+    EARLIEST = "earliest"
+    """The oldest block that is still there."""
+    SUGGESTED = "suggested"
+    """How many blocks would have worked for this very query: nothing to remember, the next one is another."""
+
+
+SIZES: Final = frozenset({Kind.BLOCKS, Kind.RESULTS, Kind.BYTES, Kind.ADDRESSES, Kind.SUGGESTED})
+DENSITY: Final = frozenset({Kind.RESULTS, Kind.BYTES})
+"""The answer was too big: fewer blocks help this query, and teach nothing about the next one."""
+
+
+@attrs.frozen
+class Learned:
+    """One thing that an error told. `value` None: it names the kind of the limit and not the number."""
+
+    kind: Kind
+    value: int | None = None
+
+
+@attrs.frozen
+class _Limit:
+    value: int
+    at: float
+    period_s: float
+
+
+@attrs.define(eq=False)
+class LearnedLimits:
+    """`limit` asks; `told`, `inferred` and `served` teach; `lost` and `lacks` are about methods."""
+
+    _limits: dict[Kind, _Limit] = attrs.field(factory=dict)
+    _missing: dict[str, float] = attrs.field(factory=dict)
+
+    def limit(self, kind: Kind, now: float) -> int | None:
+        """What is believed at `now`; None: no limit is known."""
+        known = self._limits.get(kind)
+        if known is None:
+            return None
+        steps = int((now - known.at) / known.period_s)
+        if steps >= DOUBLINGS:
+            del self._limits[kind]
+            return None
+        return known.value if kind is Kind.EARLIEST else known.value << max(0, steps)
+
+    def told(self, kind: Kind, value: int, now: float) -> None:
+        """The upstream named its limit. What it says now replaces what it said before."""
+        if kind is not Kind.SUGGESTED:
+            self._limits[kind] = _Limit(max(1, value), now, TOLD_FOR_S)
+
+    def inferred(self, kind: Kind, refused: int, now: float) -> None:
+        """It refused `refused` (blocks, addresses) without saying what it takes: believe in half of that."""
+        known = self.limit(kind, now)
+        if known is None or known >= refused:
+            self._limits[kind] = _Limit(max(1, refused // 2), now, INFERRED_FOR_S)
+
+    def served(self, kind: Kind, value: int, now: float) -> None:
+        """It took `value`: an upper bound below that was wrong."""
+        known = self.limit(kind, now)
+        if known is not None and known < value:
+            self._limits[kind] = _Limit(value, now, self._limits[kind].period_s)
+
+    def lost(self, method: str, now: float) -> None:
+        """It says it has no such method."""
+        if method in self._missing or len(self._missing) < MOST_METHODS:
+            self._missing[method] = now + MISSING_FOR_S
+
+    def has(self, method: str) -> None:
+        """It answered: whatever it said before."""
+        self._missing.pop(method, None)
+
+    def lacks(self, method: str, now: float) -> bool:
+        until = self._missing.get(method)
+        if until is None:
+            return False
+        if now >= until:
+            del self._missing[method]
+        return now < until
+
+    def refused(self, learned: tuple[Learned, ...], blocks: int, addresses: int, now: float) -> None:
+        """An `eth_getLogs` over so many blocks and addresses was too large, and this is what the refusal told.
+
+        A number that would have allowed the query is no limit; then, as without a number, half of what was asked for.
+        """
+        asked = {Kind.BLOCKS: blocks, Kind.ADDRESSES: addresses}
+        for one in learned:
+            tried = asked.get(one.kind)
+            if one.value is not None and (tried is None or one.value < tried):
+                self.told(one.kind, one.value, now)
+            elif tried is not None:
+                self.inferred(one.kind, tried, now)
+
+    def known(self, now: float) -> dict[str, int | list[str]]:
+        """Everything that is believed at `now`, for people: kind → number, `missing_methods` → names."""
+        limits = {kind.value: value for kind in list(self._limits) if (value := self.limit(kind, now)) is not None}
+        missing = [method for method in list(self._missing) if self.lacks(method, now)]
+        return {**limits, **({"missing_methods": sorted(missing)} if missing else {})}

@@ -1,0 +1,257 @@
+"""`eth_getLogs`, whole if anybody takes it whole, else in parts that are put together again.
+
+    somebody may take it ─► execute ─► answer, or an error about something else ─► as it came
+                               └─ too large for all ─┐
+    nobody takes it ─────────────────────────────────┴─► parts, 8 at a time ─► merge ─► one answer
+                                                            └─ too large ─► smaller parts, down to one block and topic
+
+Each part is a call of its own for `execute`, with the usual failover among those who take it; when it is lost it is
+tried again, and not the whole. All share the call's deadline and one budget of parts. What is refused as too large is
+learned by the instance (`providers.learned`), so that the next call is cut right at once. A lost part ends the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Final
+
+import attrs
+import msgspec
+import trio
+
+from lasso_trio.jsonrpc.errors import SERVER_ERROR, RpcError, broken_reply, reply_too_large
+from lasso_trio.jsonrpc.reply import ErrorObject
+from lasso_trio.providers.catalogue import VERDICTS, Category
+from lasso_trio.routing.candidate import Candidate
+from lasso_trio.routing.execute import Call, execute
+from lasso_trio.routing.filters import Exclusion
+from lasso_trio.routing.log_answer import BadLogs, answer, read_part
+from lasso_trio.routing.log_filter import LogQuery, read
+from lasso_trio.routing.log_refusals import Refusals, cap_of
+from lasso_trio.routing.outcome import Outcome
+from lasso_trio.routing.plan import Plan, build
+from lasso_trio.routing.split import Cap, Part, SeamConflict, cut, fewest_parts, halve, merge
+
+IN_FLIGHT: Final = 8
+MAX_BLOCKS: Final = 1_000_000
+"""A query over more blocks goes out as it came."""
+MAX_PARTS: Final = 2048
+"""Calls that may be made for one query, repetitions included."""
+MAX_BYTES: Final = 128 * 1024 * 1024
+MAX_ROUNDS: Final = 4
+"""How often one part may be tried among all who take it."""
+FIRST_PAUSE_S: Final = 0.05
+"""Between the first two rounds; doubles."""
+MAX_MERGES: Final = 3
+_FINEST_SUGGESTION: Final = 64
+"""A suggested range is about the query's beginning: it never makes more parts than this at once."""
+
+
+async def execute_logs(call: Call, rng: Random) -> Outcome:
+    """Carry out `call`, an eth_getLogs whose plan holds everybody. As `execute`; raises only Cancelled."""
+    query = read(call.params, call.chain.latest_height)
+    if query is None or query.blocks > MAX_BLOCKS or not call.plan.ranked:
+        return await execute(call, rng)
+    job = Job(call, rng, began=call.clock())
+    takers = job.takers(query)
+    if not takers and (parts := job.by_caps(query, call.plan.ranked)):
+        return await job.collect(parts)
+    # Without parts it would take more of them than there may be: a node is to say so.
+    plan = job.plan_of(takers) if takers else call.plan
+    refusals = Refusals(query, call.clock, alone=False)
+    whole = await execute(attrs.evolve(call, plan=plan, watch=refusals.hear), rng)
+    refusals.conclude(whole)
+    parts = job.smaller(query, whole, refusals, plan) if whole.failed else []
+    job.retries += whole.retries
+    return await job.collect(parts) if parts else whole
+
+
+@attrs.define(eq=False)
+class Job:
+    """One query on its way in parts. `found` are the parts answered and by whom; `lost` is what ended it early."""
+
+    call: Call
+    rng: Random
+    began: float
+    parts_left: int = MAX_PARTS
+    retries: int = 0
+    held: int = 0
+    found: list[tuple[Part, Candidate | None]] = attrs.field(factory=list)
+    lost: Outcome | None = None
+    prefer: Candidate | None = None
+    slots: trio.Semaphore = attrs.field(factory=lambda: trio.Semaphore(IN_FLIGHT))
+
+    async def collect(self, parts: Sequence[LogQuery]) -> Outcome:
+        """Get `parts` and make one answer of them. Parts that do not fit together are asked for again."""
+        for _ in range(MAX_MERGES):
+            async with trio.open_nursery() as nursery:
+                for part in parts:
+                    nursery.start_soon(self._get, part, nursery)
+            if self.lost is not None:
+                return self.lost
+            try:
+                logs = merge([part for part, _ in self.found])
+            except SeamConflict as conflict:
+                block, parts = conflict.block, self._forget(conflict.block)
+            else:
+                return self._outcome(Outcome(answer(logs), candidate=self.found[-1][1]))
+        return self._outcome(Outcome(error=_disagreement(block)))
+
+    async def _get(self, query: LogQuery, nursery: trio.Nursery) -> None:
+        """One part: answered, cut into smaller ones, or lost and everything with it."""
+        pause = FIRST_PAUSE_S
+        for _ in range(MAX_ROUNDS):
+            async with self.slots:
+                outcome, smaller = await self._ask(query)
+            if smaller or not outcome.failed:
+                for part in smaller:
+                    nursery.start_soon(self._get, part, nursery)
+                return
+            if not _worth_repeating(outcome) or self.call.clock() + pause >= self.call.deadline:
+                break
+            self.retries += 1
+            await trio.sleep(pause)
+            pause *= 2
+        self._lose(query, outcome, nursery)
+
+    async def _ask(self, query: LogQuery) -> tuple[Outcome, list[LogQuery]]:
+        """One round among those who take `query`: the outcome, or the smaller parts to ask for instead."""
+        takers = self.takers(query)
+        if not takers and (parts := self.by_caps(query, self.call.plan.ranked)):
+            return Outcome(), parts  # learned from others while this one waited
+        if self.parts_left <= 0:
+            return Outcome(error=_too_many_parts()), []
+        self.parts_left -= 1
+        plan, refusals = self.plan_of(takers), Refusals(query, self.call.clock, alone=True)
+        outcome = await execute(self._part_of(query, plan, refusals), self.rng)
+        self.retries += outcome.retries
+        refusals.conclude(outcome)
+        if outcome.failed:
+            return outcome, self.smaller(query, outcome, refusals, plan)
+        return self._keep(query, outcome), []
+
+    def _part_of(self, query: LogQuery, plan: Plan, refusals: Refusals) -> Call:
+        now = self.call.clock()
+        return attrs.evolve(
+            self.call, params=query.encode(), plan=plan, started=now, stream=False, prefer=self.prefer,
+            watch=refusals.hear,
+        )  # fmt: skip
+
+    def _keep(self, query: LogQuery, outcome: Outcome) -> Outcome:
+        """Check and keep an answer; the outcome again, or a failure if it is no good."""
+        assert outcome.reply is not None, "a part is never passed through"
+        try:
+            part = read_part(query, outcome.reply)
+        except BadLogs:
+            return self._blamed(outcome)
+        self.held += outcome.reply.result_size
+        if self.held > MAX_BYTES:
+            return Outcome(error=reply_too_large(), candidate=outcome.candidate)
+        self.found.append((part, outcome.candidate))
+        return outcome
+
+    def _blamed(self, outcome: Outcome) -> Outcome:
+        """The channel was told of a success; this tells it otherwise."""
+        verdict, who = VERDICTS[Category.PROVIDER_ERROR], outcome.candidate
+        if who is not None:
+            who.tally.failures += 1
+            who.channel.failed(self.call.method.row, verdict, 0.0, self.call.clock())
+        return Outcome(error=broken_reply(), verdict=verdict, candidate=who)
+
+    def _lose(self, query: LogQuery, outcome: Outcome, nursery: trio.Nursery) -> None:
+        if self.lost is None:
+            done = sum(part.query.blocks for part, _ in self.found)
+            self.lost = self._outcome(attrs.evolve(outcome, reply=None, error=_part_lost(outcome, query, done)))
+            nursery.cancel_scope.cancel("a part was lost")
+
+    def _forget(self, block: int) -> list[LogQuery]:
+        """Drop the parts that hold `block`, to be asked for again, all of one provider if that can be."""
+        doubtful = [(part, who) for part, who in self.found if part.query.first <= block <= part.query.last]
+        self.found = [pair for pair in self.found if pair not in doubtful]
+        self.prefer = max(doubtful, key=lambda pair: pair[0].query.last)[1]
+        self.retries += len(doubtful)
+        return [part.query for part, _ in doubtful]
+
+    def _outcome(self, outcome: Outcome) -> Outcome:
+        """With the facts of the whole. Parts overlap: upstream time is from the first dispatch to the last answer."""
+        now = self.call.clock()
+        return attrs.evolve(
+            outcome, reason="split", retries=self.retries, selection_s=self.began - self.call.started,
+            upstream_s=now - self.began,
+        )  # fmt: skip
+
+    # Decisions
+
+    def takers(self, query: LogQuery) -> list[Candidate]:
+        """Who is not known to refuse `query` for its size."""
+        now = self.call.clock()
+        return [c for c in self.call.plan.ranked if cap_of(c, now).takes(query)]
+
+    def plan_of(self, takers: Sequence[Candidate]) -> Plan:
+        """The call's plan with `takers` alone, ranked afresh."""
+        call, now = self.call, self.call.clock()
+        left_out = [Exclusion(c.label, "log_limits") for c in call.plan.ranked if c not in takers]
+        order = call.chain.override(call.method).providers
+        excluded = [*call.plan.excluded, *left_out]
+        return build(call.plan.strategy, takers, excluded, call.method, call.plan.version, now, order=order)
+
+    def by_caps(self, query: LogQuery, among: Sequence[Candidate]) -> list[LogQuery]:
+        """`query` in the fewest parts that one of `among` takes; none if these are too many, or all take it whole."""
+        now = self.call.clock()
+        caps = [cap for c in among if not (cap := cap_of(c, now)).takes(query)]
+        best = fewest_parts(query, caps)
+        return cut(query, best) if best is not None and best.parts(query) <= self.parts_left else []
+
+    def smaller(self, query: LogQuery, outcome: Outcome, refusals: Refusals, asked: Plan) -> list[LogQuery]:
+        """What to ask for after `query` failed: nothing if size is not the matter."""
+        others = [c for c in self.call.plan.ranked if c not in asked.ranked]
+        if not refusals.too_large:
+            return self.by_caps(query, others) if _worth_repeating(outcome) else []
+        if refusals.suggested is not None and refusals.suggested < query.blocks:
+            return cut(query, Cap(max(refusals.suggested, query.blocks // _FINEST_SUGGESTION)))
+        parts = [] if refusals.dense else self.by_caps(query, self.call.plan.ranked)
+        halves = parts or halve(query)
+        return halves if len(halves) > 1 else []
+
+
+def _worth_repeating(outcome: Outcome) -> bool:
+    verdict = outcome.verdict
+    if verdict is None:
+        return False
+    return verdict.retriable and (verdict.kind != "capability" or verdict.category is Category.LOCAL_CAPACITY)
+
+
+def _part_lost(outcome: Outcome, query: LogQuery, done: int) -> RpcError:
+    """The upstream's own code and message (or ours); `data` tells which blocks failed and how many were had."""
+    data: dict[str, object] = {
+        "failed_range": {"fromBlock": hex(query.first), "toBlock": hex(query.last)},
+        "blocks_done": done,
+    }
+    if outcome.error is not None:
+        mine = outcome.error
+        if mine.data is not None:
+            data["reason"] = mine.data
+        return RpcError(mine.code, mine.message, data, status=mine.status, category=mine.category)
+    refused = outcome.reply.error if outcome.reply is not None else None
+    assert refused is not None, "a lost part has an error"
+    return _with_data(refused, data)
+
+
+def _with_data(refused: ErrorObject, data: dict[str, object]) -> RpcError:
+    if bytes(refused.data):
+        data["upstream"] = msgspec.Raw(bytes(refused.data))
+    return RpcError(refused.code, refused.text, data, category="upstream_error")
+
+
+def _too_many_parts() -> RpcError:
+    return RpcError(SERVER_ERROR, "Log query needs too many parts", {"most": MAX_PARTS}, category="split_limit")
+
+
+def _disagreement(block: int) -> RpcError:
+    return RpcError(
+        SERVER_ERROR,
+        f"Upstreams disagree on block {block}",
+        {"block": hex(block), "reason": "reorganised_or_inconsistent"},
+        category="seam_conflict",
+    )

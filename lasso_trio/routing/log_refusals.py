@@ -1,0 +1,80 @@
+"""What the attempts of one `eth_getLogs` told about limits: remembered by the instance, used for the next cut."""
+
+from __future__ import annotations
+
+import attrs
+
+from lasso_trio.jsonrpc.errors import RpcError
+from lasso_trio.providers.learned import DENSITY, SIZES, Kind, Learned
+from lasso_trio.providers.limit_texts import read_limits
+from lasso_trio.routing.attempt import Attempt
+from lasso_trio.routing.candidate import Candidate
+from lasso_trio.routing.execute import Clock
+from lasso_trio.routing.log_filter import LogQuery
+from lasso_trio.routing.outcome import Outcome
+from lasso_trio.routing.split import Cap
+
+
+def cap_of(candidate: Candidate, now: float) -> Cap:
+    """The profile's word and what was learned, whichever is less."""
+    learned = candidate.channel.learned
+    stated = candidate.provider.capabilities.limits.max_block_range
+    blocks = [most for most in (stated, learned.limit(Kind.BLOCKS, now)) if most is not None]
+    return Cap(max(1, min(blocks)) if blocks else None, learned.limit(Kind.ADDRESSES, now))
+
+
+@attrs.define(eq=False)
+class Refusals:
+    """`hear` is given each failed attempt. `alone`: too many results for one are too many for all, so stop asking."""
+
+    query: LogQuery
+    clock: Clock
+    alone: bool
+    told: list[Learned] = attrs.field(factory=list)
+
+    def hear(self, done: Attempt) -> bool:
+        """True: nobody else should be asked the same."""
+        refused = done.reply.error if done.reply is not None else None
+        return self._learn(done.candidate, _limits("" if refused is None else refused.text, done.error))
+
+    def conclude(self, outcome: Outcome) -> None:
+        """The end of the attempts: what the last of them said may be an answer that `hear` was not given."""
+        refused = outcome.reply.error if outcome.reply is not None else None
+        if not outcome.failed:
+            self._served(outcome.candidate)
+        elif not self.told and outcome.candidate is not None:
+            self._learn(outcome.candidate, _limits("" if refused is None else refused.text, outcome.error))
+
+    @property
+    def too_large(self) -> bool:
+        return any(one.kind in SIZES for one in self.told)
+
+    @property
+    def dense(self) -> bool:
+        """Too much came back, whatever the number of blocks."""
+        return any(one.kind in DENSITY for one in self.told)
+
+    @property
+    def suggested(self) -> int | None:
+        """How many blocks would have worked, by the most careful."""
+        return min((one.value for one in self.told if one.kind is Kind.SUGGESTED and one.value), default=None)
+
+    def _learn(self, candidate: Candidate, told: tuple[Learned, ...]) -> bool:
+        self.told += told
+        learned = candidate.channel.learned
+        learned.refused(told, self.query.blocks, len(self.query.addresses), self.clock())
+        return self.alone and any(one.kind in DENSITY or one.kind is Kind.SUGGESTED for one in told)
+
+    def _served(self, candidate: Candidate | None) -> None:
+        if candidate is not None:
+            learned, now = candidate.channel.learned, self.clock()
+            learned.served(Kind.BLOCKS, self.query.blocks, now)
+            learned.served(Kind.ADDRESSES, len(self.query.addresses), now)
+
+
+def _limits(text: str, error: RpcError | None) -> tuple[Learned, ...]:
+    """Of an upstream's error text, or of our own error when there was none (HTTP 413, beyond our own cap)."""
+    if error is None:
+        return read_limits(text)
+    too_big = error.category == "response_too_large" or error.data == {"http_status": 413}
+    return (Learned(Kind.BYTES),) if too_big else ()

@@ -1,0 +1,145 @@
+"""How an `eth_getLogs` is cut into parts, and how the parts' answers become one again. Pure.
+
+Neighbouring parts share one block, where they are long enough for that to cost next to nothing: both tell the logs of
+the seam, and if they tell different ones, the parts come from different histories and do not belong together. The
+merged logs are in a node's order (block, then log index), each once, and all logs of a block carry the same block hash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from math import ceil
+from typing import Final
+
+import attrs
+
+from lasso_trio.errors import LassoError
+from lasso_trio.routing.log_filter import LogQuery, array
+
+SHARED_SEAM_FROM: Final = 32
+"""Parts of at least this many blocks share a block with the next."""
+
+
+@attrs.frozen
+class Cap:
+    """What one provider takes at once; None: as much as you like."""
+
+    blocks: int | None = None
+    addresses: int | None = None
+
+    def takes(self, query: LogQuery) -> bool:
+        few_blocks = self.blocks is None or query.blocks <= self.blocks
+        return few_blocks and (self.addresses is None or len(query.addresses) <= self.addresses)
+
+    def parts(self, query: LogQuery) -> int:
+        """About how many parts `query` makes."""
+        by_range = 1 if self.blocks is None else ceil(query.blocks / self.blocks)
+        return by_range * (1 if self.addresses is None else max(1, ceil(len(query.addresses) / self.addresses)))
+
+
+@attrs.frozen
+class Log:
+    """Where a log stands, and its text as the provider wrote it."""
+
+    block: int
+    index: int
+    hash: str
+    text: bytes
+
+
+@attrs.frozen
+class Part:
+    """An answered query: its logs in order."""
+
+    query: LogQuery
+    logs: tuple[Log, ...]
+
+
+class SeamConflict(LassoError):
+    """Two parts (or two logs of one) tell of different blocks at one height."""
+
+    def __init__(self, block: int) -> None:
+        super().__init__(f"parts disagree on block {block}")
+        self.block = block
+
+
+def fewest_parts(query: LogQuery, caps: Iterable[Cap]) -> Cap | None:
+    """The cap under which `query` makes the fewest parts; None without caps."""
+    return min(caps, key=lambda cap: cap.parts(query), default=None)
+
+
+def cut(query: LogQuery, cap: Cap) -> list[LogQuery]:
+    """`query` in parts that `cap` takes; only itself when it is small enough."""
+    return [part for ranged in _ranges(query, cap.blocks) for part in _by_address(ranged, cap.addresses)]
+
+
+def halve(query: LogQuery) -> list[LogQuery]:
+    """Two smaller ones: by range, or by addresses, or by the choices for the first topic. Only itself at the end."""
+    if query.blocks > 1:
+        return _ranges(query, ceil(query.blocks / 2) + (query.blocks >= 2 * SHARED_SEAM_FROM))
+    if len(query.addresses) > 1:
+        return _by_address(query, ceil(len(query.addresses) / 2))
+    return _by_topic(query)
+
+
+def _ranges(query: LogQuery, most: int | None) -> list[LogQuery]:
+    if most is None or query.blocks <= most:
+        return [query]
+    step = most - 1 if most >= SHARED_SEAM_FROM else most
+    starts = range(query.first, query.last + (step == most), step)
+    return [attrs.evolve(query, first=start, last=min(start + most - 1, query.last)) for start in starts]
+
+
+def _by_address(query: LogQuery, most: int | None) -> list[LogQuery]:
+    if most is None or len(query.addresses) <= most:
+        return [query]
+    groups = [query.addresses[at : at + most] for at in range(0, len(query.addresses), most)]
+    return [attrs.evolve(query, addresses=group) for group in groups]
+
+
+def _by_topic(query: LogQuery) -> list[LogQuery]:
+    choices = query.first_topics
+    if not choices:
+        return [query]
+    middle = len(choices) // 2
+    return [
+        attrs.evolve(query, topics=(array(some), *query.topics[1:])) for some in (choices[:middle], choices[middle:])
+    ]
+
+
+def merge(parts: Sequence[Part]) -> list[Log]:
+    """All logs in order, each once. Raises SeamConflict."""
+    _check_seams(parts)
+    ordered = sorted((log for part in parts for log in part.logs), key=_place)
+    merged: list[Log] = []
+    for log in ordered:
+        before = merged[-1] if merged else None
+        if before is not None and before.block == log.block:
+            if before.hash != log.hash:
+                raise SeamConflict(log.block)
+            if before.index == log.index:
+                continue
+        merged.append(log)
+    return merged
+
+
+def _place(log: Log) -> tuple[int, int]:
+    return log.block, log.index
+
+
+def _check_seams(parts: Sequence[Part]) -> None:
+    """A block that two parts of the same addresses and topics share must hold the same logs in both."""
+    lanes: dict[object, list[Part]] = {}
+    for part in parts:
+        lanes.setdefault((part.query.addresses, part.query.topics), []).append(part)
+    for lane in lanes.values():
+        lane.sort(key=lambda part: part.query.first)
+        for before, after in pairwise(lane):
+            seam = after.query.first
+            if before.query.last == seam and _at(before, seam) != _at(after, seam):
+                raise SeamConflict(seam)
+
+
+def _at(part: Part, block: int) -> set[tuple[int, str]]:
+    return {(log.index, log.hash) for log in part.logs if log.block == block}
