@@ -70,7 +70,7 @@ class App:
     web: HypercornLane
     reaper: Reaper
     alarm: Alarm
-    supervisor: Supervisor = attrs.field(factory=Supervisor)
+    supervisor: Supervisor
     lag: LoopLag = attrs.field(factory=LoopLag)
     addresses: list[str] = attrs.field(factory=list)
     stopped: trio.Event = attrs.field(factory=trio.Event)
@@ -94,7 +94,8 @@ class App:
 
         registry = Registry(make_pool)
         directory = Directory.of(profiles, registry)
-        node = Node(settings.node_id, trio.current_time())
+        supervisor = Supervisor()
+        node = Node(settings.node_id, trio.current_time(), restarts=lambda: supervisor.restarts)
         handler = RpcHandler(directory, Service(), settings, record)
         limits = LaneLimits(
             max_body_bytes=settings.max_body_bytes,
@@ -103,8 +104,10 @@ class App:
         )
         budget = ByteBudget(settings.byte_budget)
         web = HypercornLane(make_app(node, lambda: handler.directory, handler, limits, budget))
-        door = FrontDoor(handler, web.lane, limits=limits, budget=budget, error_answer=of_refusal)
-        return cls(settings, node, registry, directory, door, web, reaper, alarm)
+        door = FrontDoor(
+            handler, web.lane, limits=limits, budget=budget, error_answer=of_refusal, supervisor=supervisor
+        )
+        return cls(settings, node, registry, directory, door, web, reaper, alarm, supervisor)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until stopped. Raises OSError when the address cannot be had."""

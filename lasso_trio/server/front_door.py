@@ -1,6 +1,6 @@
 """The front door: one port, every protocol, one task per connection, and nobody's fault is anybody else's.
 
-    serve ─ services ─┬─ sweeper, hang-up watch              outlive the connections
+    serve ─ services ─┬─ sweeper, hang-up watch (supervised) outlive the connections
                       └─ connections ─┬─ one task each
                                       └─ acceptors           end first, by `stop_accepting`
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final
 
 import structlog
@@ -33,6 +34,7 @@ from lasso_trio.server.refusal import Kind
 from lasso_trio.server.replay_stream import ReplayStream
 from lasso_trio.server.rpc_lane import Handler, RpcLane
 from lasso_trio.server.sweeper import keep_sweeping
+from lasso_trio.supervision import Supervisor, supervise
 from lasso_trio.upstream.raw_stream import RawStream
 
 Other = Callable[[ReplayStream, Peer], Awaitable[None]]
@@ -62,11 +64,13 @@ class FrontDoor:
         limits: LaneLimits | None = None,
         budget: ByteBudget | None = None,
         error_answer: ErrorAnswer = plain_error,
+        supervisor: Supervisor | None = None,
     ) -> None:
         self.limits: Final = limits or LaneLimits()
         self.budget: Final = budget or ByteBudget()
         self.counters: Final = DoorCounters()
         self._other = other
+        self._supervisor = supervisor or Supervisor()
         self._lane = RpcLane(
             handler, self.limits, self.budget, error_answer, self.counters, AnswerWriter(self.limits.gzip_min_bytes)
         )
@@ -101,13 +105,19 @@ class FrontDoor:
         self._hangups = HangupWatch(self.counters)
         try:
             async with trio.open_nursery() as services:
-                services.start_soon(keep_sweeping, self._open, self.limits, self.counters, self._each_sweep)
-                services.start_soon(self._hangups.run)
+                self._supervise(services, "sweeper", self._sweeping)
+                self._supervise(services, "hangup_watch", self._hangups.run)
                 async with trio.open_nursery() as connections:
                     await self._accept(listeners, connections, task_status)
                 services.cancel_scope.cancel()
         finally:
             self._hangups.close()
+
+    def _supervise(self, services: trio.Nursery, name: str, child: Callable[[], Awaitable[object]]) -> None:
+        services.start_soon(partial(supervise, name, child, registry=self._supervisor), name=name)
+
+    async def _sweeping(self) -> None:
+        await keep_sweeping(self._open, self.limits, self.counters, self._each_sweep)
 
     async def _accept(
         self, listeners: Sequence[Accepting], connections: trio.Nursery, task_status: trio.TaskStatus[None]

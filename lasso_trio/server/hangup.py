@@ -32,11 +32,13 @@ if sys.platform == "linux":
     class HangupWatch:
         """`watch` each accepted connection, `forget` it before its socket is closed, `run` the task."""
 
-        __slots__ = ("_by_fd", "_counters", "_epoll")
+        __slots__ = ("_by_fd", "_counters", "_epoll", "_fds")
 
         def __init__(self, counters: DoorCounters) -> None:
             self._epoll = select.epoll()
             self._by_fd: dict[int, Connection] = {}
+            self._fds: dict[Connection, int] = {}
+            """A socket that was closed already does not know its number any more."""
             self._counters = counters
 
         def __len__(self) -> int:
@@ -47,13 +49,13 @@ if sys.platform == "linux":
                 fd = connection.stream.socket.fileno()
                 self._epoll.register(fd, _WATCHED)
                 self._by_fd[fd] = connection
+                self._fds[connection] = fd
 
         def forget(self, connection: Connection) -> None:
             """Closing the socket takes it out of the epoll; this keeps its number from meaning the wrong connection."""
-            if isinstance(connection.stream, RawStream):
-                fd = connection.stream.socket.fileno()
-                if self._by_fd.get(fd) is connection:
-                    del self._by_fd[fd]
+            fd = self._fds.pop(connection, None)
+            if fd is not None and self._by_fd.get(fd) is connection:
+                del self._by_fd[fd]
 
         async def run(self) -> None:
             """Watch until cancelled."""
@@ -68,6 +70,7 @@ if sys.platform == "linux":
 
         def close(self) -> None:
             self._by_fd.clear()
+            self._fds.clear()
             self._epoll.close()
 
 else:  # pragma: no cover

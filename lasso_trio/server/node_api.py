@@ -20,6 +20,7 @@ def health(node: Node, now: float) -> Row:
         "uptime_seconds": int(node.uptime_s(now)),
         "version": __version__,
         "node_id": node.id,
+        "restarts": node.restarts(),
         "cluster": {
             "enabled": False,
             "status": "standalone",

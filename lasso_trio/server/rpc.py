@@ -27,6 +27,7 @@ from lasso_trio.server.connection import Peer
 from lasso_trio.server.exchange import Exchange
 from lasso_trio.server.http_head import Head
 from lasso_trio.server.http_request import HttpRequest
+from lasso_trio.server.large_body import LargeBody
 from lasso_trio.server.routes import NoSuchRoute, Route, resolve
 
 
@@ -111,5 +112,10 @@ class RpcHandler:
             route.routed_chain, route.wish, request, exchange.started, stream=request.id is not None
         )
         ended = trio.current_time()
-        self.record(exchange, request, served, ended)
-        return rpc_answer.of_call(exchange, request, served, ended)
+        try:
+            self.record(exchange, request, served, ended)
+            return rpc_answer.of_call(exchange, request, served, ended)
+        except BaseException:
+            if served.outcome.large is not None:  # nobody else would give its connection back
+                await LargeBody(served.outcome.large).aclose()
+            raise

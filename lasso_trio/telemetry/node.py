@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
@@ -28,11 +29,15 @@ def _cpu_seconds() -> float:
 
 @attrs.define(eq=False)
 class Node:
-    """`started`: trio's clock. CPU percent is of one core, since the last time somebody asked, at first since then."""
+    """`started`: trio's clock. CPU percent is of one core, since the last time somebody asked, at first since then.
+
+    `restarts`: how often a supervised child had to be started again.
+    """
 
     id: str
     started: float
     readiness: Readiness = Readiness.STARTING
+    restarts: Callable[[], int] = int
     _cpu_s: float = attrs.field(factory=_cpu_seconds)
     _asked: float = attrs.field(init=False)
 

@@ -34,14 +34,14 @@ INTERNAL = failing(Kind.RPC, code=-32603, message="internal error, node 1")
 PRUNED = failing(Kind.RPC, code=-32000, message="missing trie node")
 
 
-def break_open(world: Any, *names: str, ago: float = 0.0) -> None:  # noqa: ANN401
+def break_open(world: Any, *names: str, ago: float = 0.0) -> None:
     for name in names:
         for _ in range(3):
             verdict = VERDICTS[Category.NETWORK_ERROR]
             world.channel(name).failed("eth_call", verdict, 0.0, trio.current_time() - ago)
 
 
-async def half_open(world: Any, *names: str) -> None:  # noqa: ANN401
+async def half_open(world: Any, *names: str) -> None:
     break_open(world, *names)
     await trio.sleep(70)
 

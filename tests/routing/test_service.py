@@ -192,7 +192,7 @@ async def test_who_would_be_asked_is_who_is_asked_with_preference(autojump_clock
 # What it costs
 
 
-async def steps_of_a_call(world: Any) -> int:  # noqa: ANN401
+async def steps_of_a_call(world: Any) -> int:
     """Python and C calls made by routing and providers for one call whose plan is there already."""
     steps = 0
 

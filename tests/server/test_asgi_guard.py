@@ -69,7 +69,7 @@ class Hypercorn:
         await AsgiGuard(app, LIMITS)(scope, self.to_app[1].receive, self.app_send)
 
 
-async def answering(_: object, receive: Any, send: Any) -> None:  # noqa: ANN401
+async def answering(_: object, receive: Any, send: Any) -> None:
     """Like quart-trio: receives in one task, answers at once in another."""
 
     async def listen() -> None:
@@ -84,7 +84,7 @@ async def answering(_: object, receive: Any, send: Any) -> None:  # noqa: ANN401
         nursery.cancel_scope.cancel()
 
 
-async def failing(_: object, receive: Any, send: Any) -> None:  # noqa: ANN401
+async def failing(_: object, receive: Any, send: Any) -> None:
     await receive()
     await send(START)
     raise ValueError("a mistake")

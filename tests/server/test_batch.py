@@ -75,7 +75,7 @@ def _exchange() -> Exchange:
     return Exchange(resolve("/rpc/eth", {}, directory), "id", trio.current_time())
 
 
-def _no_pool(_: object) -> Any:  # noqa: ANN401
+def _no_pool(_: object) -> Any:
     return None
 
 

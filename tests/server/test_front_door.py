@@ -18,6 +18,7 @@ from lasso_trio.server.limits import LaneLimits
 from lasso_trio.server.listener import open_listeners
 from lasso_trio.server.replay_stream import ReplayStream
 from lasso_trio.server.rpc_lane import Handler
+from lasso_trio.supervision import Supervisor
 
 OpenDoor = Callable[..., Awaitable[Any]]
 
@@ -335,3 +336,25 @@ async def test_broken_stream_is_seen_as_a_reset(nursery: trio.Nursery) -> None:
 
 def test_door_shows_its_state() -> None:
     assert repr(FrontDoor(ping, nobody)) == "<FrontDoor open active=0 accepted=0>"
+
+
+async def test_a_sweeper_that_crashes_is_started_again_and_counted(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
+) -> None:
+    lives = 0
+
+    async def brittle(*_: object) -> None:
+        nonlocal lives
+        lives += 1
+        if lives == 1:
+            raise RuntimeError("a bug")
+        await trio.sleep_forever()
+
+    monkeypatch.setattr("lasso_trio.server.front_door.keep_sweeping", brittle)
+    supervisor = Supervisor()
+    door = FrontDoor(ping, nobody, supervisor=supervisor)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(door.serve, [])
+        await trio.sleep(5)
+        assert (lives, supervisor.restarts) == (2, 1)
+        door.stop_accepting()

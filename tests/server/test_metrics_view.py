@@ -20,7 +20,7 @@ from lasso_trio.telemetry.node import Node
 KEY = "secret-key-4711"
 
 
-def no_pool(_: object) -> Any:  # noqa: ANN401
+def no_pool(_: object) -> Any:
     return object()
 
 

@@ -22,7 +22,7 @@ BASE = Chain("base", 8453, "Base", (PROVIDER,))
 
 
 def directory(*profiles: Profile) -> Directory:
-    def no_pool(_: object) -> Any:  # noqa: ANN401
+    def no_pool(_: object) -> Any:
         return None
 
     return Directory.of(ProfileSet.of(profiles), Registry(no_pool))
@@ -33,7 +33,19 @@ def test_health_counts_whole_seconds_of_life() -> None:
     stamp = datetime.fromisoformat(answer.pop("timestamp"))
     assert abs((datetime.now(UTC) - stamp).total_seconds()) < 60
     cluster = answer.pop("cluster")
-    assert answer == {"status": "healthy", "uptime_seconds": 42, "version": __version__, "node_id": "us-east-1"}
+    assert answer == {
+        "status": "healthy",
+        "uptime_seconds": 42,
+        "version": __version__,
+        "node_id": "us-east-1",
+        "restarts": 0,
+    }
+        "status": "healthy",
+        "uptime_seconds": 42,
+        "version": __version__,
+        "node_id": "us-east-1",
+        "restarts": 0,
+    }
     assert cluster == {
         "enabled": False,
         "status": "standalone",

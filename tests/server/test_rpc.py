@@ -61,7 +61,7 @@ def directory(rate: int = 1000, burst: int = 1000) -> Directory:
     return Directory.of(ProfileSet.of([profile]), Registry(_no_pool))
 
 
-def _no_pool(_: object) -> Any:  # noqa: ANN401
+def _no_pool(_: object) -> Any:
     return object()  # as if connected
 
 
@@ -75,10 +75,10 @@ class Node:
         return await self.handler(HttpRequest(head(target, **fields), body, trio.current_time()), peer)
 
 
-def node(service: Any = None, names: Directory | None = None, **settings: Any) -> Node:  # noqa: ANN401
+def node(service: Any = None, names: Directory | None = None, **settings: Any) -> Node:
     recorded: list[tuple[Exchange, Request, Served, float]] = []
 
-    def record(*facts: Any) -> None:  # noqa: ANN401
+    def record(*facts: Any) -> None:
         recorded.append(facts)  # type: ignore[arg-type]
 
     service = service or Puppet()
@@ -90,7 +90,7 @@ def head(target: str, method: str = "POST", **fields: str) -> Head:
     return parse_head(f"{method} {target} HTTP/1.1\r\nhost: n\r\n{lines}\r\n".encode(), 100)
 
 
-def told(answer: Answer) -> Any:  # noqa: ANN401
+def told(answer: Answer) -> Any:
     return json.loads(b"".join(parts_of(answer.body)))
 
 

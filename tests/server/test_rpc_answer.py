@@ -25,7 +25,7 @@ from lasso_trio.server.refusal import Kind
 from lasso_trio.server.routes import resolve
 
 
-def no_pool(_: object) -> Any:  # noqa: ANN401
+def no_pool(_: object) -> Any:
     return object()
 
 

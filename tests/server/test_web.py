@@ -25,7 +25,7 @@ from lasso_trio.telemetry.node import Node, Readiness
 
 
 def directory(key: str = "eth") -> Directory:
-    def no_pool(_: object) -> Any:  # noqa: ANN401
+    def no_pool(_: object) -> Any:
         return None
 
     provider = Provider("alpha", "Alpha", "1:alpha:0", SecretUrl("http://alpha.invalid"))

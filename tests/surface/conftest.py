@@ -56,7 +56,7 @@ class Response:
         return [value for key, value in self.fields if key == name]
 
     @property
-    def json(self) -> Any:  # noqa: ANN401 (JSON)
+    def json(self) -> Any:
         return json.loads(self.body)
 
     @property

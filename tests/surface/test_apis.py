@@ -40,6 +40,7 @@ async def test_health_says_that_the_process_lives(surface: Surface) -> None:
         "status": "healthy",
         "version": __version__,
         "node_id": "local",
+        "restarts": 0,
         "cluster": {
             "enabled": False,
             "nodes_connected": 1,
