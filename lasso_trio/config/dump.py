@@ -98,6 +98,11 @@ def _provider(provider: Provider) -> dict[str, Value]:
         "sharing_mode": provider.sharing_mode.value,
         "headers": {name: str(value) for name, value in provider.headers.items()},
         "capabilities": _capabilities(provider.capabilities),
+        "limits": {
+            "rps": provider.allowance.rps,
+            "daily": provider.allowance.daily,
+            "weights": provider.allowance.weights,
+        },
     }
 
 

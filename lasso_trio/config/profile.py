@@ -71,6 +71,18 @@ class Capabilities:
 
 
 @attrs.frozen
+class Allowance:
+    """What may be spent at a provider, in weights of methods (an ordinary call is 1). None: as much as it takes.
+
+    `rps` in any one second, `daily` in any 24 hours. `weights`: of methods, where the built-in ones are wrong.
+    """
+
+    rps: int | None = None
+    daily: int | None = None
+    weights: Mapping[str, int] = attrs.field(factory=dict)
+
+
+@attrs.frozen
 class Provider:
     """A profile's name for an instance. `instance_id` is `<chain id>:<host hint>:<12 hex of sha256>`."""
 
@@ -86,6 +98,7 @@ class Provider:
     headers: Mapping[str, Secret] = attrs.field(factory=dict)
     """Extra upstream headers, merged: `headers`, then `api_key` as `Authorization: Bearer`, then `auth_headers`."""
     capabilities: Capabilities = Capabilities()
+    allowance: Allowance = Allowance()
 
 
 @attrs.frozen

@@ -1,13 +1,16 @@
 """The circuit breaker of one channel: stops sending where it keeps failing, and finds out gently when that has passed.
 
     closed ──(n failures in a row, n by the last one's category)──► open
+    closed ──(half of ten or more calls within ten seconds failed; a time-out is half a failure)──► open
     open ──(its deadline passes, or a success arrives from elsewhere)──► half_open
     half_open ──(2 successes)──► closed
     half_open ──(1 failure)──► open, for twice as long, up to 10 minutes
 
-Half-open admits one call at a time. Every admitted call ends in exactly one of `success`, `failure` or `cancelled`;
-should one never report, its place is free again after `PROBE_LEASE_S`. `on_transition` is called after each change of
-state, from whatever call noticed it; it must not raise or block. Pure: clock (seconds) and dice are passed in.
+A refused key (and whatever `quarantine` is told) opens it as well, but for longer and `quarantined`: no success from
+elsewhere ends that early. Half-open admits one call at a time. Every admitted call ends in exactly one of `success`,
+`failure` or `cancelled`; should one never report, its place is free again after `PROBE_LEASE_S`. `on_transition` is
+called after each change of state, from whatever call noticed it; it must not raise or block. Pure: clock (seconds) and
+dice are passed in.
 """
 
 from __future__ import annotations
@@ -22,10 +25,13 @@ from typing import Final
 import attrs
 
 from lasso_trio.providers.catalogue import VERDICTS, Category
+from lasso_trio.providers.outcome_window import SPAN_S, OutcomeWindow
 
 PROBE_LEASE_S: Final = 60.0
 TRANSITIONS_KEPT: Final = 16
 JITTER: Final = 0.05
+LONGEST_WAIT_S: Final = 86400.0
+"""What is told of a quarantine without an end."""
 
 
 class State(StrEnum):
@@ -36,7 +42,10 @@ class State(StrEnum):
 
 @attrs.frozen
 class Transition:
-    """`at`: seconds of the caller's clock. `failures`: in a row by then. `retry_after_s`: how long it stays open."""
+    """`at`: seconds of the caller's clock. `failures`: in a row by then. `retry_after_s`: how long it stays open.
+
+    `detail`: what was counted, in words.
+    """
 
     at: float
     before: State
@@ -44,11 +53,17 @@ class Transition:
     reason: str
     failures: int = 0
     retry_after_s: float = 0.0
+    detail: str = ""
+    quarantined: bool = False
 
 
 @attrs.frozen
 class BreakerPolicy:
-    """`ignored`: categories that say more about the caller's profile (deadline, key) than about a shared instance."""
+    """`ignored`: categories that are not the channel's illness: a method it does not have, another profile's deadline.
+
+    The ratio is looked at from `ratio_calls` calls on; `weights` are for the ratio alone, 1 unless given: a time-out
+    may be the deadline's fault.
+    """
 
     failures: int = 5
     by_category: Mapping[Category, int] = attrs.field(
@@ -61,14 +76,19 @@ class BreakerPolicy:
     )
     successes: int = 2
     recovery_s: float = 60.0
-    recovery_by_category: Mapping[Category, float] = attrs.field(factory=lambda: {Category.AUTH_ERROR: 10.0})
     longest_recovery_s: float = 600.0
-    ignored: frozenset[Category] = frozenset()
+    quarantine_s: float = 300.0
+    longest_quarantine_s: float = 3600.0
+    ratio: float = 0.5
+    ratio_calls: int = 10
+    weights: Mapping[Category, float] = attrs.field(factory=lambda: {Category.TIMEOUT: 0.5, Category.AUTH_ERROR: 0.0})
+    ignored: frozenset[Category] = frozenset({Category.METHOD_ERROR})
 
 
 ISOLATED: Final = BreakerPolicy()
-SHARED: Final = BreakerPolicy(ignored=frozenset({Category.TIMEOUT, Category.AUTH_ERROR}))
-"""For an instance that two or more profiles use."""
+SHARED: Final = BreakerPolicy(ignored=ISOLATED.ignored | {Category.TIMEOUT})
+"""For an instance that two or more profiles use: one's tight deadlines say nothing to the other. Keys are part of what
+makes an instance, so a refused key concerns them all."""
 
 
 @attrs.define(eq=False)
@@ -76,7 +96,8 @@ class Breaker:
     """State of one channel. `policy` may be exchanged at any time.
 
     `until`: end of the open time (`inf` unless open): whoever caches what is selectable must look again then.
-    `reason`: why it was last opened, empty when closed. `opened_total`: since the beginning.
+    `reason`: why it was last opened, empty when closed. `quarantined`: opened, for a refused key or by `quarantine`,
+    and not closed since. `opened_total`: since the beginning. `window`: what the ratio is made of.
     """
 
     policy: BreakerPolicy = ISOLATED
@@ -85,6 +106,8 @@ class Breaker:
     reason: str = attrs.field(default="", init=False)
     failures: int = attrs.field(default=0, init=False)
     opened_total: int = attrs.field(default=0, init=False)
+    quarantined: bool = attrs.field(default=False, init=False)
+    window: OutcomeWindow = attrs.field(factory=OutcomeWindow, init=False)
     transitions: deque[Transition] = attrs.field(factory=lambda: deque(maxlen=TRANSITIONS_KEPT), init=False)
     _state: State = attrs.field(default=State.CLOSED, init=False)
     _successes: int = attrs.field(default=0, init=False)
@@ -104,8 +127,8 @@ class Breaker:
         return self._state
 
     def retry_after(self, now: float) -> float:
-        """Seconds until it may admit again; 0 unless open."""
-        return max(0.0, self.until - now) if self._state is State.OPEN else 0.0
+        """Seconds until it may admit again, a day at most; 0 unless open."""
+        return min(max(0.0, self.until - now), LONGEST_WAIT_S) if self._state is State.OPEN else 0.0
 
     def admit(self, now: float) -> bool:
         """May a call be sent now? True obliges the caller to report its end."""
@@ -123,10 +146,12 @@ class Breaker:
     def success(self, now: float, started: float | None = None) -> bool:
         """The provider did its work. True if the state changed."""
         if self._state is State.CLOSED:
-            if self.failures:
-                self.failures = 0
+            self.failures = 0
+            self.window.success(now)
             return False
-        before = self._state
+        before = self.state(now)
+        if self.quarantined and (before is State.OPEN or not self._is_news(started)):
+            return False
         if before is State.OPEN:
             self._half_open(now, "success while open")
         self.cancelled(started)
@@ -144,13 +169,22 @@ class Breaker:
         if before is State.OPEN or not (before is State.CLOSED or self._is_news(started)):
             return False
         self.failures += 1
-        self._reopens += before is State.HALF_OPEN
-        if before is State.HALF_OPEN or self.failures >= self._threshold(category):
-            self._open(category, now, rng)
+        why = "failed again" if before is State.HALF_OPEN else self._too_many(category, now)
+        if why:
+            self._reopens += before is State.HALF_OPEN
+            self._open(category, now, rng, why)
         return self._state is not before
 
-    def _threshold(self, category: Category) -> int:
-        return self.policy.by_category.get(category, self.policy.failures)
+    def _too_many(self, category: Category, now: float) -> str:
+        """Why that was one too many for a closed breaker, in words; empty if it was not."""
+        policy = self.policy
+        self.window.failure(now, policy.weights.get(category, 1.0))
+        if self.failures >= policy.by_category.get(category, policy.failures):
+            return f"{self.failures} in a row"
+        calls, failed = self.window.totals(now)
+        if calls >= policy.ratio_calls and failed >= policy.ratio * calls and category is not Category.AUTH_ERROR:
+            return f"{failed:g} of {calls} calls in {SPAN_S:g} s"
+        return ""
 
     def cancelled(self, started: float | None = None) -> None:
         """An admitted call ended without a verdict on the provider: its place is free again."""
@@ -161,17 +195,33 @@ class Breaker:
         # Callers may hand over `now - seconds`, which is off by a rounding error; a millisecond does no harm.
         return started is None or started >= self._half_open_at - 0.001
 
+    # -- ordering -----------------------------------------------------------------------------------------------------
+
+    def quarantine(self, reason: str, now: float, seconds: float = inf) -> None:
+        """Open, whatever its state: a wrong chain, an operator's word. Without an end it lasts until `release`."""
+        self._shut(reason, now, seconds, "ordered", quarantined=True)
+
+    def release(self, now: float, why: str = "released") -> None:
+        """End an open time or a quarantine now: half-open, so that one call finds out."""
+        if self.state(now) is State.OPEN:
+            self._half_open(now, why)
+
     # -- changing -----------------------------------------------------------------------------------------------------
 
-    def _open(self, category: Category, now: float, rng: Random) -> None:
-        policy = self.policy
-        delay = policy.recovery_by_category.get(category, policy.recovery_s) * 2.0 ** min(self._reopens, 4)
-        delay = min(delay, policy.longest_recovery_s)
+    def _open(self, category: Category, now: float, rng: Random, detail: str) -> None:
+        policy, auth = self.policy, category is Category.AUTH_ERROR
+        first = policy.quarantine_s if auth else policy.recovery_s
+        longest = policy.longest_quarantine_s if auth else policy.longest_recovery_s
+        delay = min(first * 2.0 ** min(self._reopens, 4), longest)
         delay += rng.uniform(0.0, delay * JITTER)
+        self._shut(category.value, now, delay, detail, quarantined=auth)
+
+    def _shut(self, reason: str, now: float, delay: float, detail: str, *, quarantined: bool) -> None:
         self.until = now + delay
-        self.reason = str(category)
+        self.reason = reason
+        self.quarantined = quarantined
         self.opened_total += 1
-        self._move(State.OPEN, now, self.reason, delay)
+        self._move(State.OPEN, now, reason, delay, detail)
 
     def _half_open(self, now: float, why: str) -> None:
         self.until = inf
@@ -183,11 +233,13 @@ class Breaker:
     def _close(self, now: float) -> None:
         self.failures = self._successes = self._reopens = 0
         self.reason = ""
+        self.quarantined = False
+        self.window.clear()
         self._probe_until = -inf
         self._move(State.CLOSED, now, "recovered")
 
-    def _move(self, after: State, now: float, reason: str, retry_after_s: float = 0.0) -> None:
-        step = Transition(now, self._state, after, reason, self.failures, retry_after_s)
+    def _move(self, after: State, now: float, reason: str, retry_after_s: float = 0.0, detail: str = "") -> None:
+        step = Transition(now, self._state, after, reason, self.failures, retry_after_s, detail, self.quarantined)
         self._state = after
         self.transitions.append(step)
         if self.on_transition is not None:

@@ -14,11 +14,14 @@ import attrs
 import structlog
 
 from lasso_trio.config.profile import Transport
+from lasso_trio.providers.allowance import Budget
 from lasso_trio.providers.breaker import Breaker, State, Transition
 from lasso_trio.providers.catalogue import Category, Verdict
 from lasso_trio.providers.cooldown import Cooldown
 from lasso_trio.providers.latency import Evidence
 from lasso_trio.providers.learned import LearnedLimits
+from lasso_trio.providers.method_bans import MethodBans
+from lasso_trio.providers.pacing import Pacing
 from lasso_trio.upstream.http1 import Pool
 
 log = structlog.get_logger(__name__)
@@ -26,6 +29,8 @@ log = structlog.get_logger(__name__)
 EVIDENCE_ROWS: Final = 256
 """Method rows kept per channel; further ones share one."""
 _SHARED_ROW: Final = "other"
+_MISSING: Final = frozenset({Category.METHOD_NOT_FOUND, Category.METHOD_ERROR})
+"""What a provider says of a method that it does not have."""
 
 
 @attrs.define(eq=False)
@@ -40,7 +45,10 @@ class Version:
 
 @attrs.define(eq=False, repr=False)
 class Channel:
-    """`origin` is the masked URL. `pool` is None for a transport that has no open connection to dispatch on."""
+    """`origin` is the masked URL. `pool` is None for a transport that has no open connection to dispatch on.
+
+    `pacing` and `budget` (None: unlimited) belong to the instance and are shared by its channels.
+    """
 
     instance_id: str
     origin: str
@@ -50,6 +58,9 @@ class Channel:
     rng: Random
     breaker: Breaker = attrs.field(factory=Breaker)
     cooldown: Cooldown = attrs.field(factory=Cooldown)
+    pacing: Pacing = attrs.field(factory=Pacing)
+    budget: Budget | None = None
+    bans: MethodBans = attrs.field(factory=MethodBans)
     evidence: dict[str, Evidence] = attrs.field(factory=dict)
     in_flight: int = 0
     learned: LearnedLimits = attrs.field(factory=LearnedLimits)
@@ -79,23 +90,58 @@ class Channel:
             return None
         return evidence.expected(now)
 
+    def limited(self, now: float) -> bool:
+        """Throttled, by its provider or by us: to be asked after those that are not."""
+        return self.cooldown.active(now) or self.pacing.over(now) or (self.budget is not None and self.budget.over(now))
+
     def next_change(self, now: float) -> float:
         """When this channel's standing will change by itself; infinity if nothing is pending."""
-        return min(self.breaker.until, self.cooldown.until if self.cooldown.active(now) else inf)
+        ends = (self.cooldown.until, self.pacing.until, -inf if self.budget is None else self.budget.until)
+        return min(self.breaker.until, min((end for end in ends if end > now), default=inf))
 
-    def admit(self, now: float) -> bool:
-        """May one call go out? A True must be followed by exactly one of the four reports below."""
-        return self.breaker.admit(now)
+    def admit(self, now: float, method: str = _SHARED_ROW) -> bool:
+        """May one call go out? A True must be followed by exactly one of the four reports below.
+
+        The pace refuses nobody, a configured budget does.
+        """
+        if self.budget is None and self.pacing.rate is None:
+            return self.breaker.admit(now)
+        return self._admit_counted(now, method)
+
+    def _admit_counted(self, now: float, method: str) -> bool:
+        budget = self.budget
+        if budget is not None and not budget.affords(method, now):
+            return False
+        if not self.breaker.admit(now):
+            return False
+        exhausted = budget is not None and budget.spend(method, now)
+        if self.pacing.sent(now) or exhausted:
+            self.version.bump()
+        return True
 
     def succeeded(self, method: str, seconds: float, now: float) -> None:
         """It answered: a result, or an error that is not the provider's fault."""
         self.row(method).record(seconds, now)
         self.breaker.success(now, now - seconds)
+        if self.pacing.rate is not None:
+            self.pacing.answered(now)
+        if self.bans.until and self.bans.lift(method):
+            self.version.bump()
 
-    def failed(self, method: str, verdict: Verdict, seconds: float, now: float, hint_s: float | None = None) -> None:
-        """It answered with what `verdict` says, or not at all."""
-        if verdict.category is Category.RATE_LIMIT:
-            self._cool_down(now, hint_s)
+    def failed(
+        self,
+        method: str,
+        verdict: Verdict,
+        seconds: float,
+        now: float,
+        hint_s: float | None = None,
+        per_second: float | None = None,
+    ) -> None:
+        """It answered with what `verdict` says, or not at all. The last two: what a refusal said of its limit."""
+        if verdict.kind == "quota":
+            self._throttled(now, hint_s, per_second)
+        elif verdict.category in _MISSING:
+            self._ban(method, now)
         if verdict.counts:
             self.row(method).record_failure(now)
         self.breaker.failure(verdict.category, now, self.rng, now - seconds)
@@ -109,17 +155,33 @@ class Channel:
         """The caller of a call admitted at `started` went away: no verdict on the provider."""
         self.breaker.cancelled(started)
 
-    def _cool_down(self, now: float, hint_s: float | None) -> None:
+    def _throttled(self, now: float, hint_s: float | None, per_second: float | None) -> None:
         fresh = not self.cooldown.active(now)
         self.cooldown.begin(now, hint_s, self.rng)
         self.version.bump()
+        # Refusals during a cooldown answer calls that were sent in spite of it: no news, unless they name the limit.
+        if fresh or per_second is not None:
+            self.pacing.refused(now, self.breaker.window.per_second(now), per_second)
         if fresh:
-            log.warning("cooldown.begun", seconds=round(self.cooldown.remaining(now), 3), **self._who())
+            seconds, rate = round(self.cooldown.remaining(now), 3), self.pacing.rate
+            log.warning("cooldown.begun", seconds=seconds, per_second=rate and round(rate, 3), **self._who())
+
+    def _ban(self, method: str, now: float) -> None:
+        # Names beyond the table share a row: one of them says nothing of the next.
+        if method != _SHARED_ROW and self.bans.ban(method, now):
+            self.version.bump()
+            log.info("method.banned", method=method, **self._who())
 
     def _moved(self, step: Transition) -> None:
         self.version.bump()
-        tell = log.warning if step.after is State.OPEN else log.info
-        tell("breaker.changed", before=step.before.value, after=step.after.value, reason=step.reason, **self._who())
+        told: dict[str, object] = {"reason": step.reason, "detail": step.detail, **self._who()}
+        if step.after is not State.OPEN:
+            log.info("breaker.changed", before=step.before.value, after=step.after.value, **told)
+        elif step.quarantined:
+            log.error("breaker.quarantined", before=step.before.value, seconds=round(step.retry_after_s, 3), **told)
+        else:
+            seconds = round(step.retry_after_s, 3)
+            log.warning("breaker.changed", before=step.before.value, after="open", seconds=seconds, **told)
 
     def _who(self) -> dict[str, str]:
         return {"instance": self.instance_id, "transport": self.transport.value}

@@ -14,7 +14,9 @@ import attrs
 
 FIRST_S: Final = 1.0
 LONGEST_S: Final = 300.0
-LONGEST_HINT_S: Final = 3600.0
+LONGEST_HINT_S: Final = 86400.0
+"""Daily quotas come back within this; what is longer is a unit that was misread."""
+
 QUIET_S: Final = 60.0
 
 

@@ -11,11 +11,13 @@ from random import Random
 
 import attrs
 
-from lasso_trio.config.profile import Chain, Profile, Provider, Transport
+from lasso_trio.config.profile import Allowance, Chain, Profile, Provider, Transport
 from lasso_trio.config.secret import SecretUrl
+from lasso_trio.providers.allowance import Budget, tightest
 from lasso_trio.providers.breaker import ISOLATED, SHARED
 from lasso_trio.providers.channel import Channel, Version
 from lasso_trio.providers.learned import LearnedLimits
+from lasso_trio.providers.pacing import Pacing
 from lasso_trio.upstream.endpoint import Endpoint
 from lasso_trio.upstream.http1 import Pool
 
@@ -24,10 +26,24 @@ MakePool = Callable[[Endpoint], Pool]
 
 @attrs.define(eq=False)
 class Instance:
+    """`budget`: what is spent of the tightest allowance that any profile gives it; None while none gives any."""
+
     id: str
     chain_id: int
     origin: str
     channels: dict[Transport, Channel]
+    budget: Budget | None = None
+
+    def allow(self, terms: Allowance) -> None:
+        """Keep to `terms` from now on; what was spent already counts."""
+        if terms.rps is None and terms.daily is None:
+            self.budget = None
+        elif self.budget is None:
+            self.budget = Budget(terms)
+        else:
+            self.budget.terms = terms
+        for channel in self.channels.values():
+            channel.budget = self.budget
 
 
 @attrs.define(eq=False)
@@ -44,6 +60,7 @@ class Registry:
             if provider.instance_id not in self.instances:
                 self.instances[provider.instance_id] = self._instance(chain, provider)
         self._share(profiles)
+        self._allow(profiles)
 
     def _share(self, profiles: Collection[Profile]) -> None:
         """One profile's tight deadlines or bad key must not close an upstream for the others."""
@@ -53,6 +70,14 @@ class Registry:
         for instance_id, slugs in users.items():
             for channel in self.instances[instance_id].channels.values():
                 channel.breaker.policy = SHARED if len(slugs) > 1 else ISOLATED
+
+    def _allow(self, profiles: Collection[Profile]) -> None:
+        terms: dict[str, Allowance] = {}
+        for _, _, provider in _providers(profiles):
+            id_, its = provider.instance_id, provider.allowance
+            terms[id_] = tightest(terms[id_], its) if id_ in terms else its
+        for instance_id, allowance in terms.items():
+            self.instances[instance_id].allow(allowance)
 
     def channels(self, provider: Provider) -> Iterator[Channel]:
         yield from self.instances[provider.instance_id].channels.values()
@@ -66,22 +91,22 @@ class Registry:
             await pool.aclose()
 
     def _instance(self, chain: Chain, provider: Provider) -> Instance:
-        channels = {}
+        channels, pacing = {}, Pacing()
         if provider.url is not None:
-            channels[Transport.HTTP] = self._channel(provider, provider.url, Transport.HTTP)
+            channels[Transport.HTTP] = self._channel(provider, provider.url, Transport.HTTP, pacing)
         if provider.ws_url is not None:
-            channels[Transport.WS] = self._channel(provider, provider.ws_url, Transport.WS)
+            channels[Transport.WS] = self._channel(provider, provider.ws_url, Transport.WS, pacing)
         learned = LearnedLimits()
         for channel in channels.values():
             channel.learned = learned
         origin = next(iter(channels.values())).origin
         return Instance(provider.instance_id, chain.chain_id, origin, channels)
 
-    def _channel(self, provider: Provider, url: SecretUrl, transport: Transport) -> Channel:
+    def _channel(self, provider: Provider, url: SecretUrl, transport: Transport, pacing: Pacing) -> Channel:
         pool = None
         if transport is Transport.HTTP:
             pool = self.make_pool(Endpoint.from_url(url, provider.headers))
-        return Channel(provider.instance_id, str(url), transport, pool, self.version, self.rng)
+        return Channel(provider.instance_id, str(url), transport, pool, self.version, self.rng, pacing=pacing)
 
 
 def _providers(profiles: Collection[Profile]) -> Iterator[tuple[Profile, Chain, Provider]]:

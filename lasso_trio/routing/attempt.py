@@ -27,7 +27,7 @@ from lasso_trio.jsonrpc.methods import Method
 from lasso_trio.jsonrpc.reply import BrokenReply, Reply, check, encode_request
 from lasso_trio.providers.catalogue import VERDICTS, Category, Verdict
 from lasso_trio.providers.classify import classify, classify_fault
-from lasso_trio.providers.retry_after import retry_after
+from lasso_trio.providers.hint import NO_HINT, Hint, hint_in
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.outcome import Large
 from lasso_trio.routing.room import Room
@@ -204,7 +204,7 @@ def _judge(done: Attempt, http: HttpReply, id_: int, method: Method) -> None:
     if verdict.kind == "deterministic":
         _succeeded(done, method, trio.current_time())
         return
-    _failed(done, method, verdict, error, done.seconds, _hint(http, done))
+    _failed(done, method, verdict, error, done.seconds, _hint(http, done, verdict))
 
 
 def _error_in(body: bytes, id_: int) -> Reply | None:
@@ -216,14 +216,19 @@ def _error_in(body: bytes, id_: int) -> Reply | None:
     return reply if reply.error is not None else None
 
 
-def _hint(http: HttpReply, done: Attempt) -> float | None:
+def _hint(http: HttpReply, done: Attempt, verdict: Verdict) -> Hint:
+    """What a refusal says of its limit; a bare HTTP one may say it in the body."""
+    if verdict.kind != "quota":
+        return NO_HINT
     refused = done.reply.error if done.reply is not None else None
-    text, data = (refused.text, refused.data or None) if refused is not None else ("", None)
-    return retry_after(http.header(b"retry-after"), data, text, datetime.now(UTC).timestamp())
+    text, data = http.body[:2048].decode("utf-8", "replace"), None
+    if refused is not None:
+        text, data = refused.text, refused.data or None
+    return hint_in(http.header, data, text, datetime.now(UTC).timestamp())
 
 
 def _failed(
-    done: Attempt, method: Method, verdict: Verdict, error: RpcError | None, seconds: float, hint_s: float | None = None
+    done: Attempt, method: Method, verdict: Verdict, error: RpcError | None, seconds: float, hint: Hint = NO_HINT
 ) -> None:
     now = trio.current_time()
     done.verdict, done.error, done.seconds = verdict, error, seconds
@@ -233,7 +238,7 @@ def _failed(
     tally.rates.add(now)
     tally.throttled += verdict.kind == "quota"
     tally.failures += verdict.counts
-    done.candidate.channel.failed(method.row, verdict, seconds, now, hint_s)
+    done.candidate.channel.failed(method.row, verdict, seconds, now, hint.seconds, hint.per_second)
 
 
 def _faulted(done: Attempt, method: Method, fault: UpstreamFault, seconds: float) -> None:

@@ -106,7 +106,7 @@ async def _try(call: Call, candidate: Candidate, progress: _Progress, now: float
     if call.deadline - now < SHORTEST_ATTEMPT_S:
         progress.too_late = True
         return None
-    if not candidate.channel.admit(now):
+    if not candidate.channel.admit(now, call.method.row):
         return None
     until = _until(call, progress, now)
     done = await attempt(

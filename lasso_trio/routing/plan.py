@@ -111,7 +111,7 @@ def standing_of(candidate: Candidate, now: float, method: Method, order: Sequenc
         transport=channel.transport,
         priority=order.index(candidate.provider.id) if order else candidate.provider.priority,
         mean_s=channel.speed(method.row, now),
-        tier=tier(half_open=half_open, limited=channel.cooldown.active(now)),
+        tier=tier(half_open=half_open, limited=channel.limited(now), banned=channel.bans.banned(method.row, now)),
     )
 
 

@@ -45,9 +45,12 @@ class Standing:
 HALF_OPEN_TIER: Final = 1
 
 
-def tier(*, half_open: bool, limited: bool) -> int:
-    """0 closed, 1 half-open, 2 closed but rate-limited, 3 half-open and rate-limited: tried in this order."""
-    return (1 if half_open else 0) + (2 if limited else 0)
+def tier(*, half_open: bool, limited: bool, banned: bool = False) -> int:
+    """0 closed, 1 half-open, 2 closed but rate-limited, 3 half-open and rate-limited: tried in this order.
+
+    `banned`: it said that it does not have the method; behind all who did not, by 4.
+    """
+    return (1 if half_open else 0) + (2 if limited else 0) + (4 if banned else 0)
 
 
 def rank(strategy: Strategy, standings: Sequence[Standing]) -> list[int]:

@@ -10,7 +10,7 @@ import pytest
 from lasso_trio.config.categories import ERROR_CATEGORIES, METHOD_CATEGORIES
 from lasso_trio.config.loader import load_profile_text
 from lasso_trio.config.profile import Strategy
-from lasso_trio.config.sections import capabilities, chain, provider, routing, top
+from lasso_trio.config.sections import allowance, capabilities, chain, provider, routing, top
 
 DOCS = (Path(__file__).parent.parent.parent / "docs" / "profiles.md").read_text()
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", DOCS, re.MULTILINE | re.DOTALL)
@@ -23,6 +23,7 @@ FIELDS = (
     + chain.OLD_FAILOVER_KEYS
     + chain.TOPOLOGY_KEYS
     + provider.PROVIDER_KEYS
+    + allowance.ALLOWANCE_KEYS
     + capabilities.CAPABILITY_KEYS
     + capabilities.LIMIT_KEYS
     + capabilities.RULE_KEYS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -11,7 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from lasso_trio.providers.breaker import (
+    ISOLATED,
     JITTER,
+    LONGEST_WAIT_S,
     PROBE_LEASE_S,
     SHARED,
     TRANSITIONS_KEPT,
@@ -22,6 +25,8 @@ from lasso_trio.providers.breaker import (
 from lasso_trio.providers.catalogue import VERDICTS, Category
 
 RNG = Random(7)
+COUNTING = [c for c in Category if VERDICTS[c].counts and c not in ISOLATED.ignored]
+"""What may open a breaker at all."""
 
 
 def fail(breaker: Breaker, category: Category, times: int, now: float = 0.0) -> None:
@@ -72,14 +77,14 @@ def test_the_latest_category_sets_the_threshold() -> None:
 
 def test_a_success_forgives_the_failures_before_it() -> None:
     breaker = Breaker()
-    for _ in range(10):
-        fail(breaker, Category.SERVER_ERROR, 4)
-        assert breaker.success(0.0) is False
+    for minute in range(10):
+        fail(breaker, Category.SERVER_ERROR, 4, 60.0 * minute)
+        assert breaker.success(60.0 * minute) is False
     assert breaker.state(0.0) is State.CLOSED
     assert breaker.failures == 0
 
 
-@pytest.mark.parametrize("category", [c for c in Category if not VERDICTS[c].counts])
+@pytest.mark.parametrize("category", [c for c in Category if c not in COUNTING])
 def test_what_is_not_the_providers_illness_never_opens(category: Category) -> None:
     breaker = Breaker()
     fail(breaker, category, 100)
@@ -87,10 +92,9 @@ def test_what_is_not_the_providers_illness_never_opens(category: Category) -> No
     assert breaker.failures == 0
 
 
-def test_a_shared_instance_does_not_count_timeouts_and_keys_but_counts_the_rest() -> None:
+def test_a_shared_instance_does_not_count_timeouts_but_counts_the_rest() -> None:
     breaker = Breaker(SHARED)
     fail(breaker, Category.TIMEOUT, 10)
-    fail(breaker, Category.AUTH_ERROR, 10)
     assert breaker.state(0.0) is State.CLOSED
     fail(breaker, Category.NETWORK_ERROR, 3)
     assert breaker.state(0.0) is State.OPEN
@@ -112,9 +116,128 @@ def test_failures_while_open_do_not_prolong() -> None:
     assert breaker.until == until
 
 
-def test_a_bad_key_is_asked_again_after_ten_seconds() -> None:
+# Quarantine
+
+
+def test_a_refused_key_is_quarantined_for_five_minutes_then_twice_as_long_up_to_an_hour() -> None:
+    breaker, now, delays = opened(Category.AUTH_ERROR), 0.0, []
+    for _ in range(6):
+        assert breaker.quarantined
+        delays.append(breaker.until - now)
+        now = breaker.until
+        assert breaker.admit(now)
+        assert breaker.failure(Category.AUTH_ERROR, now, RNG)
+    for delay, base in zip(delays, [300, 600, 1200, 2400, 3600, 3600], strict=True):
+        assert base <= delay <= base * (1 + JITTER)
+
+
+def test_a_refused_key_concerns_every_profile_of_a_shared_instance() -> None:
+    breaker = Breaker(SHARED)
+    fail(breaker, Category.AUTH_ERROR, 3)
+    assert (breaker.state(0.0), breaker.quarantined, breaker.reason) == (State.OPEN, True, "auth_error")
+
+
+def test_late_successes_do_not_end_a_quarantine() -> None:
     breaker = opened(Category.AUTH_ERROR)
-    assert 10.0 <= breaker.until <= 10.5
+    assert breaker.success(1.0, 0.0) is False
+    assert breaker.state(1.0) is State.OPEN
+    until = breaker.until
+    assert breaker.admit(until)
+    assert breaker.success(until + 1, 0.0) is False
+    assert not breaker.admit(until + 1), "the probe is still under way"
+
+
+def test_a_quarantine_that_is_over_ends_like_any_open_time() -> None:
+    breaker = opened(Category.AUTH_ERROR)
+    until = breaker.until
+    for _ in range(2):
+        assert breaker.admit(until)
+        breaker.success(until, until)
+    assert (breaker.state(until), breaker.quarantined, breaker.reason) == (State.CLOSED, False, "")
+
+
+def test_a_quarantine_without_an_end_lasts_until_it_is_released() -> None:
+    breaker = Breaker()
+    breaker.quarantine("wrong_chain", 5.0)
+    assert (breaker.state(1e9), breaker.quarantined, breaker.reason) == (State.OPEN, True, "wrong_chain")
+    assert breaker.retry_after(10.0) == LONGEST_WAIT_S
+    assert not breaker.admit(1e9)
+    assert not breaker.success(1e9)
+    breaker.release(1e9)
+    assert breaker.state(1e9) is State.HALF_OPEN
+    breaker.release(1e9)
+    assert breaker.admit(1e9)
+
+
+def test_a_quarantine_with_an_end_is_over_by_then() -> None:
+    breaker = Breaker()
+    breaker.quarantine("operator", 5.0, 60.0)
+    assert breaker.state(64.9) is State.OPEN
+    assert breaker.admit(65.0)
+
+
+# The ratio
+
+
+def busy(
+    breaker: Breaker, calls: int, every: int, category: Category = Category.SERVER_ERROR, span: float = 5.0
+) -> int:
+    """Calls evenly over `span` seconds, each `every`-th one fails; how many were made before it opened."""
+    for n in range(1, calls + 1):
+        now = 100.0 + span * n / calls
+        if n % every:
+            breaker.success(now)
+        elif breaker.failure(category, now, RNG):
+            return n
+    return calls
+
+
+def test_half_of_ten_calls_open_it_though_never_two_failed_in_a_row() -> None:
+    breaker = Breaker()
+    assert busy(breaker, 40, 2) == 10
+    assert (breaker.state(105.0), breaker.reason) == (State.OPEN, "server_error")
+    assert breaker.transitions[-1].detail == "5 of 10 calls in 10 s"
+
+
+def test_a_third_of_the_calls_does_not() -> None:
+    breaker = Breaker()
+    assert busy(breaker, 600, 3) == 600
+    assert breaker.state(105.0) is State.CLOSED
+
+
+def test_half_of_the_calls_spread_over_minutes_does_not() -> None:
+    breaker = Breaker()
+    assert busy(breaker, 40, 2, span=120.0) == 40
+
+
+def test_a_timeout_is_half_a_failure() -> None:
+    breaker = Breaker()
+    assert busy(breaker, 200, 2, Category.TIMEOUT) == 200
+
+
+def test_the_share_that_a_timeout_counts_for_adds_up() -> None:
+    breaker = Breaker(attrs.evolve(ISOLATED, by_category={}, failures=1000))
+    assert busy(breaker, 40, 1, Category.TIMEOUT) == 10
+    assert breaker.transitions[-1].detail == "5 of 10 calls in 10 s"
+
+
+def test_a_key_refused_for_half_of_the_calls_is_no_illness() -> None:
+    """A plan without `trace_` refuses those with 403, and answers the rest."""
+    breaker = Breaker()
+    assert busy(breaker, 200, 2, Category.AUTH_ERROR) == 200
+
+
+def test_what_led_to_opening_is_forgotten_when_it_closes() -> None:
+    breaker = Breaker()
+    busy(breaker, 40, 2)
+    now = breaker.until
+    breaker.success(now)
+    breaker.success(now)
+    fail(breaker, Category.SERVER_ERROR, 4, now)
+    assert breaker.state(now) is State.CLOSED
+
+
+# Recovery
 
 
 def test_half_open_admits_one_at_a_time() -> None:
@@ -221,7 +344,7 @@ def test_every_transition_is_told_and_the_last_ones_are_kept() -> None:
     assert [(t.at, t.before, t.after, t.reason, t.failures) for t in told] == [
         (5.0, State.CLOSED, State.OPEN, "timeout", 2)
     ]
-    assert told[0].retry_after_s == breaker.until - 5.0
+    assert told[0].retry_after_s == pytest.approx(breaker.until - 5.0)
     breaker.state(breaker.until)
     assert told[-1].after is State.HALF_OPEN
     for _ in range(50):
@@ -232,12 +355,11 @@ def test_every_transition_is_told_and_the_last_ones_are_kept() -> None:
     assert breaker.opened_total == sum(t.after is State.OPEN for t in told)
 
 
-@given(st.integers(), st.sampled_from([c for c in Category if VERDICTS[c].counts]))
+@given(st.integers(), st.sampled_from(COUNTING))
 def test_jitter_only_ever_adds_and_at_most_five_percent(seed: int, category: Category) -> None:
     breaker = Breaker()
-    while not breaker.failure(category, 0.0, Random(seed)):
-        pass
-    base = 10.0 if category is Category.AUTH_ERROR else 60.0
+    assert any(breaker.failure(category, 0.0, Random(seed)) for _ in range(5))
+    base = 300.0 if category is Category.AUTH_ERROR else 60.0
     assert base <= breaker.until <= base * (1 + JITTER)
 
 
@@ -279,7 +401,7 @@ class AnyHistory(RuleBasedStateMachine):
     @invariant()
     def open_always_ends(self) -> None:
         if self.breaker.state(self.now) is State.OPEN:
-            assert 0 < self.breaker.retry_after(self.now) <= 600 * (1 + JITTER)
+            assert 0 < self.breaker.retry_after(self.now) <= (3600 if self.breaker.quarantined else 600) * (1 + JITTER)
 
     @invariant()
     def a_recovering_breaker_always_admits_again(self) -> None:

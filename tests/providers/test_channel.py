@@ -87,11 +87,12 @@ def test_failures_in_a_row_open_it(channel: Channel, category: Category, failure
 
 
 def test_a_success_in_between_starts_the_count_anew(channel: Channel) -> None:
-    for _ in range(10):
-        channel.failed("eth_call", NETWORK, 0.1, NOW)
-        channel.failed("eth_call", NETWORK, 0.1, NOW)
-        channel.succeeded("eth_call", 0.1, NOW)
-    assert channel.admit(NOW)
+    for minute in range(10):
+        now = NOW + 60 * minute
+        channel.failed("eth_call", NETWORK, 0.1, now)
+        channel.failed("eth_call", NETWORK, 0.1, now)
+        channel.succeeded("eth_call", 0.1, now)
+    assert channel.admit(now)
 
 
 def test_two_timeouts_open_one_profiles_channel_and_none_that_is_shared(channel: Channel) -> None:

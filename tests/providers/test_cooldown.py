@@ -31,7 +31,7 @@ def test_a_hint_is_obeyed_as_given(rng: Random) -> None:
     assert not cooldown.active(13.2)
 
 
-def test_a_hint_of_days_is_cut_to_an_hour(rng: Random) -> None:
+def test_a_hint_of_many_days_is_cut_to_one(rng: Random) -> None:
     assert Cooldown().begin(0.0, 1e6, rng) == LONGEST_HINT_S
 
 

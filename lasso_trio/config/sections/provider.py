@@ -11,6 +11,7 @@ from lasso_trio.config.document import Items, Table
 from lasso_trio.config.fields import Fields, found
 from lasso_trio.config.identity import instance_id
 from lasso_trio.config.profile import Provider, SharingMode
+from lasso_trio.config.sections.allowance import ALLOWANCE_KEYS, read_allowance
 from lasso_trio.config.sections.capabilities import CAPABILITY_KEYS, read_capabilities
 from lasso_trio.config.sections.endpoint import HTTP_SCHEMES, WS_SCHEMES, read_headers, read_url
 from lasso_trio.config.sections.names import check_name
@@ -28,6 +29,7 @@ PROVIDER_KEYS: Final = (
     "headers",
     "auth_headers",
     "capabilities",
+    "limits",
 )
 _SHARING_MODES: Final = {mode.value: mode for mode in SharingMode}
 
@@ -84,6 +86,7 @@ def _provider(fields: Fields, home: ProviderHome) -> Provider:
         sharing_mode=mode,
         headers=headers,
         capabilities=read_capabilities(fields.section("capabilities", CAPABILITY_KEYS)),
+        allowance=read_allowance(fields.section("limits", ALLOWANCE_KEYS)),
     )
 
 
