@@ -40,12 +40,6 @@ def test_health_counts_whole_seconds_of_life() -> None:
         "node_id": "us-east-1",
         "restarts": 0,
     }
-        "status": "healthy",
-        "uptime_seconds": 42,
-        "version": __version__,
-        "node_id": "us-east-1",
-        "restarts": 0,
-    }
     assert cluster == {
         "enabled": False,
         "status": "standalone",
