@@ -13,6 +13,7 @@ from typing import Any
 from lasso_trio.providers.latency import Evidence, Window
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.routed_chain import RoutedChain
+from lasso_trio.server.channel_view import channel_row
 from lasso_trio.telemetry.node import Node, memory_mib, task_figures
 
 Row = dict[str, Any]
@@ -113,25 +114,7 @@ def _provider(provider_id: str, candidates: list[Candidate], now: float) -> Row:
         "calls_last_minute": sum(c.tally.rates.total(now) for c in candidates),
         "failures": sum(c.tally.failures for c in candidates),
         "rate_limited": sum(c.tally.throttled for c in candidates),
-        "channels": [_channel(c, now) for c in candidates],
-    }
-
-
-def _channel(candidate: Candidate, now: float) -> Row:
-    channel = candidate.channel
-    return {
-        "transport": channel.transport.value,
-        "live": channel.live,
-        "endpoint": channel.origin,
-        "in_flight": channel.in_flight,
-        "circuit_breaker": {
-            "state": channel.breaker.state(now).value,
-            "reason": channel.breaker.reason or None,
-            "consecutive_failures": channel.breaker.failures,
-            "retry_after_ms": int(channel.breaker.retry_after(now) * 1000),
-            "opened_total": channel.breaker.opened_total,
-        },
-        "cooldown_ms": int(channel.cooldown.remaining(now) * 1000),
+        "channels": [channel_row(c.channel, now) for c in candidates],
     }
 
 
