@@ -1,4 +1,6 @@
-"""What one upstream turned out not to do: its log limits, how far back it goes, the methods it lacks.
+"""What one upstream turned out not to do: its log limits, and how far back it goes.
+
+Methods that it lacks are `method_bans`' business.
 
 Profiles state such limits rarely and wrongly after a while, error texts state them for nothing. Each limit ages: after
 a while it counts for twice as much, then four times, until it is forgotten, so that a provider whose plan was upgraded
@@ -17,8 +19,6 @@ TOLD_FOR_S: Final = 3600.0
 INFERRED_FOR_S: Final = 300.0
 DOUBLINGS: Final = 6
 """A limit that was not confirmed for this many periods is forgotten."""
-MISSING_FOR_S: Final = 3600.0
-MOST_METHODS: Final = 256
 
 
 class Kind(StrEnum):
@@ -56,10 +56,9 @@ class _Limit:
 
 @attrs.define(eq=False)
 class LearnedLimits:
-    """`limit` asks; `told`, `inferred` and `served` teach; `lost` and `lacks` are about methods."""
+    """`limit` asks; `told`, `inferred` and `served` teach, and `refused` does what a refusal calls for."""
 
     _limits: dict[Kind, _Limit] = attrs.field(factory=dict)
-    _missing: dict[str, float] = attrs.field(factory=dict)
 
     def limit(self, kind: Kind, now: float) -> int | None:
         """What is believed at `now`; None: no limit is known."""
@@ -89,23 +88,6 @@ class LearnedLimits:
         if known is not None and known < value:
             self._limits[kind] = _Limit(value, now, self._limits[kind].period_s)
 
-    def lost(self, method: str, now: float) -> None:
-        """It says it has no such method."""
-        if method in self._missing or len(self._missing) < MOST_METHODS:
-            self._missing[method] = now + MISSING_FOR_S
-
-    def has(self, method: str) -> None:
-        """It answered: whatever it said before."""
-        self._missing.pop(method, None)
-
-    def lacks(self, method: str, now: float) -> bool:
-        until = self._missing.get(method)
-        if until is None:
-            return False
-        if now >= until:
-            del self._missing[method]
-        return now < until
-
     def refused(self, learned: tuple[Learned, ...], blocks: int, addresses: int, now: float) -> None:
         """An `eth_getLogs` over so many blocks and addresses was too large, and this is what the refusal told.
 
@@ -119,8 +101,6 @@ class LearnedLimits:
             elif tried is not None:
                 self.inferred(one.kind, tried, now)
 
-    def known(self, now: float) -> dict[str, int | list[str]]:
-        """Everything that is believed at `now`, for people: kind → number, `missing_methods` → names."""
-        limits = {kind.value: value for kind in list(self._limits) if (value := self.limit(kind, now)) is not None}
-        missing = [method for method in list(self._missing) if self.lacks(method, now)]
-        return {**limits, **({"missing_methods": sorted(missing)} if missing else {})}
+    def known(self, now: float) -> dict[str, int]:
+        """Everything that is believed at `now`, for people: kind → number."""
+        return {kind.value: value for kind in list(self._limits) if (value := self.limit(kind, now)) is not None}

@@ -120,7 +120,7 @@ class Job:
         takers = self.takers(query)
         if not takers and (parts := self.by_caps(query, self.call.plan.ranked)):
             return Outcome(), parts  # learned from others while this one waited
-        if self.parts_left <= 0:
+        if not takers or self.parts_left <= 0:
             return Outcome(error=_too_many_parts()), []
         self.parts_left -= 1
         plan, refusals = self.plan_of(takers), Refusals(query, self.call.clock, alone=True)
@@ -166,10 +166,17 @@ class Job:
             nursery.cancel_scope.cancel("a part was lost")
 
     def _forget(self, block: int) -> list[LogQuery]:
-        """Drop the parts that hold `block`, to be asked for again, all of one provider if that can be."""
-        doubtful = [(part, who) for part, who in self.found if part.query.first <= block <= part.query.last]
+        """Drop the parts that hold `block`, to be asked for again, all of one provider if that can be.
+
+        The second time, everything from there on that others told: they follow another history.
+        """
+        held = [pair for pair in self.found if pair[0].query.last >= block]
+        doubtful = [(part, who) for part, who in held if part.query.first <= block]
+        if self.prefer is None:
+            self.prefer = max(doubtful, key=lambda pair: pair[0].query.last)[1]
+        else:
+            doubtful += [pair for pair in held if pair[1] is not self.prefer and pair not in doubtful]
         self.found = [pair for pair in self.found if pair not in doubtful]
-        self.prefer = max(doubtful, key=lambda pair: pair[0].query.last)[1]
         self.retries += len(doubtful)
         return [part.query for part, _ in doubtful]
 
@@ -210,8 +217,10 @@ class Job:
             return self.by_caps(query, others) if _worth_repeating(outcome) else []
         if refusals.suggested is not None and refusals.suggested < query.blocks:
             return cut(query, Cap(max(refusals.suggested, query.blocks // _FINEST_SUGGESTION)))
-        parts = [] if refusals.dense else self.by_caps(query, self.call.plan.ranked)
-        halves = parts or halve(query)
+        refusing = [c for c in self.call.plan.ranked if c not in self.takers(query)]
+        if refusing and not refusals.dense:
+            return self.by_caps(query, refusing)
+        halves = halve(query)
         return halves if len(halves) > 1 else []
 
 

@@ -13,7 +13,7 @@ import trio
 import trio.testing
 
 from lasso_trio.config.profile import Capabilities, Limits, Routing, Strategy
-from lasso_trio.devnet import Faults
+from lasso_trio.devnet import Faults, Latency
 from lasso_trio.jsonrpc.errors import upstream_http_status
 from lasso_trio.jsonrpc.reply import check
 from lasso_trio.jsonrpc.request import Request, decode
@@ -44,7 +44,7 @@ class Node:
     asked: int = 0
 
 
-@attrs.define
+@attrs.define(slots=False)
 class Net:
     """Random logs and nodes that tell them; `attempt` stands in for the room of that name."""
 
@@ -256,12 +256,21 @@ async def test_parts_of_different_histories_are_not_put_together(autojump_clock:
     nodes = {"a": Node(100, salt=1, salt_from=50), "b": Node(100)}
     stated = {name: Capabilities(limits=Limits(max_block_range=99)) for name in nodes}
     _, _, ask = net(nodes, logs, capabilities=stated, routing=Routing(Strategy.LOAD_BALANCED), seed=3)
+    refetched = 0
     for _ in range(10):
         outcome = await ask(0, 199)
-        if outcome.error is None:
-            assert len({log["blockHash"][66:] for log in logs_in(outcome) if int(log["blockNumber"], 16) >= 50}) == 1
-        else:
-            assert outcome.error.category == "seam_conflict"
+        assert len({log["blockHash"][66:] for log in logs_in(outcome) if int(log["blockNumber"], 16) >= 50}) == 1
+        refetched += outcome.retries
+    assert refetched
+
+
+async def test_an_upstream_that_contradicts_itself_is_not_believed(autojump_clock: Clock, net: Build) -> None:
+    one = {"blockNumber": "0x5", "logIndex": "0x0", "blockHash": "0xA", "address": "0x1", "topics": []}
+    stated = {"a": Capabilities(limits=Limits(max_block_range=100))}
+    _, _, ask = net({"a": Node(100)}, [one, one | {"logIndex": "0x1", "blockHash": "0xB"}], capabilities=stated)
+    outcome = await ask(0, 199)
+    assert outcome.error is not None
+    assert (outcome.error.category, outcome.error.data["block"]) == ("seam_conflict", "0x5")
 
 
 async def test_latest_needs_a_known_height_to_be_split(autojump_clock: Clock, net: Build) -> None:
@@ -287,3 +296,55 @@ async def test_simulated_providers_answer_in_parts_as_they_do_whole(autojump_clo
     assert await it.ask("eth_getLogs", query) == whole
     assert len(whole["result"]) > 1000
     it.assert_nothing_leaked()
+
+
+async def test_logs_of_blocks_that_nobody_asked_for_are_the_providers_fault(
+    autojump_clock: Clock, net: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stated = {"a": Capabilities(limits=Limits(max_block_range=60))}
+    it, chain, ask = net({"a": Node(100)}, [], capabilities=stated)
+    stray = b'{"jsonrpc":"2.0","id":1,"result":%b}' % msgspec.json.encode(random_logs(Random(1), 9999, 1))
+    monkeypatch.setattr(it, "told", lambda *_: stray)
+    monkeypatch.setattr(execute_logs, "MAX_ROUNDS", 2)
+    outcome = await ask(10_000, 10_100)
+    assert outcome.error is not None
+    assert outcome.error.message == "Invalid upstream response"
+    assert chain.candidates[0].tally.failures > 0
+
+
+async def test_more_parts_than_there_may_be_are_not_begun(autojump_clock: Clock, net: Build) -> None:
+    stated = {"a": Capabilities(limits=Limits(max_block_range=5))}
+    it, _, ask = net({"a": Node(5)}, [], capabilities=stated)
+    outcome = await ask(0, 99_999)
+    assert outcome.reply is not None
+    assert outcome.reply.error is not None
+    assert outcome.reply.error.text == "query exceeds max block range 5"
+    assert it.nodes["a"].asked == 1
+
+
+async def test_the_budget_of_parts_ends_the_query(
+    autojump_clock: Clock, net: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execute_logs.Job.__init__, "__defaults__", (10, *execute_logs.Job.__init__.__defaults__[1:]))
+    _, _, ask = net({"a": Node(results=1)}, random_logs(Random(1), 1000, 100))
+    outcome = await ask(0, 999)
+    assert outcome.error is not None
+    assert outcome.error.category == "split_limit"
+
+
+async def test_too_many_bytes_end_the_query(autojump_clock: Clock, net: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execute_logs, "MAX_BYTES", 1000)
+    _, _, ask = net({"a": Node(100)}, random_logs(Random(1), 1000, 100))
+    outcome = await ask(0, 999)
+    assert outcome.error is not None
+    assert outcome.error.category == "response_too_large"
+
+
+async def test_a_client_that_leaves_ends_every_part(autojump_clock: Clock, world: Build) -> None:
+    it = world({"a": Faults(log_range=100, latency=Latency.constant(100))})
+    with trio.move_on_after(0.15) as scope:
+        await it.serve("eth_getLogs", '[{"fromBlock":"0x0","toBlock":"0x3e7"}]')
+    assert scope.cancelled_caught
+    await trio.sleep(5)
+    it.assert_nothing_leaked()
+    assert it.routed.counts.cancelled == 1

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+
+from lasso_trio.providers.learned import DOUBLINGS, INFERRED_FOR_S, TOLD_FOR_S, Kind, Learned, LearnedLimits
+
+
+def test_a_limit_that_was_told_is_believed_until_it_doubles_and_is_forgotten() -> None:
+    learned = LearnedLimits()
+    learned.told(Kind.BLOCKS, 500, 0.0)
+    assert learned.limit(Kind.BLOCKS, TOLD_FOR_S - 1) == 500
+    assert learned.limit(Kind.BLOCKS, TOLD_FOR_S) == 1000
+    assert learned.limit(Kind.BLOCKS, TOLD_FOR_S * DOUBLINGS) is None
+    assert learned.known(TOLD_FOR_S * DOUBLINGS) == {}
+
+
+def test_the_oldest_block_does_not_double() -> None:
+    learned = LearnedLimits()
+    learned.told(Kind.EARLIEST, 500, 0.0)
+    assert learned.limit(Kind.EARLIEST, TOLD_FOR_S) == 500
+
+
+def test_a_refusal_without_a_number_halves_what_was_asked_for_a_short_time() -> None:
+    learned = LearnedLimits()
+    learned.inferred(Kind.BLOCKS, 1000, 0.0)
+    assert learned.limit(Kind.BLOCKS, 0.0) == 500
+    learned.inferred(Kind.BLOCKS, 2000, 0.0)  # known already that this is too much
+    assert learned.limit(Kind.BLOCKS, 0.0) == 500
+    learned.inferred(Kind.BLOCKS, 400, 0.0)
+    assert learned.limit(Kind.BLOCKS, 0.0) == 200
+    assert learned.limit(Kind.BLOCKS, INFERRED_FOR_S) == 400
+
+
+def test_what_was_served_raises_a_limit_and_makes_none() -> None:
+    learned = LearnedLimits()
+    learned.served(Kind.BLOCKS, 10, 0.0)
+    assert learned.limit(Kind.BLOCKS, 0.0) is None
+    learned.told(Kind.BLOCKS, 500, 0.0)
+    learned.served(Kind.BLOCKS, 400, 0.0)
+    assert learned.limit(Kind.BLOCKS, 0.0) == 500
+    learned.served(Kind.BLOCKS, 900, 0.0)
+    assert learned.limit(Kind.BLOCKS, 0.0) == 900
+
+
+@pytest.mark.parametrize(
+    ("told", "known"),
+    [
+        (Learned(Kind.BLOCKS, 500), {"blocks": 500}),
+        (Learned(Kind.BLOCKS, 50_000), {"blocks": 1000}),  # would have allowed it: not what was meant
+        (Learned(Kind.BLOCKS), {"blocks": 1000}),
+        (Learned(Kind.ADDRESSES), {"addresses": 5}),
+        (Learned(Kind.RESULTS, 10_000), {"results": 10_000}),
+        (Learned(Kind.RESULTS), {}),
+        (Learned(Kind.SUGGESTED, 100), {}),
+    ],
+)
+def test_a_refusal_of_two_thousand_blocks_and_ten_addresses_teaches(told: Learned, known: dict[str, int]) -> None:
+    learned = LearnedLimits()
+    learned.refused((told,), 2000, 10, 0.0)
+    assert learned.known(0.0) == known
