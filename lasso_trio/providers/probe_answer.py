@@ -1,0 +1,125 @@
+"""What an instance's answer to a probe means: a value, or whose fault it is that there is none. Pure.
+
+The HTTP status is asked before the body where a gateway speaks: 401 and 402 are a matter of keys and bills, 403 and 429
+of too much. A JSON-RPC error that is no illness (a method that is not there) leaves the instance alive and the question
+unanswered.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+import attrs
+import msgspec
+
+from lasso_trio.jsonrpc.reply import BrokenReply, ErrorObject, check
+from lasso_trio.providers.classify import Category, Verdict, classify, verdict_for
+from lasso_trio.providers.probe_schedule import Question
+from lasso_trio.providers.retry_after import retry_after
+
+LONGEST_WORDS: Final = 200
+_HIGHEST: Final = 1 << 63
+
+
+class Kind(StrEnum):
+    GOOD = "good"
+    UNANSWERED = "unanswered"
+    """It lives, and does not have what was asked for."""
+    THROTTLED = "throttled"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+@attrs.frozen
+class ProbeAnswer:
+    """`number`: the chain id or a block's. `timestamp`: that block's, Unix seconds. `syncing`: for that question.
+
+    `words`: what was wrong. `hint_s`: how long it wants to be left alone.
+    """
+
+    kind: Kind
+    verdict: Verdict | None = None
+    number: int | None = None
+    timestamp: int | None = None
+    syncing: bool = False
+    words: str = ""
+    hint_s: float | None = None
+
+
+class _Block(msgspec.Struct):
+    number: str
+    timestamp: str
+
+
+class _Number(msgspec.Struct):
+    result: str
+
+
+class _Syncing(msgspec.Struct):
+    result: bool | dict[str, msgspec.Raw]
+
+
+class _Newest(msgspec.Struct):
+    result: _Block | None
+
+
+def failure(category: Category, words: str) -> ProbeAnswer:
+    """What never became an answer: the transport's fault, or nobody's within the time."""
+    return ProbeAnswer(Kind.FAILED, verdict_for(category), words=words)
+
+
+def read(
+    question: Question, status: int, body: bytes, id_: int, wall: float, retry_header: bytes | None = None
+) -> ProbeAnswer:
+    """Judge the answer to request `id_`. `wall`: Unix time now, for dates in `retry_header` (Retry-After)."""
+    try:
+        error = check(body, id_).error
+    except BrokenReply as broken:
+        if status == 200:
+            return failure(Category.PROVIDER_ERROR, f"broken reply: {broken.reason}")
+        return _refusal(status, None, body, wall, retry_header)
+    if error is not None or status != 200:
+        return _refusal(status, error, body, wall, retry_header)
+    try:
+        return _value(question, body)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return failure(Category.PROVIDER_ERROR, f"{question} answered with something else")
+
+
+def _value(question: Question, body: bytes) -> ProbeAnswer:
+    match question:
+        case Question.CHAIN_ID | Question.HEIGHT:
+            return ProbeAnswer(Kind.GOOD, number=_hex(msgspec.json.decode(body, type=_Number).result))
+        case Question.SYNCING:
+            return ProbeAnswer(Kind.GOOD, syncing=bool(msgspec.json.decode(body, type=_Syncing).result))
+    block = msgspec.json.decode(body, type=_Newest).result
+    if block is None:
+        return ProbeAnswer(Kind.UNANSWERED, words=f"no {question} block")
+    return ProbeAnswer(Kind.GOOD, number=_hex(block.number), timestamp=_hex(block.timestamp))
+
+
+def _hex(text: str) -> int:
+    number = int(text, 16)
+    if not text.startswith("0x") or not 0 <= number < _HIGHEST:
+        raise ValueError(text[:20])
+    return number
+
+
+def _refusal(status: int, error: ErrorObject | None, body: bytes, wall: float, header: bytes | None) -> ProbeAnswer:
+    text = body[:2048].decode("utf-8", "replace") if error is None else error.text
+    data = error.data or None if error is not None else None
+    verdict = classify(status, None if error is None else error.code, text, data)
+    said = f"HTTP {status}" if error is None else f"{error.code} {text}"
+    hint_s = retry_after(header, data, text, wall)
+    return ProbeAnswer(_kind(status, verdict), verdict, words=said[:LONGEST_WORDS], hint_s=hint_s)
+
+
+def _kind(status: int, verdict: Verdict) -> Kind:
+    if status in (401, 402) or (verdict.category is Category.AUTH_ERROR and status == 200):
+        return Kind.REFUSED
+    if status in (403, 429) or verdict.kind == "quota":
+        return Kind.THROTTLED
+    if status == 200 and verdict.kind in ("capability", "deterministic"):
+        return Kind.UNANSWERED
+    return Kind.FAILED

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from random import Random
+
+from lasso_trio.providers.breaker import Breaker, State
+from lasso_trio.providers.classify import Category
+from lasso_trio.providers.probe_witness import Witness
+
+DEAD = Category.NETWORK_ERROR
+
+
+def opened_by_calls(at: float = 0.0) -> Breaker:
+    breaker = Breaker()
+    for _ in range(5):
+        breaker.failure(DEAD, at, Random(1))
+    assert breaker.state(at) is State.OPEN
+    return breaker
+
+
+def half_open(breaker: Breaker) -> float:
+    now = breaker.until
+    assert breaker.state(now) is State.HALF_OPEN
+    return now
+
+
+def fail(witness: Witness, at: float, in_a_row: int, trial: bool = False) -> None:
+    witness.failure(DEAD, at, at, Random(1), in_a_row, trial)
+
+
+def test_one_failure_is_an_accident_and_the_following_open_the_breaker() -> None:
+    witness = Witness(Breaker())
+    fail(witness, 0.0, 1)
+    assert witness.breaker.failures == 0
+    for n in range(2, 5):
+        fail(witness, 12.0 * n, n)
+    assert witness.breaker.state(48.0) is State.OPEN
+
+
+def test_accidents_with_successes_between_them_never_add_up() -> None:
+    witness = Witness(Breaker())
+    for n in range(20):
+        fail(witness, 100.0 * n, 1)
+        fail(witness, 100.0 * n + 12, 2)
+        witness.success(100.0 * n + 24, 100.0 * n + 24, trial=False)
+    assert (witness.breaker.state(5000.0), witness.breaker.failures) == (State.CLOSED, 0)
+
+
+def test_a_closed_breaker_that_calls_fail_on_is_not_soothed_by_probes() -> None:
+    witness = Witness(Breaker())
+    witness.breaker.failure(DEAD, 0.0, Random(1))
+    witness.success(1.0, 1.0, trial=False)
+    assert witness.breaker.failures == 1
+
+
+def test_who_saw_it_fail_may_say_that_it_is_back() -> None:
+    witness = Witness(Breaker())
+    for n in range(1, 5):
+        fail(witness, float(n), n)
+    witness.success(10.0, 10.0, trial=False)
+    assert witness.breaker.state(10.0) is State.HALF_OPEN
+    assert witness.take_trial(10.0)
+    witness.success(10.0, 10.0, trial=True)
+    assert witness.breaker.state(10.0) is State.CLOSED
+
+
+def test_who_saw_nothing_does_not_hurry_an_open_breaker_and_vouches_once() -> None:
+    witness = Witness(opened_by_calls())
+    witness.success(1.0, 1.0, trial=witness.take_trial(1.0))
+    assert witness.breaker.state(1.0) is State.OPEN
+    now = half_open(witness.breaker)
+    assert witness.take_trial(now)
+    witness.success(now, now, trial=True)
+    assert witness.breaker.state(now) is State.HALF_OPEN
+    assert not witness.take_trial(now)
+
+
+def test_the_half_open_place_is_not_taken_from_a_call() -> None:
+    witness = Witness(opened_by_calls())
+    now = half_open(witness.breaker)
+    assert witness.breaker.admit(now)
+    assert not witness.take_trial(now)
+
+
+def test_a_failed_trial_opens_it_again() -> None:
+    witness = Witness(opened_by_calls())
+    now = half_open(witness.breaker)
+    fail(witness, now, 1, trial=witness.take_trial(now))
+    assert witness.breaker.state(now) is State.OPEN
+
+
+def test_what_is_no_illness_leaves_the_place_free() -> None:
+    witness = Witness(opened_by_calls())
+    now = half_open(witness.breaker)
+    assert witness.take_trial(now)
+    witness.failure(Category.LOCAL_CAPACITY, now, now, Random(1), 1, trial=True)
+    assert witness.breaker.admit(now)
+
+
+def test_failures_seen_elsewhere_count_as_seen() -> None:
+    witness = Witness(opened_by_calls())
+    witness.saw_failure()
+    witness.success(1.0, 1.0, trial=False)
+    assert witness.breaker.state(1.0) is State.HALF_OPEN

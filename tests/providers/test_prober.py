@@ -1,0 +1,314 @@
+"""A prober and one simulated provider over memory streams, in virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from random import Random
+
+import attrs
+import pytest
+import trio
+import trio.testing
+from structlog.testing import capture_logs
+
+from lasso_trio.config.profile import Transport
+from lasso_trio.config.secret import SecretUrl
+from lasso_trio.devnet import Chain, Failure, Faults, Kind, Provider
+from lasso_trio.providers.breaker import State
+from lasso_trio.providers.channel import Channel, Version
+from lasso_trio.providers.head import ChainCheck, Head
+from lasso_trio.providers.probe_schedule import ProbeSchedule, ProbeStatus
+from lasso_trio.providers.prober import Prober
+from lasso_trio.upstream.dialled import Dialled
+from lasso_trio.upstream.endpoint import Endpoint
+from lasso_trio.upstream.faults import ConnectFault
+from lasso_trio.upstream.http1 import Pool
+
+EPOCH = 1_700_000_000
+MINUTE = 60.0
+
+
+@attrs.define(eq=False)
+class Bench:
+    """`calls` is what the prober takes for the clients' calls."""
+
+    nursery: trio.Nursery
+    upstream: Provider
+    down: bool = False
+    calls: int = 0
+    prober: Prober = attrs.field(init=False)
+
+    async def dial(self) -> Dialled:
+        await trio.lowlevel.checkpoint()
+        if self.down:
+            raise ConnectFault("refused")
+        ours, theirs = trio.testing.memory_stream_pair()
+        self.nursery.start_soon(self.upstream.handle, theirs)
+        return Dialled(ours)
+
+    def set(self, **faults: object) -> None:
+        self.upstream.set_faults(Faults(**faults))  # type: ignore[arg-type]
+
+    @property
+    def head(self) -> Head:
+        return self.prober.head
+
+    @property
+    def channel(self) -> Channel:
+        return self.prober.channel
+
+    @property
+    def state(self) -> State:
+        return self.channel.breaker.state(trio.current_time())
+
+
+Build = Callable[..., Bench]
+
+
+@pytest.fixture
+def bench(nursery: trio.Nursery) -> Iterator[Build]:
+    """`bench(interval_s=12.0, lag=3)`: an upstream on chain 1 whose prober runs. Ask for `autojump_clock` as well."""
+    made: list[Bench] = []
+
+    def build(interval_s: float = 12.0, running: bool = True, down: bool = False, **faults: object) -> Bench:
+        assert isinstance(trio.lowlevel.current_clock(), trio.testing.MockClock), "ask for autojump_clock"
+        chain = Chain(chain_id=1, start_height=1000, epoch=EPOCH - 2000)
+        chain.start(trio.current_time())
+        its = Bench(nursery, Provider.make("a", chain, Faults(**faults)), down)  # type: ignore[arg-type]
+        pool = Pool(Endpoint.from_url(SecretUrl("http://a/"), {}), dial=its.dial)
+        channel = Channel("1:a:0", "http://a", Transport.HTTP, pool, Version(), Random(1))
+        start = trio.current_time()
+        its.prober = Prober(
+            channel,
+            Head(),
+            1,
+            ProbeSchedule(interval_s),
+            lambda: its.calls,
+            Random(1),
+            wall=lambda: EPOCH + trio.current_time() - start,
+        )
+        if running:
+            nursery.start_soon(its.prober.run)
+        made.append(its)
+        return its
+
+    yield build
+    for its in made:
+        assert not its.upstream.crashes
+
+
+async def test_before_the_first_answer_it_may_not_serve_and_after_it_all_is_known(
+    bench: Build, autojump_clock: trio.testing.MockClock
+) -> None:
+    its = bench()
+    assert its.head.check is ChainCheck.PENDING
+    await its.prober.settled.wait()
+    head = its.head
+    assert (head.check, head.height, head.safe, head.finalized) == (ChainCheck.RIGHT, 1000, 968, 936)
+    assert head.age_s == pytest.approx(0.0, abs=2.0)
+    assert its.prober.schedule.status is ProbeStatus.HEALTHY
+    assert its.prober.last_s is not None
+
+
+async def test_the_height_is_polled_and_an_hour_costs_what_was_promised(
+    bench: Build, autojump_clock: trio.testing.MockClock
+) -> None:
+    its = bench(interval_s=12.0)
+    for _ in range(120):
+        its.calls += 1
+        await trio.sleep(30.0)
+    assert its.head.height == pytest.approx(1000 + 1800, abs=7)
+    assert 400 <= its.prober.calls.last_hour(trio.current_time()) <= 455
+    assert its.upstream.calls.total() == its.prober.calls.total
+    assert its.channel.evidence == {}
+    assert its.channel.in_flight == 0
+
+
+async def test_an_idle_chain_is_hardly_looked_at_until_the_clients_are_back(
+    bench: Build, autojump_clock: trio.testing.MockClock
+) -> None:
+    its = bench()
+    await trio.sleep(3 * 3600.0)
+    assert its.prober.calls.last_hour(trio.current_time()) <= 25
+    its.calls += 1
+    height = its.head.height
+    await trio.sleep(2.5)
+    assert its.head.height != height
+    before = its.prober.calls.total
+    await trio.sleep(MINUTE)
+    assert its.prober.calls.total >= before + 4
+
+
+async def test_a_wrong_chain_is_quarantined_and_shouted_about_and_forgiven_when_it_is_right(
+    bench: Build, autojump_clock: trio.testing.MockClock
+) -> None:
+    with capture_logs() as told:
+        its = bench(chain_id=5)
+        await trio.sleep(3600.0)
+        shouts = [line for line in told if line["event"] == "probe.wrong_chain"]
+        assert 2 <= len(shouts) <= 4
+        assert (shouts[0]["got"], shouts[0]["expected"], shouts[0]["log_level"]) == (5, 1, "error")
+        assert (its.head.check, its.head.told_chain, its.head.height) == (ChainCheck.WRONG, 5, None)
+        assert its.state is State.OPEN
+        assert its.channel.breaker.reason == "wrong_chain"
+        assert set(its.upstream.calls) == {"eth_chainId"}
+        its.set()
+        await trio.sleep(40.0)
+    assert (its.head.check, its.head.told_chain) == (ChainCheck.RIGHT, None)
+    assert its.state is State.CLOSED
+    assert "probe.right_chain" in {line["event"] for line in told}
+
+
+async def test_a_node_that_changes_its_chain_is_found_out_within_ten_rounds(
+    bench: Build, autojump_clock: trio.testing.MockClock
+) -> None:
+    with capture_logs():
+        its = bench()
+        await trio.sleep(30.0)
+        its.set(chain_id=5)
+        await trio.sleep(125.0)
+        assert its.head.check is ChainCheck.WRONG
+
+
+async def test_an_operators_quarantine_is_not_lifted_by_the_right_chain(
+    bench: Build, autojump_clock: trio.testing.MockClock
+) -> None:
+    with capture_logs():
+        its = bench(chain_id=5, running=False)
+        its.channel.breaker.quarantine("cordoned", trio.current_time())
+        await its.prober.round()
+        its.set()
+        await its.prober.round()
+    assert its.head.check is ChainCheck.RIGHT
+    assert (its.state, its.channel.breaker.reason) == (State.OPEN, "cordoned")
+
+
+async def test_a_dead_instance_opens_its_breaker_and_is_back_within_its_back_off(
+    bench: Build, autojump_clock: trio.testing.MockClock
+) -> None:
+    with capture_logs():
+        its = bench()
+        await trio.sleep(MINUTE)
+        its.set(failures=[Failure(Kind.HTTP, status=502)])
+        await trio.sleep(4 * MINUTE)
+        assert its.state is State.OPEN
+        assert its.prober.schedule.status is ProbeStatus.UNHEALTHY
+        assert "502" in its.prober.last_error
+        its.set()
+        await trio.sleep(36.0 + 12.0)
+        assert its.state is State.CLOSED
+        assert its.prober.schedule.status is ProbeStatus.HEALTHY
+        assert its.prober.last_error == ""
+
+
+@pytest.mark.parametrize("kind", [Kind.HANG, Kind.RESET, Kind.GARBAGE, Kind.WRONG_ID, Kind.TRUNCATED])
+async def test_whatever_it_does_the_prober_lives_and_says_so(
+    bench: Build, autojump_clock: trio.testing.MockClock, kind: Kind
+) -> None:
+    with capture_logs():
+        its = bench(failures=[Failure(kind)])
+        await trio.sleep(MINUTE)
+        assert its.head.check is ChainCheck.PENDING
+        assert its.prober.settled.is_set()
+        assert its.prober.schedule.status is ProbeStatus.UNHEALTHY
+        its.set()
+        await trio.sleep(40.0)
+        assert its.head.check is ChainCheck.RIGHT
+
+
+async def test_an_answer_without_end_is_cut(bench: Build, autojump_clock: trio.testing.MockClock) -> None:
+    its = bench(running=False, failures=[Failure(Kind.HTTP, status=200, body="x" * 600_000)])
+    await its.prober.round()
+    assert "too much" in its.prober.last_error
+    assert its.channel.pool is not None
+    assert its.channel.pool.busy == 0
+
+
+async def test_refusing_connections_it_is_not_verified(bench: Build, autojump_clock: trio.testing.MockClock) -> None:
+    with capture_logs():
+        its = bench(down=True)
+        await trio.sleep(MINUTE)
+        assert (its.head.check, its.state) == (ChainCheck.PENDING, State.OPEN)
+        its.down = False
+        await trio.sleep(40.0)
+    assert (its.head.check, its.state) == (ChainCheck.RIGHT, State.CLOSED)
+
+
+async def test_throttling_cools_down_opens_nothing_and_is_left_alone(
+    bench: Build, autojump_clock: trio.testing.MockClock
+) -> None:
+    with capture_logs():
+        its = bench()
+        await trio.sleep(1.0)
+        before = its.prober.calls.total
+        its.set(failures=[Failure(Kind.HTTP, status=429, retry_after_s=50)])
+        await trio.sleep(12.0)
+        assert its.channel.cooldown.active(trio.current_time())
+        await trio.sleep(45.0)
+    assert its.prober.calls.total == before + 1
+    assert (its.state, its.prober.schedule.status) == (State.CLOSED, ProbeStatus.DEGRADED)
+
+
+async def test_a_throttled_trial_gives_its_place_back(bench: Build, autojump_clock: trio.testing.MockClock) -> None:
+    with capture_logs():
+        its = bench(running=False, failures=[Failure(Kind.HTTP, status=429)])
+        breaker = its.channel.breaker
+        breaker.quarantine("test", trio.current_time())
+        breaker.release(trio.current_time())
+        await its.prober.round()
+        assert breaker.admit(trio.current_time())
+
+
+async def test_a_cancelled_trial_gives_its_place_back(bench: Build, autojump_clock: trio.testing.MockClock) -> None:
+    with capture_logs():
+        its = bench(running=False, failures=[Failure(Kind.HANG)])
+        breaker = its.channel.breaker
+        breaker.quarantine("test", trio.current_time())
+        breaker.release(trio.current_time())
+        with trio.move_on_after(1.0):
+            await its.prober.round()
+        assert breaker.admit(trio.current_time())
+
+
+async def test_a_refused_key_is_misconfigured(bench: Build, autojump_clock: trio.testing.MockClock) -> None:
+    its = bench(running=False, failures=[Failure(Kind.HTTP, status=401)])
+    await its.prober.round()
+    assert its.prober.schedule.status is ProbeStatus.MISCONFIGURED
+    assert its.prober.schedule.backoff_s == 120.0
+
+
+async def test_a_node_without_chain_id_may_serve_and_a_warning_is_given(
+    bench: Build, autojump_clock: trio.testing.MockClock
+) -> None:
+    with capture_logs() as told:
+        its = bench(running=False, missing_methods=["eth_chainId"])
+        await its.prober.round()
+        await its.prober.round()
+    assert its.head.check is ChainCheck.MUTE
+    assert its.head.height == 1000
+    assert [line["event"] for line in told] == ["probe.chain_unknown"]
+
+
+async def test_failing_at_what_is_good_to_know_is_no_illness(
+    bench: Build, autojump_clock: trio.testing.MockClock
+) -> None:
+    its = bench(failures=[Failure(Kind.HTTP, status=500, methods=("eth_getBlockByNumber", "eth_syncing"))])
+    await trio.sleep(20 * MINUTE)
+    assert its.prober.schedule.status is ProbeStatus.HEALTHY
+    assert its.upstream.calls["eth_getBlockByNumber"] == 3
+    assert (its.head.safe, its.state) == (None, State.CLOSED)
+
+
+async def test_a_breaker_that_calls_opened_is_tried_at_half_open_by_a_probe_once(
+    bench: Build, autojump_clock: trio.testing.MockClock
+) -> None:
+    with capture_logs():
+        its = bench()
+        await trio.sleep(1.0)
+        its.channel.breaker.quarantine("test", trio.current_time(), 60.0)
+        await trio.sleep(59.0)
+        assert its.state is State.OPEN
+        await trio.sleep(14.0)
+        assert its.state is State.HALF_OPEN
+        assert its.channel.breaker.success(trio.current_time())
+        assert its.state is State.CLOSED
