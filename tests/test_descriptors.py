@@ -4,7 +4,7 @@ import resource
 from collections.abc import Iterator
 
 import pytest
-from structlog.testing import capture_logs
+from structlog.testing import CapturingLogger
 
 from lasso_trio import descriptors
 
@@ -16,6 +16,13 @@ def same_limits_afterwards() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> CapturingLogger:
+    logger = CapturingLogger()
+    monkeypatch.setattr(descriptors, "log", logger)
+    return logger
+
+
 def test_the_soft_limit_is_raised_to_the_hard_one() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
@@ -23,7 +30,7 @@ def test_the_soft_limit_is_raised_to_the_hard_one() -> None:
     assert allowed == resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 256
 
 
-def test_a_limit_that_cannot_be_raised_is_told_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_limit_that_cannot_be_raised_is_told_and_kept(monkeypatch: pytest.MonkeyPatch, said: CapturingLogger) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
 
@@ -31,13 +38,13 @@ def test_a_limit_that_cannot_be_raised_is_told_and_kept(monkeypatch: pytest.Monk
         raise OSError("not here")
 
     monkeypatch.setattr(resource, "setrlimit", refuse)
-    with capture_logs() as logs:
-        assert descriptors.raise_limit() == 256
-    assert logs[0]["event"] == "descriptors.limit"
+    assert descriptors.raise_limit() == 256
+    assert said.calls[0].args == ("descriptors.limit",)
 
 
 @pytest.mark.parametrize(("open_files", "warned"), [(1024, True), (20_000, False), (resource.RLIM_INFINITY, False)])
-def test_fewer_files_than_promised_connections_is_a_warning(open_files: int, warned: bool) -> None:
-    with capture_logs() as logs:
-        descriptors.check(open_files, 20_000)
-    assert bool(logs) == warned
+def test_fewer_files_than_promised_connections_is_a_warning(
+    open_files: int, warned: bool, said: CapturingLogger
+) -> None:
+    descriptors.check(open_files, 20_000)
+    assert bool(said.calls) == warned
