@@ -5,11 +5,14 @@ from random import Random
 
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 
-from lasso_trio.config.profile import Transport
+from lasso_trio.config.profile import Allowance, Transport
 from lasso_trio.config.secret import SecretUrl
+from lasso_trio.providers.allowance import Budget
 from lasso_trio.providers.breaker import ISOLATED, SHARED, State
-from lasso_trio.providers.catalogue import VERDICTS, Category
+from lasso_trio.providers.catalogue import VERDICTS, Category, Verdict
 from lasso_trio.providers.channel import EVIDENCE_ROWS, Channel, Version
 from lasso_trio.upstream.endpoint import Endpoint
 from lasso_trio.upstream.http1 import Pool
@@ -212,3 +215,133 @@ def test_a_channel_without_a_pool_is_not_live(channel: Channel) -> None:
 
 def test_its_name_shows_no_url(channel: Channel) -> None:
     assert repr(channel) == "<Channel 1:a:0 http>"
+
+
+# Pace, budget, bans
+
+
+def test_a_refusal_teaches_a_pace_that_ranks_last_and_refuses_nobody(channel: Channel) -> None:
+    for n in range(100):
+        channel.succeeded("eth_call", 0.01, NOW - 5 + n / 20)
+    channel.failed("eth_call", LIMITED, 0.1, NOW, 1.0)
+    assert channel.pacing.rate == pytest.approx(10, rel=0.1)
+    later = NOW + 2
+    assert not channel.limited(later)
+    version = channel.version.value
+    assert all(channel.admit(later) for _ in range(50))
+    assert channel.limited(later)
+    assert channel.version.value == version + 1
+    assert later < channel.next_change(later) < later + 3
+    assert not channel.limited(channel.next_change(later))
+
+
+def test_refusals_during_a_cooldown_are_no_news_unless_they_name_the_limit(channel: Channel) -> None:
+    channel.failed("eth_call", LIMITED, 0.1, NOW, 30.0)
+    channel.failed("eth_call", LIMITED, 0.1, NOW + 10)
+    assert channel.pacing.times == 1
+    channel.failed("eth_call", LIMITED, 0.1, NOW + 10, None, 0.2)
+    assert channel.pacing.known == 0.2
+
+
+def test_answers_let_the_pace_grow(channel: Channel) -> None:
+    channel.failed("eth_call", LIMITED, 0.1, NOW, 1.0)
+    before = channel.pacing.rate
+    channel.succeeded("eth_call", 0.1, NOW + 2)
+    assert before is not None
+    assert channel.pacing.rate is not None
+    assert channel.pacing.rate > before
+
+
+def test_a_budget_refuses_what_does_not_fit_and_ranks_last_when_it_is_used_up(channel: Channel) -> None:
+    channel.budget = Budget(Allowance(rps=3))
+    version = channel.version.value
+    assert channel.admit(NOW, "eth_call")
+    assert not channel.admit(NOW, "eth_getLogs")
+    assert not channel.limited(NOW)
+    assert channel.admit(NOW, "eth_call")
+    assert channel.admit(NOW, "eth_call")
+    assert not channel.admit(NOW, "eth_call")
+    assert (channel.limited(NOW), channel.version.value, channel.next_change(NOW)) == (True, version + 1, NOW + 1)
+    assert channel.admit(NOW + 1, "eth_call")
+
+
+def test_what_the_breaker_turns_away_spends_nothing(channel: Channel) -> None:
+    channel.budget = Budget(Allowance(rps=3))
+    open_it(channel)
+    assert not channel.admit(NOW)
+    assert channel.budget.spent(NOW) == (0, 0)
+
+
+@pytest.mark.parametrize("category", [Category.METHOD_NOT_FOUND, Category.METHOD_ERROR])
+def test_a_missing_method_is_banned_and_no_illness(channel: Channel, category: Category) -> None:
+    version = channel.version.value
+    for _ in range(20):
+        channel.failed("trace_block", VERDICTS[category], 0.1, NOW)
+    assert channel.bans.banned("trace_block", NOW)
+    assert channel.breaker.state(NOW) is State.CLOSED
+    assert channel.version.value == version + 1
+    channel.succeeded("trace_block", 0.1, NOW)
+    assert not channel.bans.banned("trace_block", NOW)
+    assert channel.version.value == version + 2
+
+
+def test_names_beyond_the_table_are_not_banned_together(channel: Channel) -> None:
+    channel.failed("other", VERDICTS[Category.METHOD_NOT_FOUND], 0.1, NOW)
+    assert not channel.bans.banned("other", NOW)
+
+
+def test_a_quarantine_is_told_loudly(channel: Channel) -> None:
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(3):
+            channel.failed("eth_call", VERDICTS[Category.AUTH_ERROR], 0.1, NOW)
+    (line,) = lines
+    assert (line["event"], line["log_level"], line["reason"], line["detail"]) == (
+        "breaker.quarantined",
+        "error",
+        "auth_error",
+        "3 in a row",
+    )
+
+
+INNOCENT = [v for v in VERDICTS.values() if not v.counts]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(INNOCENT),
+            st.floats(0, 400),
+            st.none() | st.floats(0, 1e5),
+            st.none() | st.floats(0.01, 1e4),
+        ),
+        max_size=60,
+    )
+)
+def test_no_history_of_rate_limits_and_clients_mistakes_opens_it_or_takes_it_out_of_service(
+    history: list[tuple[Verdict, float, float | None, float | None]],
+) -> None:
+    channel = Channel("1:a:0", "http://a", Transport.HTTP, None, Version(), Random(1))
+    now = NOW
+    for verdict, wait, hint_s, per_second in history:
+        now += wait
+        assert channel.admit(now, "eth_call")
+        channel.failed("eth_call", verdict, 0.1, now, hint_s, per_second)
+        assert channel.breaker.state(now) is State.CLOSED
+    assert not channel.limited(now + 86_400 + 250)
+
+
+@given(st.lists(st.tuples(st.sampled_from(list(VERDICTS.values())), st.floats(0, 400)), min_size=1, max_size=60))
+def test_it_returns_to_service_within_its_back_off_whatever_happened(history: list[tuple[Verdict, float]]) -> None:
+    channel = Channel("1:a:0", "http://a", Transport.HTTP, None, Version(), Random(1))
+    now = NOW
+    for verdict, wait in history:
+        now += wait
+        if channel.admit(now):
+            now += 0.1
+            channel.failed("eth_call", verdict, 0.1, now)
+    back = now + channel.breaker.retry_after(now) + 1e-6  # sums of floats
+    for _ in range(2):
+        assert channel.admit(back)
+        channel.succeeded("eth_call", 0.01, back + 0.01)
+    assert channel.breaker.state(back + 0.01) is State.CLOSED
+    assert not channel.breaker.quarantined

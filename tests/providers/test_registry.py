@@ -7,7 +7,7 @@ import pytest
 import trio
 import trio.testing
 
-from lasso_trio.config.profile import Chain, Profile, Provider, Transport
+from lasso_trio.config.profile import Allowance, Chain, Profile, Provider, Transport
 from lasso_trio.config.secret import Secret, SecretUrl
 from lasso_trio.providers.breaker import ISOLATED, SHARED
 from lasso_trio.providers.channel import Channel
@@ -114,3 +114,34 @@ async def test_closing_it_closes_every_pool(registry: Registry) -> None:
     for pool in registry.pools():
         with pytest.raises(Exception, match="pool_closed"), trio.fail_after(1):
             await pool.exchange(b"{}", replay_safe=True)
+
+
+def test_the_channels_of_an_instance_share_its_pace_and_those_of_another_do_not(registry: Registry) -> None:
+    both, other = provider("a", ws=True), provider("b")
+    registry.add([profile("p", both, other)])
+    http, ws = registry.channels(both)
+    (elsewhere,) = registry.channels(other)
+    assert http.pacing is ws.pacing is not elsewhere.pacing
+
+
+def test_a_budget_is_the_instances_and_the_tightest_that_any_profile_gives(registry: Registry) -> None:
+    free = provider("a", ws=True)
+    one, two = attrs.evolve(free, allowance=Allowance(rps=9, daily=100)), attrs.evolve(free, allowance=Allowance(rps=5))
+    registry.add([profile("p", one), profile("q", two), profile("r", provider("b"))])
+    http, ws = registry.channels(free)
+    assert http.budget is ws.budget
+    assert http.budget is not None
+    assert http.budget.terms == Allowance(rps=5, daily=100)
+    assert [channel.budget for channel in registry.channels(provider("b"))] == [None]
+
+
+def test_a_budget_that_changes_keeps_what_was_spent(registry: Registry) -> None:
+    free = provider("a")
+    registry.add([profile("p", attrs.evolve(free, allowance=Allowance(rps=5)))])
+    (channel,) = registry.channels(free)
+    assert channel.admit(100.0)
+    registry.add([profile("p", attrs.evolve(free, allowance=Allowance(rps=7)))])
+    assert channel.budget is not None
+    assert (channel.budget.terms.rps, channel.budget.spent(100.0)) == (7, (1, 0))
+    registry.add([profile("p", free)])
+    assert channel.budget is None

@@ -6,8 +6,9 @@ from random import Random
 
 import pytest
 
-from lasso_trio.config.profile import Strategy
+from lasso_trio.config.profile import Allowance, Strategy
 from lasso_trio.jsonrpc.methods import lookup
+from lasso_trio.providers.allowance import Budget
 from lasso_trio.providers.catalogue import VERDICTS, Category
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.plan import EXPLORE_SHARE, REFRESH_S, TRIAL_SHARE, Plan, build
@@ -254,3 +255,18 @@ def test_choosing_the_first_looks_at_one_provider_however_many_there_are(chain_o
         for _ in range(100):
             plan.first(rng, True)
         assert Counted.looks <= 100
+
+
+def test_over_its_pace_or_budget_or_without_the_method_a_candidate_is_tried_last_and_not_forgotten(
+    chain_of: ChainOf,
+) -> None:
+    paced, spent, banned, good = candidates = chain_of("paced", "spent", "banned", "good").candidates
+    paced.channel.pacing.refused(NOW, 0.0)
+    paced.channel.pacing.sent(NOW)
+    spent.channel.budget = Budget(Allowance(rps=1))
+    assert spent.channel.admit(NOW)
+    banned.channel.failed("eth_call", VERDICTS[Category.METHOD_NOT_FOUND], 0.1, NOW)
+    plan = plan_of(candidates)
+    assert (plan.ranked, plan.top) == ((good, paced, spent, banned), 1)
+    other = build(Strategy.PRIORITY, candidates, [], lookup("eth_getProof", b""), 0, NOW)
+    assert other.ranked[0] is banned, "it has the other methods"

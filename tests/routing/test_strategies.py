@@ -131,3 +131,10 @@ def test_the_race_draws_without_putting_back() -> None:
 def test_a_weight_of_nothing_still_has_a_place() -> None:
     for seed, weight in product(range(20), [0.0, 1e-300]):
         assert race_order([weight, 1.0], Random(seed)) == [1, 0]
+
+
+def test_who_said_not_to_have_the_method_is_behind_all_who_did_not() -> None:
+    others = [tier(half_open=h, limited=li) for h, li in product([False, True], repeat=2)]
+    banned = [tier(half_open=h, limited=li, banned=True) for h, li in product([False, True], repeat=2)]
+    assert max(others) < min(banned)
+    assert len({*others, *banned}) == 8
