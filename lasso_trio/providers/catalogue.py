@@ -1,221 +1,154 @@
-"""The error classes of Ethereum providers, as data: what each category means, and which codes and texts belong to it.
+"""The error catalogue: which code, text, data or HTTP status of a provider means what. Facts from `catalogue.toml`.
 
-Facts only, no decisions: `classify` says in which order they are asked. Fragments are lower case and sought anywhere in
-the folded message; within a group order is free, between groups it is not. The texts were collected from clients and
-vendors by the original proxy and its peers; what differs from the original is marked.
+This room compiles the file's rows (`catalogue_file`) into what `classify` asks, section by section; inside a section the
+first row that fits wins. Which catalogue is in force is the one piece of state: `use` swaps it between two calls, and nobody
+keeps a part of the old one. Whoever wants to know what a row means without an error at hand reads `rows`.
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Final, Literal
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
 
 import attrs
 
+from lasso_trio.providers.catalogue_file import SECTIONS, CatalogueError, Row, read_rows
+from lasso_trio.providers.verdict import CATEGORY_OF, VERDICTS, Category, ErrorClass, Kind, Verdict, verdict_of
 
-class Category(StrEnum):
-    """Whose fault it was. The names appear in profiles (`error_rules`), logs and metrics."""
+__all__ = [
+    "SECTIONS", "SHIPPED", "VERDICTS", "Catalogue", "CatalogueError", "Category", "ErrorClass", "Kind", "Row", "Rule",
+    "Verdict", "build", "current", "load", "use",
+]  # fmt: skip
 
-    RATE_LIMIT = "rate_limit"
-    NETWORK_ERROR = "network_error"
-    SERVER_ERROR = "server_error"
-    AUTH_ERROR = "auth_error"
-    INTERNAL_ERROR = "internal_error"
-    TIMEOUT = "timeout"
-    PROVIDER_ERROR = "provider_error"
-    CHAIN_ERROR = "chain_error"
-    METHOD_ERROR = "method_error"
-    CAPABILITY_VIOLATION = "capability_violation"
-    REQUIRES_ARCHIVAL = "requires_archival"
-    BLOCK_NOT_AVAILABLE = "block_not_available"
-    METHOD_NOT_FOUND = "method_not_found"
-    INVALID_REQUEST = "invalid_request"
-    INVALID_PARAMS = "invalid_params"
-    PARSE_ERROR = "parse_error"
-    USER_ERROR = "user_error"
-    CLIENT_ERROR = "client_error"
-    EXECUTION_REVERT = "execution_revert"
-    UNCLASSIFIED_SERVER_ERROR = "unclassified_server_error"
-    UNKNOWN_ERROR = "unknown_error"
-    LOCAL_CAPACITY = "local_capacity"
-    """Our own limits were met; the provider was not asked."""
+SHIPPED: Final = Path(__file__).with_name("catalogue.toml")
+
+SENDS: Final = frozenset({
+    "eth_sendRawTransaction", "eth_sendTransaction", "eth_sendRawTransactionSync", "eth_sendRawTransactionConditional",
+    "eth_sendPrivateTransaction", "eth_sendPrivateRawTransaction", "eth_sendBundle", "eth_sendUserOperation",
+})  # fmt: skip
+"""Methods for which a row's `sent` holds: what refuses a call refuses a transaction for another reason."""
 
 
-Kind = Literal["quota", "capability", "deterministic", "provider_failure"]
+@attrs.frozen(eq=False)
+class Rule:
+    """A row, compiled. `also`: all of these in the text too; `unless`: none of these; `codes` None: any."""
+
+    verdict: Verdict
+    sent: Verdict
+    also: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+    codes: frozenset[int] | None = None
+    texts: tuple[str, ...] = ()
+    heeds: frozenset[ErrorClass] = frozenset()
+    bare: bool = False
+
+    def judge(self, code: int | None, text: str, sending: bool) -> Verdict | None:
+        """The verdict if the row's conditions beyond its section's key hold; `sending`: a transaction was."""
+        if self.codes is not None and code not in self.codes:
+            return None
+        if self.bare and code is not None:
+            return None
+        if self.unless and any(fragment in text for fragment in self.unless):
+            return None
+        if self.also and not all(fragment in text for fragment in self.also):
+            return None
+        return self.sent if sending else self.verdict
 
 
-@attrs.frozen
-class Verdict:
-    """What to do about a failure.
+@attrs.frozen(eq=False)
+class Catalogue:
+    """All rows, in the order in which they are asked, and the same compiled for `classify`. Equal only to itself."""
 
-    `retriable`: another provider may do better. `counts`: a failure for the breaker. `kind`: `quota` and `capability`
-    always go to the next candidate, `deterministic` goes back to the client, `provider_failure` goes to the next
-    candidate only when the call may be repeated.
-    """
+    rows: Mapping[str, tuple[Row, ...]]
+    statuses: Mapping[int, tuple[Rule, ...]]
+    data: re.Pattern[str]
+    raw_data: re.Pattern[bytes]
+    data_rule: Rule
+    beginnings: tuple[tuple[str, Rule], ...]
+    firm_codes: Mapping[int, Rule]
+    fragments: tuple[tuple[str, Rule], ...]
+    codes: Mapping[int, Rule]
+    code_ranges: tuple[tuple[int, int, Rule], ...]
+    last: tuple[tuple[int, int, Rule], ...]
 
-    category: Category
-    retriable: bool
-    counts: bool
-    kind: Kind
+    def __repr__(self) -> str:
+        return f"<Catalogue {sum(len(rows) for rows in self.rows.values())} rows>"
 
 
-def _verdicts() -> dict[Category, Verdict]:
-    c = Category
-    table = {category: Verdict(category, False, False, "deterministic") for category in c}
-    for category in (c.NETWORK_ERROR, c.SERVER_ERROR, c.AUTH_ERROR, c.INTERNAL_ERROR, c.TIMEOUT, c.PROVIDER_ERROR,
-                     c.CHAIN_ERROR, c.METHOD_ERROR):  # fmt: skip
-        table[category] = Verdict(category, True, True, "provider_failure")
-    for category in (c.CAPABILITY_VIOLATION, c.REQUIRES_ARCHIVAL, c.BLOCK_NOT_AVAILABLE, c.METHOD_NOT_FOUND,
-                     c.LOCAL_CAPACITY):  # fmt: skip
-        table[category] = Verdict(category, True, False, "capability")
-    table[c.RATE_LIMIT] = Verdict(c.RATE_LIMIT, True, False, "quota")
-    table[c.UNKNOWN_ERROR] = Verdict(c.UNKNOWN_ERROR, False, True, "provider_failure")
+def load(path: Path) -> Catalogue:
+    """Read a catalogue. Raises CatalogueError, which names the line."""
+    return build(read_rows(path))
+
+
+def build(rows: Mapping[str, tuple[Row, ...]]) -> Catalogue:
+    """Compile rows that `read_rows` has passed."""
+    ruled = {section: [(row, _rule(row)) for row in rows[section]] for section in SECTIONS}
+    prefixes = [prefix for row, _ in ruled["data"] for prefix in row.data]
+    pattern = "|".join(re.escape(prefix) for prefix in prefixes)
+    return Catalogue(
+        rows=rows,
+        statuses=_by_number((status, rule) for row, rule in ruled["status"] for status in row.status),
+        data=re.compile(pattern, re.IGNORECASE),
+        # Raw JSON: a string, or an object that holds one under "data" near its beginning.
+        raw_data=re.compile(rb'\s*(?:\{[^{}]{0,256}?"data"\s*:\s*)?"(?:' + pattern.encode() + rb")", re.IGNORECASE),
+        data_rule=ruled["data"][0][1],
+        beginnings=tuple((text, rule) for row, rule in ruled["beginning"] for text in row.text),
+        firm_codes={code: rule for row, rule in ruled["firm_code"] for code in row.code},
+        fragments=tuple((text, rule) for row, rule in ruled["text"] for text in row.text),
+        codes={code: rule for row, rule in ruled["code"] for code in row.code},
+        code_ranges=_ranges(ruled["code"]),
+        last=_ranges(ruled["last"]),
+    )
+
+
+def _rule(row: Row) -> Rule:
+    verdict = _verdict(row, row.error_class, row.category)
+    return Rule(
+        verdict=verdict,
+        sent=verdict if row.sent is None else _verdict(row, row.sent, None),
+        also=row.also,
+        unless=row.unless,
+        codes=frozenset(row.code) if row.code else None,
+        texts=row.text,
+        heeds=frozenset(row.heeds),
+        bare=row.bare,
+    )
+
+
+def _verdict(row: Row, error_class: ErrorClass, category: Category | None) -> Verdict:
+    return verdict_of(category or CATEGORY_OF[error_class], error_class, row.learning, row.name)
+
+
+def _by_number(pairs: Iterator[tuple[int, Rule]]) -> dict[int, tuple[Rule, ...]]:
+    table: dict[int, tuple[Rule, ...]] = {}
+    for number, rule in pairs:
+        table[number] = (*table.get(number, ()), rule)
     return table
 
 
-VERDICTS: Final = _verdicts()
-"""One shared verdict per category."""
+def _ranges(ruled: list[tuple[Row, Rule]]) -> tuple[tuple[int, int, Rule], ...]:
+    """Spans of numbers, single ones too where the row has statuses."""
+    singles = ((status, status, rule) for row, rule in ruled for status in row.status)
+    spans = ((*row.between, rule) for row, rule in ruled if row.between is not None)
+    return (*singles, *spans)
 
-CODES: Final = {
-    3: Category.EXECUTION_REVERT,
-    -32700: Category.PARSE_ERROR,
-    -32600: Category.INVALID_REQUEST,
-    -32601: Category.METHOD_NOT_FOUND,
-    -32602: Category.INVALID_PARAMS,
-    -32603: Category.INTERNAL_ERROR,
-    -32005: Category.RATE_LIMIT,
-    -32004: Category.NETWORK_ERROR,
-    -32003: Category.CLIENT_ERROR,
-    -32002: Category.SERVER_ERROR,
-    4001: Category.USER_ERROR,
-    4100: Category.AUTH_ERROR,
-    4200: Category.METHOD_ERROR,
-    4900: Category.CHAIN_ERROR,
-    4901: Category.NETWORK_ERROR,
-    14: Category.SERVER_ERROR,  # dRPC
-    23: Category.SERVER_ERROR,
-    26: Category.BLOCK_NOT_AVAILABLE,
-    30: Category.RATE_LIMIT,
-    35: Category.CAPABILITY_VIOLATION,
-    -31001: Category.SERVER_ERROR,  # Pocket
-    -31002: Category.SERVER_ERROR,
-    -32010: Category.EXECUTION_REVERT,  # Nethermind, Besu
-    -32015: Category.EXECUTION_REVERT,
-    -32016: Category.EXECUTION_REVERT,
-    -32046: Category.RATE_LIMIT,  # Cloudflare
-    -32701: Category.CAPABILITY_VIOLATION,  # PublicNode
-    -32000: Category.UNCLASSIFIED_SERVER_ERROR,
-    429: Category.RATE_LIMIT,
-}
 
-BEGINNINGS: Final = (
-    # [differs] What follows these was written by a contract or by the client, so it is not looked at.
-    ("execution reverted", Category.EXECUTION_REVERT),
-    ("vm exception while processing transaction", Category.EXECUTION_REVERT),
-    ("vm execution error", Category.EXECUTION_REVERT),
-    ("reverted 0x", Category.EXECUTION_REVERT),
-    ("invalid argument ", Category.INVALID_PARAMS),
-)
+@attrs.define
+class _InForce:
+    catalogue: Catalogue
 
-GAS: Final = (
-    # [differs] Asked first: these hold "limit exceeded" and the like without being a limit of the provider.
-    "gas limit exceeded",
-    "gas limit is exceeded",
-    "exceeds gas limit",
-    "exceeds block gas limit",
-    "exceeds transaction gas limit",
-    "exceeded gas limit",
-    "gas limit reached",
-    "gas limit too high",
-    "transaction gas limit is too low",
-    "gas required exceeds allowance",
-    "out of gas",
-)
 
-GROUPS: Final = (
-    (Category.EXECUTION_REVERT, GAS),
-    (
-        Category.RATE_LIMIT,
-        (
-            "rate limit", "too many requests", "throttled", "quota exceeded", "reached your quota", "monthly quota",
-            "daily quota", "capacity exceeded", "request count exceeded", "maximum requests", "credits quota",
-            "requests per second", "compute units", "cannot fulfill request", "request units",
-            "timeout on the free tier",
-            "exceeded the quota", "credits limited to", "rate-limit", "ratelimit",  # [differs]
-            "monthly capacity limit",
-        ),
-    ),
-    (
-        Category.AUTH_ERROR,
-        (
-            "unauthorized", "authentication", "authenticate", "api key", "forbidden", "access denied",
-            "permission denied",
-        ),
-    ),
-    (
-        Category.SERVER_ERROR,
-        (
-            "please retry", "temporary internal error", "try again", "service temporarily unavailable",
-            "temporarily unavailable", "request timeout", "backend timeout", "resource unavailable",
-            "service overloaded",
-        ),
-    ),
-    (
-        Category.INVALID_PARAMS,
-        (
-            "invalid argument", "cannot unmarshal", "unable to decode", "invalid hex", "odd length hex",
-            "hex string without 0x prefix", "invalid address", "wrong number of arguments",
-            "missing value for required argument", "abi: cannot marshal",
-        ),
-    ),
-    (
-        Category.EXECUTION_REVERT,
-        (
-            "execution reverted", "intrinsic gas too low", "gas limit below intrinsic gas", "gas too low",
-            "gas uint64 overflow", "insufficient gas", "base fee exceeds gas limit", "nonce too low", "nonce too high",
-            "insufficient funds", "already known", "replacement transaction underpriced", "transaction underpriced",
-            "max fee per gas less than block base fee", "fee cap less than block base fee",
-            "max priority fee per gas higher than max fee per gas", "max fee per blob gas", "blob base fee",
-            "too many blobs", "invalid sender", "invalid opcode", "stack underflow", "stack overflow",
-            "invalid jump destination", "revert", "vm exception", "evm error",
-            "contract creation code storage out of gas", "max initcode size exceeded", "upfront cost exceeds",
-            "does not match sender account nonce", "transaction type not supported",
-        ),
-    ),
-    (
-        Category.BLOCK_NOT_AVAILABLE,
-        (
-            "header not found", "block not found", "unknown block", "block is out of range",
-            "could not be found", "could not find block", "blocks specified cannot be found",  # [differs]
-        ),
-    ),
-    (
-        Category.CAPABILITY_VIOLATION,
-        (
-            "query returned more than", "result set too large", "result limit exceeded", "too many results",
-            "too many logs",
-        ),
-    ),
-    (
-        Category.CAPABILITY_VIOLATION,
-        (
-            "free tier", "maximum number of addresses", "max addresses", "too many addresses",
-            "specify less number of addresses", "specify an address", "block range exceeded", "max block range",
-            "block range too large", "range too large", "range not supported",
-            "this range of parameters is not supported", "exceeds maximum block range", "invalid block range",
-            "max is 1k blocks", "range is too large", "blocks are not supported", "ranges over", "is limited to",
-            "archive node required", "requires archival", "archival data not available", "archival not available",
-            "historical data not supported", "pruned", "missing trie node", "tracing not enabled",
-            "debug not available", "trace not supported", "method not available", "method unavailable",
-            "not supported", "not available", "not enabled", "does not support", "unsupported parameter range",
-            "unsupported param range", "limit exceeded for this method", "exceeds limit", "exceeds maximum",
-            "limit reached", "dedicated full node", "remove restrictions", "order a dedicated", "upgrade", "your plan",
-            "your tier", "premium plan", "paid plan", "paid tier", "feature not enabled", "node is syncing",
-            "state not available",
-            "exceeds server limit", "exceeds max limit", "exceeded max limit", "range is too wide",  # [differs]
-        ),
-    ),
-)  # fmt: skip
+_in_force: Final = _InForce(load(SHIPPED))
 
-UNLESS: Final = {"unknown block": "unknown blockchain", "could not be found": "method"}
-"""A fragment does not count in a message that also holds this."""
+
+def current() -> Catalogue:
+    """The catalogue in force."""
+    return _in_force.catalogue
+
+
+def use(catalogue: Catalogue) -> Catalogue:
+    """From now on judge by `catalogue`. Returns the one that was in force."""
+    before, _in_force.catalogue = _in_force.catalogue, catalogue
+    return before
