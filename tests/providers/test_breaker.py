@@ -412,3 +412,7 @@ class AnyHistory(RuleBasedStateMachine):
 
 TestAnyHistory = AnyHistory.TestCase
 TestAnyHistory.settings = hypothesis_settings(max_examples=40, stateful_step_count=30, deadline=None)
+
+
+def test_its_name_tells_its_state() -> None:
+    assert repr(opened()) == "<Breaker open failures=5>"
