@@ -41,6 +41,8 @@ class ChainView:
     at: float
     consensus: int | None = None
     highest: int = 0
+    lowest: float = inf
+    """Of those that told anything lately; infinity when none did."""
     safe: int | None = None
     finalized: int | None = None
 
@@ -104,7 +106,8 @@ class ChainHeads:
         consensus = self._consensus(votes, now)
         if consensus is not None:
             self._settle_finality([h for h in voters if abs((h.height or 0) - consensus) <= self._tolerance])
-        return ChainView(now, consensus, max(highest, self.tip or 0), self.safe, self.finalized)
+        lowest = min((head.height or 0 for head in self.heads.values() if head.fresh(now)), default=inf)
+        return ChainView(now, consensus, max(highest, self.tip or 0), lowest, self.safe, self.finalized)
 
     def _learn_pace(self) -> None:
         """Only heights that moved: looking twice at the same one would make the next block seem quick."""

@@ -16,6 +16,7 @@ from lasso_trio.config.secret import SecretUrl
 from lasso_trio.providers.allowance import Budget, tightest
 from lasso_trio.providers.breaker import ISOLATED, SHARED
 from lasso_trio.providers.channel import Channel, Version
+from lasso_trio.providers.head import Head
 from lasso_trio.providers.learned import LearnedLimits
 from lasso_trio.providers.pacing import Pacing
 from lasso_trio.upstream.endpoint import Endpoint
@@ -26,13 +27,17 @@ MakePool = Callable[[Endpoint], Pool]
 
 @attrs.define(eq=False)
 class Instance:
-    """`budget`: what is spent of the tightest allowance that any profile gives it; None while none gives any."""
+    """`budget`: what is spent of the tightest allowance that any profile gives it; None while none gives any.
+
+    `head`: what it last told of its chain.
+    """
 
     id: str
     chain_id: int
     origin: str
     channels: dict[Transport, Channel]
     budget: Budget | None = None
+    head: Head = attrs.field(factory=Head)
 
     def allow(self, terms: Allowance) -> None:
         """Keep to `terms` from now on; what was spent already counts."""

@@ -10,6 +10,7 @@ import attrs
 
 from lasso_trio.config.profile import Provider, Transport
 from lasso_trio.providers.channel import Channel
+from lasso_trio.providers.head import Head
 from lasso_trio.telemetry.rates import MinuteRates
 
 
@@ -31,6 +32,8 @@ class Candidate:
     channel: Channel
     label: str = ""
     tally: Tally = attrs.field(factory=Tally)
+    head: Head = attrs.field(factory=Head)
+    """The instance's, shared by all its candidates."""
 
     def __attrs_post_init__(self) -> None:
         self.label = f"{self.provider.id}:{self.channel.transport.value}"

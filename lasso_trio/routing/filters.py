@@ -15,6 +15,7 @@ import msgspec
 from lasso_trio.config.profile import Capabilities, Transport
 from lasso_trio.jsonrpc.methods import WEBSOCKET_ONLY, Method
 from lasso_trio.providers.breaker import State
+from lasso_trio.providers.head import ChainCheck
 from lasso_trio.routing.candidate import Candidate
 
 
@@ -56,6 +57,25 @@ def by_transport(candidates: Iterable[Candidate], method: Method, wanted: Transp
 
 def by_breaker(candidates: Iterable[Candidate], now: float) -> Split:
     return _partition(candidates, lambda c: c.channel.breaker.state(now) is not State.OPEN, "breaker_open")
+
+
+def by_chain(candidates: Iterable[Candidate]) -> Split:
+    """Only who serves this chain: `wrong_chain` says another id, `unverified` has not been asked yet."""
+    kept, dropped = _partition(candidates, lambda c: c.head.check is not ChainCheck.WRONG, "wrong_chain")
+    asked, unasked = _partition(kept, lambda c: c.head.check.may_serve, "unverified")
+    return asked, dropped + unasked
+
+
+def by_lag(candidates: Sequence[Candidate], lag: Callable[[Candidate], int | None], most: int) -> Split:
+    """Who is at most `most` blocks behind. An unknown lag is none. When all lag all are kept."""
+    kept, dropped = _partition(candidates, lambda c: (its := lag(c)) is None or its >= -most, "lagging")
+    return (kept, dropped) if kept else (list(candidates), [])
+
+
+def by_archive(candidates: Sequence[Candidate]) -> Split:
+    """Who keeps old state. Fails open when nobody does."""
+    kept, dropped = _partition(candidates, lambda c: c.provider.archival, "not_archival")
+    return (kept, dropped) if kept else (list(candidates), [])
 
 
 def can_serve(capabilities: Capabilities, method: Method) -> bool:

@@ -10,18 +10,26 @@ from math import inf
 from typing import Final
 
 import attrs
+import structlog
+import trio
 
 from lasso_trio.config.profile import Chain, MethodOverride, Profile, Strategy, Transport
 from lasso_trio.jsonrpc.methods import DISALLOWED, Method
+from lasso_trio.providers.block_time import BlockTime
+from lasso_trio.providers.heads import ChainHeads
 from lasso_trio.providers.registry import Registry
-from lasso_trio.routing import filters
+from lasso_trio.routing import archival, filters
+from lasso_trio.routing.archival import BlockNeed
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.log_filter import unknown_height
 from lasso_trio.routing.plan import Plan, build
 from lasso_trio.telemetry.rates import MinuteRates
 
+log = structlog.get_logger(__name__)
+
 _NO_OVERRIDE: Final = MethodOverride()
 _PLANS_KEPT: Final = 4096
+_SAY_AGAIN_S: Final = 60.0
 
 
 @attrs.define(eq=False)
@@ -54,8 +62,12 @@ class RoutedChain:
     candidates: tuple[Candidate, ...]
     local_answers: dict[str, bytes]
     counts: ChainCounts = attrs.field(factory=ChainCounts)
+    heads: ChainHeads = attrs.field(factory=lambda: ChainHeads({}))
     _plans: dict[PlanKey, Plan] = attrs.field(factory=dict)
     _ranged: bool = False
+    _pruned: bool = False
+    """Somebody keeps no old state, and somebody does."""
+    _said_at: float = -inf
     _answered_here: frozenset[str] = DISALLOWED
     latest_height: Callable[[], int | None] = unknown_height
     """What the tag `latest` stands for; None while nobody knows."""
@@ -67,12 +79,24 @@ class RoutedChain:
     @classmethod
     def of(cls, profile: Profile, chain: Chain, registry: Registry) -> RoutedChain:
         candidates = tuple(
-            Candidate(provider, channel) for provider in chain.providers for channel in registry.channels(provider)
+            Candidate(provider, channel, head=registry.instances[provider.instance_id].head)
+            for provider in chain.providers
+            for channel in registry.channels(provider)
         )
+        heads = _heads(chain, candidates)
         answers = {"eth_chainId": b'"0x%x"' % chain.chain_id, "net_version": b'"%d"' % chain.chain_id}
         ranged = any(p.capabilities.limits.max_block_range is not None for p in chain.providers)
         return cls(
-            profile, chain, registry, candidates, answers, ranged=ranged, answered_here=DISALLOWED | answers.keys()
+            profile,
+            chain,
+            registry,
+            candidates,
+            answers,
+            heads=heads,
+            ranged=ranged,
+            pruned=len({p.archival for p in chain.providers}) > 1,
+            answered_here=DISALLOWED | answers.keys(),
+            latest_height=lambda: heads.view(trio.current_time()).consensus,
         )
 
     def has_provider(self, provider_id: str) -> bool:
@@ -116,6 +140,8 @@ class RoutedChain:
             self._plans[key] = plan
         if self._ranged and method.name == "eth_getLogs":
             return self._within_range(plan, method, params, now)
+        if method.name in archival.BLOCK_BOUND:
+            return self._for_block(plan, method, params, now)
         return plan
 
     def _build(
@@ -123,11 +149,62 @@ class RoutedChain:
     ) -> Plan:
         kept, out = filters.by_transport(self._named(method, pinned), method, transport)
         able, unable = (kept, []) if pinned else filters.by_ability(kept, method)
-        ready, broken = filters.by_breaker(able, now)
+        ours, foreign = filters.by_chain(able)
+        ready, broken = filters.by_breaker(ours, now)
+        level, behind = (ready, []) if pinned else self._level(ready, now)
         # Only now, because asking a breaker may move it.
         version, due = self.registry.version.value, min((c.channel.next_change(now) for c in able), default=inf)
         order = () if pinned else self.override(method).providers
-        return build(strategy, ready, [*out, *unable, *broken], method, version, now, due, order)
+        excluded = [*out, *unable, *foreign, *broken, *behind]
+        return build(strategy, level, excluded, method, version, now, due, order)
+
+    def _level(self, candidates: Sequence[Candidate], now: float) -> filters.Split:
+        """Without those that lag too far behind, where the profile says how far that is; if all do, with all."""
+        most = self.chain.selection.max_lag_blocks
+        if most is None:
+            return list(candidates), []
+        lags = {id_: self.heads.lag(id_, now) for id_ in {c.channel.instance_id for c in candidates}}
+        if lags and all(lag is not None and lag < -most for lag in lags.values()):
+            self._say_all_lag(now)
+        return filters.by_lag(candidates, lambda c: lags[c.channel.instance_id], most)
+
+    def _say_all_lag(self, now: float) -> None:
+        self.heads.kept_all += 1
+        if now - self._said_at >= _SAY_AGAIN_S:
+            self._said_at = now
+            log.warning("plan.everybody_lags", profile=self.profile.slug, chain=self.chain.key, tip=self.heads.tip)
+
+    def _for_block(self, plan: Plan, method: Method, params: bytes, now: float) -> Plan:
+        """For a call that names a block: who keeps state that old, and who has it already first."""
+        need = archival.read(method.name, params)
+        if need is archival.NOTHING or len(plan.ranked) < 2:
+            return plan
+        kept, out = self._keeping(plan.ranked, method, need, now)
+        late = self._late(kept, need, now)
+        if not out and not late:
+            return plan
+        first, order = [c for c in kept if c not in late], self.override(method).providers
+        excluded = [*plan.excluded, *out]
+        built = build(plan.strategy, first, excluded, method, plan.version, now, plan.valid_until, order)
+        built.ranked += tuple(late)
+        return built
+
+    def _keeping(self, ranked: Sequence[Candidate], method: Method, need: BlockNeed, now: float) -> filters.Split:
+        """Those that keep state as old as that, if it is old and not everybody does."""
+        if not self._pruned or method.name not in archival.ARCHIVAL:
+            return list(ranked), []
+        consensus = self.heads.view(now).consensus
+        if not need.archival(consensus, self.chain.selection.archival_threshold):
+            return list(ranked), []
+        return filters.by_archive(ranked)
+
+    def _late(self, kept: Sequence[Candidate], need: BlockNeed, now: float) -> list[Candidate]:
+        """Those that are not likely to have the block yet; nobody if that is true of all."""
+        high = need.high
+        if high is None or high <= self.heads.view(now).lowest:
+            return []
+        late = [c for c in kept if not self.heads.has_block(c.head, high, now)]
+        return late if len(late) < len(kept) else []
 
     def _named(self, method: Method, pinned: str | None) -> Sequence[Candidate]:
         allowed = (pinned,) if pinned else self.override(method).providers
@@ -146,3 +223,9 @@ class RoutedChain:
         mine = [c for c in self.candidates if c.label in labels or c in plan.ranked]
         waits = [wait for c in mine if (wait := c.channel.breaker.retry_after(now)) > 0]
         return min(waits, default=None)
+
+
+def _heads(chain: Chain, candidates: Sequence[Candidate]) -> ChainHeads:
+    block_time = BlockTime(None if chain.block_time_ms is None else chain.block_time_ms / 1000)
+    heads = {candidate.channel.instance_id: candidate.head for candidate in candidates}
+    return ChainHeads(heads, block_time, chain.selection.max_lag_blocks)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from random import Random
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from lasso_trio.config.profile import Capabilities, Limits, Transport
 from lasso_trio.jsonrpc.methods import Method, lookup
 from lasso_trio.providers.catalogue import Category
+from lasso_trio.providers.head import ChainCheck
 from lasso_trio.routing import filters
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.filters import Exclusion, block_span
@@ -169,3 +171,35 @@ def test_a_range_beyond_everybodys_limit_is_tried_with_everybody(chain_of: Chain
     candidates = chain_of("a", "b", capabilities={"a": limited_to(10), "b": limited_to(20)}).candidates
     kept, out = filters.by_block_range(candidates, 1000)
     assert (labels(kept), out) == (["a:http", "b:http"], [])
+
+
+# Chains, lag and archives
+
+
+def test_another_chain_is_left_out_and_one_that_was_not_asked_yet(chain_of: ChainOf) -> None:
+    candidates = chain_of("a", "b", "c", "d").candidates
+    for candidate, check in zip(candidates, list(ChainCheck)[1:], strict=True):
+        candidate.head.check = check
+    kept, out = filters.by_chain(candidates)
+    assert [c.head.check for c in kept] == [ChainCheck.RIGHT, ChainCheck.MUTE]
+    assert {exclusion.reason for exclusion in out} == {"unverified", "wrong_chain"}
+
+
+def test_who_lags_is_left_out_unless_it_is_everybody(chain_of: ChainOf) -> None:
+    candidates = chain_of("a", "b", "c").candidates
+    lags: dict[str, int | None] = {"a:http": -3, "b:http": -2, "c:http": None}
+    kept, out = filters.by_lag(candidates, lambda c: lags[c.label], 2)
+    assert labels(kept) == ["b:http", "c:http"]
+    assert out == [Exclusion("a:http", "lagging")]
+    kept, out = filters.by_lag(candidates, lambda _: -3, 2)
+    assert (labels(kept), out) == (labels(candidates), [])
+
+
+def test_old_state_is_asked_of_who_keeps_it_unless_nobody_does(chain_of: ChainOf) -> None:
+    candidates = chain_of("a", "b").candidates
+    assert filters.by_archive(candidates) == (list(candidates), [])
+    candidates[0].provider = attrs.evolve(candidates[0].provider, archival=False)
+    kept, out = filters.by_archive(candidates)
+    assert labels(kept) == ["b:http"]
+    assert out == [Exclusion("a:http", "not_archival")]
+    assert labels(filters.by_archive(candidates[:1])[0]) == ["a:http"]
