@@ -1,8 +1,8 @@
 """The error catalogue: which code, text, data or HTTP status of a provider means what. Facts from `catalogue.toml`.
 
-This room compiles the file's rows (`catalogue_file`) into what `classify` asks, section by section; inside a section the
-first row that fits wins. Which catalogue is in force is the one piece of state: `use` swaps it between two calls, and nobody
-keeps a part of the old one. Whoever wants to know what a row means without an error at hand reads `rows`.
+This room compiles the file's rows (`catalogue_file`) into what `classify` asks, section by section; inside a section
+the first row that fits wins. Which catalogue is in force is the one piece of state: `use` swaps it between two calls,
+and nobody keeps a part of the old one. Whoever wants to know what a row means without an error at hand reads `rows`.
 """
 
 from __future__ import annotations

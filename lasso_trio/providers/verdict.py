@@ -3,7 +3,7 @@
 Two vocabularies. A `Category` is the name that profiles (`error_rules`), logs and metrics use. An `ErrorClass` decides:
 whether another provider is asked, what the breaker hears, whether the channel is left alone for a while, and what may
 be learned. Every category has one class; a row of the catalogue may name another (a transaction that is already in is
-an `execution_revert` by its category, and no revert). Values only; which error belongs where is the data file's business.
+an `execution_revert` by its category, and no revert). Values only; which error belongs where is for the data file.
 """
 
 from __future__ import annotations

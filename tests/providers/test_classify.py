@@ -299,6 +299,31 @@ def test_a_text_is_judged_anew_by_another_catalogue() -> None:
     assert current() is before
 
 
+def test_a_row_for_one_code_says_nothing_of_others() -> None:
+    assert classify(200, -32603, "rejected", None).row == "transaction-rejected"
+    assert classify(200, -32000, "rejected", None).error_class == "unclassified"
+
+
+def test_a_challenge_page_is_no_refusal_of_a_key_but_an_error_that_quotes_one_is() -> None:
+    assert classify(403, None, "<html>just a moment", None).row == "http-403-challenge"
+    assert classify(403, -32000, "<html>just a moment", None).row == "http-403"
+
+
+def test_a_status_that_only_some_texts_go_with_leaves_the_rest_to_the_body() -> None:
+    rows = current().rows
+    only = tuple(row for row in rows["status"] if row.name == "http-413-range")
+    before = use(build({**rows, "status": only}))
+    try:
+        assert classify(413, -32000, "this range", None).row == "http-413-range"
+        assert classify(413, -32000, "header not found", None).row == "block-missing"
+    finally:
+        use(before)
+
+
+def test_a_status_outside_of_http_without_a_body_is_a_broken_answer() -> None:
+    assert category_of(None, "", None, 600) is C.PROVIDER_ERROR
+
+
 def test_only_the_first_two_thousand_characters_are_read() -> None:
     assert category_of(-32000, "x" * 3000 + "too many requests") is C.UNCLASSIFIED_SERVER_ERROR
 

@@ -94,7 +94,7 @@ CASES: dict[str, tuple[Failure, Expected]] = {
     ),
     "pruned": (
         Failure(Kind.RPC, code=-32000, message="missing trie node"),
-        Expected(Category.CAPABILITY_VIOLATION, -32000, declined=True, failures=0, evidence="none"),
+        Expected(Category.REQUIRES_ARCHIVAL, -32000, declined=True, failures=0, evidence="none"),
     ),
     "revert": (Failure(Kind.RPC, code=3, message="execution reverted: rate limit", data="0x08c379a0"), REVERT),
     "bad params": (
