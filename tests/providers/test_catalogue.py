@@ -10,6 +10,7 @@ import pytest
 
 from lasso_trio.providers.catalogue import SECTIONS, SHIPPED, Catalogue, CatalogueError, build, current, load, use
 from lasso_trio.providers.classify import classify
+from lasso_trio.providers.limit_texts import read_limits
 
 FIXTURES = Path(__file__).with_name("errors.jsonl")
 
@@ -76,3 +77,14 @@ def test_rows_compile_in_the_order_of_the_file() -> None:
     assert [fragment for fragment, _ in again.fragments] == [fragment for fragment, _ in current().fragments]
     assert list(again.rows) == list(SECTIONS)
     assert "rows" in repr(again)
+
+
+TAUGHT = {"blocks": "range", "suggested": "range", "results": "results", "bytes": "size", "addresses": "address_count"}
+
+
+@pytest.mark.parametrize("seen", [seen for seen in SEEN if seen.error is not None], ids=lambda seen: seen.vendor)
+def test_what_a_split_teaches_is_what_its_text_is_read_as(seen: Seen) -> None:
+    assert seen.error is not None
+    row = next(row for row in ROWS if row.name == seen.row)
+    if row.error_class == "split" and (read := read_limits(seen.error["message"])):
+        assert TAUGHT[read[0].kind] == row.learning
