@@ -22,6 +22,7 @@ from lasso_trio.providers.latency import Evidence
 from lasso_trio.providers.learned import LearnedLimits
 from lasso_trio.providers.method_bans import MethodBans
 from lasso_trio.providers.pacing import Pacing
+from lasso_trio.providers.unknown_errors import UnknownErrors
 from lasso_trio.upstream.http1 import Pool
 
 log = structlog.get_logger(__name__)
@@ -62,6 +63,8 @@ class Channel:
     budget: Budget | None = None
     bans: MethodBans = attrs.field(factory=MethodBans)
     evidence: dict[str, Evidence] = attrs.field(factory=dict)
+    unknown: UnknownErrors = attrs.field(factory=UnknownErrors)
+    """Error texts of this channel that the catalogue does not know."""
     in_flight: int = 0
     learned: LearnedLimits = attrs.field(factory=LearnedLimits)
     """Shared by the channels of one instance."""

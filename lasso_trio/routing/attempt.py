@@ -194,11 +194,13 @@ def _judge(done: Attempt, http: HttpReply, id_: int, method: Method) -> None:
         http.body, done.reply = body, _error_in(body, id_)
     rules = done.candidate.provider.capabilities.error_rules
     refused = done.reply.error if done.reply is not None else None
-    if refused is None:
-        text = http.body[:2048].decode("utf-8", "replace")
-        verdict = classify(http.status, None, text, None, rules)
-    else:
-        verdict = classify(http.status, refused.code, refused.text, refused.data or None, rules)
+    code, text = (
+        (None, http.body[:2048].decode("utf-8", "replace")) if refused is None else (refused.code, refused.text)
+    )
+    data = None if refused is None else refused.data or None
+    verdict = classify(http.status, code, text, data, rules, method.name)
+    channel = done.candidate.channel
+    channel.unknown.hear(verdict, http.status, code, text, channel.instance_id, trio.current_time())
     error = None if refused is not None else upstream_http_status(http.status)
     done.verdict, done.error = verdict, error
     if verdict.kind == "deterministic":

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import attrs
 
 from lasso_trio.jsonrpc.errors import RpcError
 from lasso_trio.providers.learned import DENSITY, SIZES, Kind, Learned
 from lasso_trio.providers.limit_texts import read_limits
+from lasso_trio.providers.verdict import ErrorClass, Verdict
 from lasso_trio.routing.attempt import Attempt
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.execute import Clock
@@ -35,7 +38,7 @@ class Refusals:
     def hear(self, done: Attempt) -> bool:
         """True: nobody else should be asked the same."""
         refused = done.reply.error if done.reply is not None else None
-        return self._learn(done.candidate, _limits("" if refused is None else refused.text, done.error))
+        return self._learn(done.candidate, _limits("" if refused is None else refused.text, done.error, done.verdict))
 
     def conclude(self, outcome: Outcome) -> None:
         """The end of the attempts: what the last of them said may be an answer that `hear` was not given."""
@@ -43,7 +46,9 @@ class Refusals:
         if not outcome.failed:
             self._served(outcome.candidate)
         elif not self.told and outcome.candidate is not None:
-            self._learn(outcome.candidate, _limits("" if refused is None else refused.text, outcome.error))
+            self._learn(
+                outcome.candidate, _limits("" if refused is None else refused.text, outcome.error, outcome.verdict)
+            )
 
     @property
     def too_large(self) -> bool:
@@ -72,9 +77,15 @@ class Refusals:
             learned.served(Kind.ADDRESSES, len(self.query.addresses), now)
 
 
-def _limits(text: str, error: RpcError | None) -> tuple[Learned, ...]:
-    """Of an upstream's error text, or of our own error when there was none (HTTP 413, beyond our own cap)."""
+_TELLING: Final = frozenset({ErrorClass.SPLIT, ErrorClass.PRUNED})
+
+
+def _limits(text: str, error: RpcError | None, verdict: Verdict | None) -> tuple[Learned, ...]:
+    """Of an upstream's error text, or of our own error when there was none (HTTP 413, beyond our own cap).
+
+    Numbers in texts of other classes are no limits: a client's own mistake may quote a range.
+    """
     if error is None:
-        return read_limits(text)
+        return read_limits(text) if verdict is None or verdict.error_class in _TELLING else ()
     too_big = error.category == "response_too_large" or error.data == {"http_status": 413}
     return (Learned(Kind.BYTES),) if too_big else ()

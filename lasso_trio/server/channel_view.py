@@ -6,14 +6,17 @@ Pure reading. Ages and times left are milliseconds.
 from __future__ import annotations
 
 from math import isfinite
-from typing import Any
+from typing import Any, Final
 
 from lasso_trio.providers.allowance import Budget
 from lasso_trio.providers.breaker import Breaker, Transition
 from lasso_trio.providers.channel import Channel
 from lasso_trio.providers.pacing import Pacing
+from lasso_trio.providers.unknown_errors import UnknownError
+from lasso_trio.telemetry.scrub import scrub
 
 Row = dict[str, Any]
+MOST_UNKNOWN: Final = 20
 
 
 def channel_row(channel: Channel, now: float) -> Row:
@@ -28,6 +31,18 @@ def channel_row(channel: Channel, now: float) -> Row:
         "pacing": _pacing(channel.pacing, now),
         "budget": None if channel.budget is None else _budget(channel.budget, now),
         "banned_methods": {method: _ms(left) for method, left in sorted(channel.bans.current(now).items())},
+        "unknown_errors": [_unknown(error, now) for error in channel.unknown.listing()[:MOST_UNKNOWN]],
+    }
+
+
+def _unknown(error: UnknownError, now: float) -> Row:
+    """An error text that the catalogue has no row for, as a shape without numbers and keys."""
+    return {
+        "http_status": error.status,
+        "code": error.code,
+        "text": scrub(error.text),
+        "times": error.times,
+        "last_age_ms": _ms(now - error.last_at),
     }
 
 

@@ -9,6 +9,7 @@ from lasso_trio.config.profile import Allowance, Transport
 from lasso_trio.providers.allowance import Budget
 from lasso_trio.providers.catalogue import VERDICTS, Category
 from lasso_trio.providers.channel import Channel, Version
+from lasso_trio.providers.classify import classify
 from lasso_trio.server.channel_view import channel_row
 
 NOW = 1000.0
@@ -84,3 +85,17 @@ def test_what_limits_it(channel: Channel) -> None:
     assert row["banned_methods"] == {"eth_getProof": 600_000}
     channel.pacing.refused(NOW + 5, 0.0)
     assert channel_row(channel, NOW + 5)["pacing"]["told_per_second"] == 50.0
+
+
+def test_errors_that_nobody_knows_are_listed_without_their_numbers(channel: Channel) -> None:
+    for block in (17, 18):
+        verdict = classify(200, -32000, f"the gizmo {block} is not turned", None)
+        channel.unknown.hear(verdict, 200, -32000, f"the gizmo {block} is not turned", "1:x", 5.0)
+    (row,) = channel_row(channel, 6.0)["unknown_errors"]
+    assert row == {
+        "http_status": 200,
+        "code": -32000,
+        "text": "the gizmo # is not turned",
+        "times": 2,
+        "last_age_ms": 1000,
+    }
