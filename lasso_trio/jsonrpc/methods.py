@@ -120,6 +120,11 @@ DISALLOWED: Final = frozenset(
 )
 """Would need keys that live on a node; a proxy over shared providers refuses them."""
 
+STICKY: Final = frozenset(
+    name for name, safety in _SAFETY.items() if safety in (Safety.FILTER_CREATE, Safety.FILTER_AFFINE)
+)
+"""Make or name something that lives on one node."""
+
 WEBSOCKET_ONLY: Final = frozenset({"eth_subscribe", "eth_unsubscribe"})
 
 _UNKNOWN_NAMES_KEPT: Final = 1024

@@ -14,7 +14,7 @@ import structlog
 import trio
 
 from lasso_trio.config.profile import Chain, MethodOverride, Profile, Strategy, Transport
-from lasso_trio.jsonrpc.methods import DISALLOWED, Method
+from lasso_trio.jsonrpc.methods import DISALLOWED, STICKY, Method
 from lasso_trio.providers.block_time import BlockTime
 from lasso_trio.providers.heads import ChainHeads
 from lasso_trio.providers.registry import Registry
@@ -69,12 +69,14 @@ class RoutedChain:
     """Somebody keeps no old state, and somebody does."""
     _said_at: float = -inf
     _answered_here: frozenset[str] = DISALLOWED
+    _set_apart: frozenset[str] = attrs.field(init=False)
     latest_height: Callable[[], int | None] = unknown_height
     """What the tag `latest` stands for; None while nobody knows."""
     splits_logs: bool = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.splits_logs = self.chain.routing.split_logs
+        self._set_apart = self._answered_here | STICKY
 
     @classmethod
     def of(cls, profile: Profile, chain: Chain, registry: Registry) -> RoutedChain:
@@ -118,6 +120,11 @@ class RoutedChain:
     def answered_here(self) -> frozenset[str]:
         """Methods that may not have to be sent anywhere."""
         return self._answered_here
+
+    @property
+    def set_apart(self) -> frozenset[str]:
+        """Those, and those that cannot go just anywhere."""
+        return self._set_apart
 
     def plan(
         self,

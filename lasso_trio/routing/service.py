@@ -6,6 +6,7 @@ such as ids, headers and statuses are the doors' business.
 
 from __future__ import annotations
 
+from functools import partial
 from random import Random
 from typing import Final
 
@@ -14,16 +15,19 @@ import trio
 
 from lasso_trio.config.profile import Strategy, Transport
 from lasso_trio.jsonrpc.errors import method_not_supported, unknown_provider
-from lasso_trio.jsonrpc.methods import DISALLOWED, known
+from lasso_trio.jsonrpc.methods import DISALLOWED, Method, Safety, known
 from lasso_trio.jsonrpc.reply import Reply
 from lasso_trio.jsonrpc.request import Request
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.execute import Call, Clock, execute
+from lasso_trio.routing.execute_filters import create_filter, follow_filter
 from lasso_trio.routing.execute_logs import execute_logs
+from lasso_trio.routing.execute_session import Act, execute_session
 from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.plan import Plan
 from lasso_trio.routing.room import Room
 from lasso_trio.routing.routed_chain import ChainCounts, RoutedChain
+from lasso_trio.routing.sessions import Session, Sessions
 
 _NO_PARAMS: Final = b"[]"
 _LOGS: Final = known("eth_getLogs")
@@ -32,11 +36,22 @@ _BEFORE: Final = b'{"jsonrpc":"2.0","id":'
 
 @attrs.frozen(eq=False)
 class Wish:
-    """What the client asked for besides the call itself. None: no preference."""
+    """What the client asked for besides the call itself. None: no preference.
+
+    `session` and `min_block`: the chain must not be seen below what was shown there, or below this block.
+    """
 
     strategy: Strategy | None = None
     provider: str | None = None
     transport: Transport | None = None
+    session: str | None = None
+    min_block: int | None = None
+    plain: bool = attrs.field(init=False)
+    """Nothing but a matter of ranking."""
+
+    @plain.default
+    def _is_plain(self) -> bool:
+        return self.provider is None and self.session is None and self.min_block is None
 
 
 ANYTHING: Final = Wish()
@@ -57,6 +72,7 @@ class Service:
 
     rng: Random = attrs.field(factory=Random)
     clock: Clock = attrs.field(factory=lambda: trio.lowlevel.current_clock().current_time)
+    sessions: Sessions = attrs.field(factory=Sessions)
 
     async def serve(
         self,
@@ -78,12 +94,14 @@ class Service:
         counts.call_rate.add(now)
         method = request.method
         strategy = wish.strategy or chain.strategy_for(method)
-        if method.name in chain.answered_here or wish.provider is not None:
+        splits = method is _LOGS and chain.splits_logs
+        act: Act = execute_logs if splits else execute
+        if method.name in chain.set_apart or not wish.plain:
             outcome = self._without_upstream(chain, wish, request)
             if outcome is not None:
                 counts.errors += outcome.failed
                 return Served(outcome, strategy)
-        splits = method is _LOGS and chain.splits_logs
+            act = self._unusual(chain, wish, method, now, act)
         # A query that can be cut needs everybody: who takes how much of it is decided part by part.
         plan_for = _NO_PARAMS if splits else request.params
         plan = chain.plan(method, plan_for, now, strategy, wish.transport, wish.provider)
@@ -92,7 +110,7 @@ class Service:
             chain, method, request.params, request.reply_id, plan, now, deadline, self.clock, stream, prefer, room
         )
         try:
-            outcome = await (execute_logs(call, self.rng) if splits else execute(call, self.rng))
+            outcome = await act(call, self.rng)
         except BaseException:
             counts.cancelled += 1
             raise
@@ -108,6 +126,20 @@ class Service:
         strategy = wish.strategy or chain.strategy_for(method)
         plan = chain.plan(method, request.params, now, strategy, wish.transport, wish.provider)
         return plan.first(self.rng, method.replay_safe)[0] if plan.ranked else None
+
+    def _unusual(self, chain: RoutedChain, wish: Wish, method: Method, now: float, usual: Act) -> Act:
+        """How a call is carried out that is not like the others, by its method or by what its client asked for."""
+        if method.safety is Safety.FILTER_CREATE:
+            return create_filter
+        if method.safety is Safety.FILTER_AFFINE:
+            return follow_filter
+        if not method.replay_safe or (wish.session is None and wish.min_block is None):
+            return usual
+        session = Session()
+        if wish.session is not None:
+            key = (chain.profile.slug, chain.chain.chain_id, wish.session)
+            session = self.sessions.get(key, now, chain.heads.rollbacks)
+        return partial(execute_session, act=usual, session=session, min_block=wish.min_block)
 
     def _without_upstream(self, chain: RoutedChain, wish: Wish, request: Request) -> Outcome | None:
         if request.method.name in DISALLOWED:

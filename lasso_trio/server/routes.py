@@ -7,6 +7,7 @@
     strategy      the path  before  ?strategy=
     transport     ?transport=  before  X-Lasso-Transport
     metadata      ?include_meta=  before  X-Lasso-Include-Meta
+    consistency   X-Lasso-Session, X-Lasso-Min-Block (see session_headers)
 
 An unknown provider in the path is a route that leads nowhere (400); one that the query or a header names is the call's
 error (200, -32602). Unknown values of the other three count as none given.
@@ -37,6 +38,7 @@ from lasso_trio.jsonrpc.errors import (
 from lasso_trio.routing.directory import Directory, RoutedProfile
 from lasso_trio.routing.routed_chain import RoutedChain
 from lasso_trio.routing.service import Wish
+from lasso_trio.server.session_headers import min_block, session_name
 
 
 class NoSuchRoute(LassoError):
@@ -102,9 +104,17 @@ def resolve(target: str, headers: Mapping[str, str], directory: Directory) -> Ro
         meta=_METAS.get(asked.get("include_meta") or headers.get("x-lasso-include-meta", ""), Meta.NONE),
     )
     try:
-        return _looked_up(route, names, directory)
+        return _looked_up(_held_to_session(route, headers), names, directory)
     except RpcError as error:
         return attrs.evolve(route, error=error)
+
+
+def _held_to_session(route: Route, headers: Mapping[str, str]) -> Route:
+    session = session_name(headers.get("x-lasso-session"))
+    least = min_block(headers.get("x-lasso-min-block"))
+    if session is None and least is None:
+        return route
+    return attrs.evolve(route, wish=attrs.evolve(route.wish, session=session, min_block=least))
 
 
 def _looked_up(route: Route, names: _Names, directory: Directory) -> Route:

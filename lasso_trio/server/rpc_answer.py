@@ -31,7 +31,7 @@ _JSON: Final = b"content-type: application/json; charset=utf-8\r\n" + CORS
 _PREFLIGHT: Final = CORS + (
     b"access-control-allow-methods: GET, POST, OPTIONS\r\n"
     b"access-control-allow-headers: content-type, authorization, x-requested-with, x-request-id, x-lasso-provider, "
-    b"x-lasso-transport, x-lasso-include-meta\r\n"
+    b"x-lasso-transport, x-lasso-include-meta, x-lasso-session, x-lasso-min-block\r\n"
     b"access-control-max-age: 86400\r\n"
 )
 _NOT_FOUND: Final = b'{"errors":{"detail":"Not Found"}}'

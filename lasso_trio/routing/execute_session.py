@@ -1,0 +1,200 @@
+"""A read that must not see less of the chain than its session (or its client's own claim) has seen.
+
+    floor = the highest block shown to this session, or the one that the client names, whichever is higher
+
+    a tip (eth_blockNumber, the latest block) ─► asked of anybody, those that have the floor first; an answer below
+                                       it is put aside and the next is asked; if nobody is there yet: eth_blockNumber
+                                       is told what the session was shown, anything else is an error
+    any other read ─► only those that told of the floor or beyond (to their prober, or in this session); when all of
+                      them fail, the others are asked for their height first, and serve if it will do. A read at a
+                      block that it names by number needs that block and no more
+
+An answer below the floor is nobody's fault: breakers hear nothing of it. A height that is far beyond what the heads say
+is passed on but not remembered: one liar must not wedge a session. What is not replay-safe is not held to any floor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from math import ceil, inf
+from random import Random
+from typing import Final
+
+import attrs
+
+from lasso_trio.jsonrpc.errors import SERVER_ERROR, RpcError
+from lasso_trio.jsonrpc.methods import Method, known
+from lasso_trio.jsonrpc.reply import Reply
+from lasso_trio.routing import archival
+from lasso_trio.routing.candidate import Candidate
+from lasso_trio.routing.execute import SHORTEST_ATTEMPT_S, Call, execute
+from lasso_trio.routing.outcome import Outcome
+from lasso_trio.routing.plan import Plan, build
+from lasso_trio.routing.sessions import Session
+from lasso_trio.routing.shown_block import is_tip, shown_block
+
+Act = Callable[[Call, Random], Awaitable[Outcome]]
+
+BELIEVED_S: Final = 300.0
+"""A told height may be ahead of the highest head by what the chain makes in this time, to be remembered."""
+
+_BEFORE: Final = b'{"jsonrpc":"2.0","id":'
+
+
+def _height_method() -> Method:
+    method = known("eth_blockNumber")
+    assert method is not None
+    return method
+
+
+_HEIGHT: Final = _height_method()
+
+
+async def execute_session(call: Call, rng: Random, act: Act, session: Session, min_block: int | None) -> Outcome:
+    """Carry out `call`, a read, by `act`, at `session`'s floor or above. Raises only Cancelled.
+
+    `min_block`: the client's own floor. A call without a session has one of its own, which nobody keeps.
+    """
+    reading = Reading(call, rng, session, min_block)
+    if not call.plan.ranked:
+        return await act(call, rng)
+    outcome = await (reading.tip() if is_tip(call.method.name, call.params) else reading.other(act))
+    return attrs.evolve(outcome, retries=outcome.retries + reading.retries) if reading.retries else outcome
+
+
+@attrs.define(eq=False)
+class Reading:
+    """One read on its way. `asked`: instances that were tried or put aside. `retries`: answers that were no use."""
+
+    call: Call
+    rng: Random
+    session: Session
+    min_block: int | None
+    shows: bool = True
+    """The client will see the answer."""
+    asked: set[str] = attrs.field(factory=set)
+    retries: int = 0
+    named: float = attrs.field(init=False)
+    """The block that the call reads at, infinity if it does not say."""
+
+    def __attrs_post_init__(self) -> None:
+        self.named = _named_block(self.call)
+
+    @property
+    def floor(self) -> int:
+        """Read anew each time: another call of the session may have been shown more meanwhile."""
+        return int(min(max(self.session.shown, self.min_block or 0), self.named))
+
+    async def tip(self) -> Outcome:
+        """Where the chain is: from the first that is not below the floor."""
+        while left := self._left():
+            have = [c for c in left if self._has(c)]
+            plan = self._plan(have or left)
+            if have:
+                plan.ranked += tuple(c for c in left if c not in have)
+            outcome = await execute(attrs.evolve(self.call, plan=plan, stream=False), self.rng)
+            height = self._hear(outcome)
+            if height is None and not (outcome.failed and self.asked):
+                return outcome
+            if height is not None and height >= self.floor:
+                self._show(height)
+                return outcome
+            if height is None or outcome.candidate is None:
+                break
+            self.asked.add(outcome.candidate.channel.instance_id)
+            self.retries += outcome.retries + 1
+        return self._behind()
+
+    async def other(self, act: Act) -> Outcome:
+        """Any other read: from those that have the floor, and else from those that turn out to have it."""
+        have = [c for c in self._left() if self._has(c)]
+        if have:
+            outcome = await self._read(act, have)
+            if not _worth_repeating(outcome) or not self._left():
+                return outcome
+            self.retries += outcome.retries + 1
+            return await self._read_elsewhere(act) or outcome
+        return await self._read_elsewhere(act) or self._behind()
+
+    async def _read_elsewhere(self, act: Act) -> Outcome | None:
+        """From those of unknown height, once they told it; None if none of them will do."""
+        rest = self._left()
+        asking = attrs.evolve(self.call, method=_HEIGHT, params=b"[]", plan=self._plan(rest), prefer=None)
+        await Reading(asking, self.rng, self.session, self.floor, shows=False).tip()
+        have = [c for c in rest if self._has(c)]
+        return await self._read(act, have) if have else None
+
+    async def _read(self, act: Act, have: Sequence[Candidate]) -> Outcome:
+        plan = self.call.plan if len(have) == len(self.call.plan.ranked) else self._plan(have)
+        self.asked.update(c.channel.instance_id for c in have)
+        outcome = await act(attrs.evolve(self.call, plan=plan), self.rng)
+        height = self._hear(outcome)
+        if height is not None:
+            self._show(height)
+        return outcome
+
+    # Decisions
+
+    def _left(self) -> list[Candidate]:
+        """Who may still be asked, if there is time."""
+        if self.call.deadline - self.call.clock() < SHORTEST_ATTEMPT_S:
+            return []
+        return [c for c in self.call.plan.ranked if c.channel.instance_id not in self.asked]
+
+    def _has(self, candidate: Candidate) -> bool:
+        """It told of the floor or beyond: nothing is guessed here."""
+        floor, head = self.floor, candidate.head
+        if not floor or self.session.told.get(candidate.channel.instance_id, -1) >= floor:
+            return True
+        return head.height is not None and head.height >= floor and head.fresh(self.call.clock())
+
+    def _plan(self, candidates: Sequence[Candidate]) -> Plan:
+        call, plan = self.call, self.call.plan
+        order = call.chain.override(call.method).providers
+        return build(plan.strategy, candidates, plan.excluded, call.method, plan.version, call.clock(), order=order)
+
+    def _hear(self, outcome: Outcome) -> int | None:
+        """The height in an answer, remembered for who told it."""
+        reply, who = outcome.reply, outcome.candidate
+        if reply is None or reply.error is not None or who is None:
+            return None
+        height = shown_block(self.call.method.name, self.call.params, reply)
+        if height is not None and self._believable(height):
+            self.session.hear(who.channel.instance_id, height)
+        return height
+
+    def _show(self, height: int) -> None:
+        if self.shows and self._believable(height):
+            self.session.show(height)
+
+    def _believable(self, height: int) -> bool:
+        heads, now = self.call.chain.heads, self.call.clock()
+        view = heads.view(now)
+        if view.consensus is None:
+            return True
+        return height <= max(view.highest, self.floor) + ceil(BELIEVED_S / heads.block_time.seconds)
+
+    def _behind(self) -> Outcome:
+        """Nobody has the floor. What the session was shown already is no lie; what a client merely claims may be."""
+        shown = self.session.shown
+        if self.call.method is _HEIGHT and shown and shown >= self.floor:
+            result = b'"0x%x"' % shown
+            return Outcome(
+                reply=Reply(_BEFORE, b',"result":%b}' % result, None, len(result), result[0]), reason="session"
+            )
+        data = {"reason": "behind_session", "min_block": hex(self.floor)}
+        error = RpcError(SERVER_ERROR, f"No provider has block {self.floor:#x} yet", data, category="behind_session")
+        return Outcome(error=error, reason="session")
+
+
+def _named_block(call: Call) -> float:
+    method = call.method.name
+    if method not in archival.PLACES:
+        return inf
+    high = archival.read(method, call.params).high
+    return inf if high is None else high
+
+
+def _worth_repeating(outcome: Outcome) -> bool:
+    """Would somebody else do better?"""
+    return outcome.failed and (outcome.verdict is None or outcome.verdict.retriable)

@@ -1,0 +1,64 @@
+"""Which block an answer shows its reader: the number in a tip, a block, a transaction or a receipt.
+
+Read for calls of a session alone. Pure, and never raises: what cannot be made out shows nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+
+from lasso_trio.jsonrpc.reply import Reply
+
+_HEIGHT: Final = "eth_blockNumber"
+_BY_NUMBER: Final = "eth_getBlockByNumber"
+_OBJECTS: Final = frozenset({_BY_NUMBER, "eth_getBlockByHash", "eth_getTransactionReceipt", "eth_getTransactionByHash"})
+_LATEST: Final = re.compile(rb'\[\s*"latest"')
+_PENDING: Final = re.compile(rb'\[\s*"pending"')
+_MOST_DIGITS: Final = 16
+
+
+class _Numbered(msgspec.Struct, rename="camel"):
+    number: str | None = None
+    block_number: str | None = None
+
+
+class _Height(msgspec.Struct):
+    result: str
+
+
+class _Object(msgspec.Struct):
+    result: _Numbered | None
+
+
+_decode_height: Final = msgspec.json.Decoder(_Height).decode
+_decode_object: Final = msgspec.json.Decoder(_Object).decode
+
+
+def is_tip(method: str, params: bytes) -> bool:
+    """Does the answer tell where the chain is now?"""
+    return method == _HEIGHT or (method == _BY_NUMBER and _LATEST.match(params) is not None)
+
+
+def shown_block(method: str, params: bytes, reply: Reply) -> int | None:
+    """The number of the block that a good answer shows. A pending block is not there yet and shows none."""
+    try:
+        if method == _HEIGHT:
+            return _number(_decode_height(reply.splice(b"0")).result)
+        if method not in _OBJECTS or (method == _BY_NUMBER and _PENDING.match(params)):
+            return None
+        found = _decode_object(reply.splice(b"0")).result
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return None if found is None else _number(found.number or found.block_number or "")
+
+
+def _number(text: str) -> int | None:
+    if not text.startswith("0x") or len(text) > _MOST_DIGITS + 2:
+        return None
+    try:
+        return int(text, 16)
+    except ValueError:
+        return None
