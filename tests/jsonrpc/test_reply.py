@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
 from hypothesis import given
@@ -123,12 +122,53 @@ def test_an_error_of_null_beside_a_result_is_no_error() -> None:
     assert json.loads(reply.splice(b"1"))["result"] == 7
 
 
-def test_a_call_trace_as_deep_as_the_evm_goes_is_a_good_reply() -> None:
-    limit = sys.getrecursionlimit()
+@pytest.mark.parametrize(
+    "layout", ['{{"jsonrpc":"2.0","id":5,"result":{}}}', ' {{"x":0,"result":{},"id":5,"jsonrpc":"2.0"}}']
+)
+def test_a_call_trace_as_deep_as_the_evm_goes_is_a_good_reply(layout: str) -> None:
     trace = '{"calls":[' * 1024 + "]}" * 1024
-    body = f'{{"jsonrpc":"2.0","id":5,"result":{trace}}}'.encode()
-    assert check(body, 5).splice(b"6") == body.replace(b'"id":5', b'"id":6')
-    assert sys.getrecursionlimit() == limit
+    body = layout.format(trace).encode()
+    reply = check(body, 5)
+    assert reply.splice(b"6") == body.replace(b'"id":5', b'"id":6')
+    assert (reply.error, reply.result_size, reply.result_first) == (None, len(trace), ord("{"))
+
+
+def outcome_of(body: bytes) -> tuple[object, ...]:
+    try:
+        reply = check(body, 5)
+    except BrokenReply as broken:
+        return (broken.reason,)
+    return (reply.splice(b"1"), reply.error is None, reply.result_size, reply.result_first)
+
+
+@given(
+    replies().map(lambda reply: reply[0]), st.integers(0, 200), st.sampled_from([b"", b'"', b"\\", b"}", b"[", b"1"])
+)
+def test_a_reply_too_deep_for_the_decoder_fares_no_better_and_no_worse(body: bytes, at: int, dirt: bytes) -> None:
+    def refuse(_: bytes) -> None:
+        raise RecursionError
+
+    body = body[:at] + dirt + body[at:]
+    usual = outcome_of(body)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lasso_trio.jsonrpc.reply._decode", refuse)
+        assert outcome_of(body) == usual
+
+
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        ('{"jsonrpc":"2.0","id":6,"result":%s}', "id_mismatch"),
+        ('{"jsonrpc":"2.0","id":5,"result":%s,"result":1}', "invalid_envelope"),
+        ('{"jsonrpc":"2.0","id":5,"result":%s,"error":{}}', "invalid_envelope"),
+        ('{"jsonrpc":"2.0","id":5,"error":{"code":1,"message":"","data":%s}}', "invalid_envelope"),
+        ('{"jsonrpc":"2.0","id":5,"result":%s,"x":01}', "invalid_json"),
+        ('{"jsonrpc":"2.0","id":5,"result":%s]', "invalid_json"),
+        ('[{"jsonrpc":"2.0","id":5,"result":%s}]', "invalid_json"),
+    ],
+)
+def test_a_deep_reply_is_checked_like_any_other(reply: str, why: str) -> None:
+    assert reason(reply % ("[" * 2048 + "]" * 2048)) == why
 
 
 # What is broken
