@@ -1,7 +1,7 @@
 """The composition root: every part of a running node is made and joined here, and nowhere else.
 
     root ─ signals
-     └─ services ─ reaper · pool housekeeping · web application · loop-lag sampler      outlive the traffic
+     └─ services ─ reaper · housekeeping · web application · loop-lag sampler · probers  outlive the traffic
          └─ traffic ─ the front door: one task per connection                           ends first
 
 SIGTERM and SIGINT: readiness goes, the door stops accepting, calls in flight finish within the grace, then what is left
@@ -23,8 +23,10 @@ import trio
 from lasso_trio import __version__, descriptors
 from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.settings import Settings
+from lasso_trio.providers.prober import Prober
 from lasso_trio.providers.registry import Registry
 from lasso_trio.routing.directory import Directory
+from lasso_trio.routing.probers import make_probers
 from lasso_trio.routing.service import Service
 from lasso_trio.server.batch import Record
 from lasso_trio.server.budget import ByteBudget
@@ -51,6 +53,8 @@ log = structlog.get_logger(__name__)
 HOUSEKEEPING_S: Final = 5.0
 CLOSE_S: Final = 1.0
 WEB_START_S: Final = 5.0
+FIRST_PROBES_S: Final = 2.5
+"""So long the door waits for all providers to say which chain they serve; who has not said it does not serve yet."""
 NEVER: Final = sys.maxsize
 
 
@@ -72,6 +76,7 @@ class App:
     alarm: Alarm
     supervisor: Supervisor
     lag: LoopLag = attrs.field(factory=LoopLag)
+    probers: list[Prober] = attrs.field(factory=list)
     addresses: list[str] = attrs.field(factory=list)
     stopped: trio.Event = attrs.field(factory=trio.Event)
     _stopping: trio.Event = attrs.field(factory=trio.Event)
@@ -107,7 +112,8 @@ class App:
         door = FrontDoor(
             handler, web.lane, limits=limits, budget=budget, error_answer=of_refusal, supervisor=supervisor
         )
-        return cls(settings, node, registry, directory, door, web, reaper, alarm, supervisor)
+        probers = make_probers(directory) if settings.probes else []
+        return cls(settings, node, registry, directory, door, web, reaper, alarm, supervisor, probers=probers)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until stopped. Raises OSError when the address cannot be had."""
@@ -116,6 +122,7 @@ class App:
                 self._supervise(services)
                 with trio.move_on_after(WEB_START_S):  # calls are served without it, if it comes to that
                     await self._web_started.wait()
+                await self._first_probes()
                 await self._traffic(task_status)
                 services.cancel_scope.cancel()
         finally:
@@ -133,8 +140,14 @@ class App:
         }
         if self.settings.vm_metrics:
             children["loop_lag"] = partial(sample, self.lag)
+        children |= {f"prober {prober.channel.instance_id}": prober.run for prober in self.probers}
         for name, child in children.items():
             services.start_soon(partial(supervise, name, child, registry=self.supervisor), name=name)
+
+    async def _first_probes(self) -> None:
+        with trio.move_on_after(FIRST_PROBES_S):
+            for prober in self.probers:
+                await prober.settled.wait()
 
     async def _web(self) -> None:
         async with trio.open_nursery() as nursery:

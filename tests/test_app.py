@@ -17,6 +17,7 @@ from lasso_trio.config.profile import Chain, Profile, Provider
 from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.secret import SecretUrl
 from lasso_trio.config.settings import Settings
+from lasso_trio.providers.head import ChainCheck
 from lasso_trio.telemetry.log import configure
 from lasso_trio.telemetry.node import Readiness
 
@@ -25,7 +26,7 @@ PROFILES = ProfileSet.of([Profile("public", "Public", (Chain("one", 1, "One", (N
 
 
 def make(**settings: Any) -> App:  # noqa: ANN401
-    return App.make(Settings(port=0, grace_s=1.0, **settings), PROFILES)
+    return App.make(Settings(**{"port": 0, "grace_s": 1.0, "probes": False, **settings}), PROFILES)
 
 
 async def ended(app: App) -> None:
@@ -57,6 +58,24 @@ async def test_without_a_listener_everything_else_runs(nursery: trio.Nursery) ->
     assert {child.name for child in app.supervisor.children} >= {"web", "reaper", "housekeeping", "loop_lag"}
     app.stop()
     await ended(app)
+
+
+async def test_every_instance_has_a_supervised_prober_that_is_done_before_the_door_opens(nursery: trio.Nursery) -> None:
+    with capture_logs():
+        app = make(probes=True)
+        await nursery.start(app.run)
+        (prober,) = app.probers
+        assert prober.settled.is_set()
+        assert "prober 1:nobody:0" in {child.name for child in app.supervisor.children}
+        assert app.registry.instances["1:nobody:0"].head.check is ChainCheck.PENDING
+        app.stop()
+        await ended(app)
+
+
+async def test_without_probes_everybody_is_believed(nursery: trio.Nursery) -> None:
+    app = make(probes=False)
+    assert app.probers == []
+    assert app.registry.instances["1:nobody:0"].head.check is ChainCheck.TRUSTED
 
 
 async def test_an_ipv6_address_is_spelt_as_a_url(nursery: trio.Nursery) -> None:

@@ -39,6 +39,7 @@ KNOWN: Final = frozenset(
         "LASSO_MAX_CONNECTIONS",
         "LASSO_MAX_RESPONSE_BYTES",
         "LASSO_NODE_ID",
+        "LASSO_PROBES",
         "LASSO_PROFILES_DIR",
         "LASSO_TRUSTED_PROXIES",
         "LASSO_VM_METRICS_ENABLED",
@@ -88,6 +89,8 @@ class Settings:
     """Answers from this size on are compressed when the client asks; 0 is never."""
     max_connections: int = 20_000
     vm_metrics: bool = True
+    probes: bool = True
+    """False: providers are believed to serve their chain, and nobody knows their heads."""
     warnings: tuple[Problem, ...] = ()
 
     @classmethod
@@ -131,6 +134,7 @@ def _settings(variables: Variables, mode: Mode) -> Settings:
         gzip_min_bytes=variables.integer("LASSO_GZIP_MIN_BYTES", usual.gzip_min_bytes),
         max_connections=variables.integer("LASSO_MAX_CONNECTIONS", usual.max_connections, least=1),
         vm_metrics=variables.boolean("LASSO_VM_METRICS_ENABLED", usual.vm_metrics),
+        probes=variables.choice("LASSO_PROBES", ("on", "off"), "on") == "on",
         warnings=tuple(_unknown(variables.environ)),
     )
 

@@ -28,8 +28,12 @@ class BlockTime:
     _baselines: dict[str, tuple[int, float]] = attrs.field(factory=dict)
 
     @property
+    def measured(self) -> bool:
+        return self.intervals >= ENOUGH
+
+    @property
     def seconds(self) -> float:
-        if self.mean_s is not None and self.intervals >= ENOUGH:
+        if self.measured and self.mean_s is not None:
             return self.mean_s
         return self.configured_s or USUAL_S
 

@@ -53,20 +53,29 @@ class Head:
     finalized: int | None = None
     syncing: bool = False
     jumps_back: int = 0
-    _low: int | None = None
+    _aged: tuple[int, float] = (0, 0.0)
+    """The height and the time of the last look at that age."""
+    _told: int | None = None
+    _low: int = 0
     _wary: int = 0
 
     def tell(self, height: int, now: float, poll_s: float, age_s: float | None = None) -> None:
         """`height` was told at `now`; the next look is `poll_s` away. `age_s`: of that block, where it is known."""
         if age_s is not None:
-            self.age_s = age_s
-        if self.height is not None and height < self.height - JUMP:
+            self.age_s, self._aged = age_s, (height, now)
+        before, self._told = self._told, height
+        if before is not None and height < before - JUMP:
             self.jumps_back += 1
             self._low, self._wary = height, WARY_LOOKS
-        elif self._wary and self._low is not None:
+        elif self._wary:
             self._wary -= 1
             height = min(height, self._low)
         self.height, self.at, self.poll_s = height, now, poll_s
+
+    def oldest_s(self, now: float) -> float | None:
+        """How old the newest block is by now, if it is still the same; else how old it was when last looked at."""
+        height, at = self._aged
+        return self.age_s if self.age_s is None or self.height != height else self.age_s + now - at
 
     def fresh(self, now: float) -> bool:
         return self.height is not None and now - self.at <= max(FRESH_S, FRESH_POLLS * self.poll_s)

@@ -96,6 +96,14 @@ class ChainHeads:
         credit = int(min(max(0.0, now - head.at), head.poll_s) / self.block_time.seconds)
         return max(height, min(height + credit, highest))
 
+    def take_over(self, old: ChainHeads, *, pace: bool) -> None:
+        """Go on where `old`, of the same chain, stands: the tip does not go back. `pace`: its block time too."""
+        self.tip, self._tip_at, self._held_at = old.tip, old._tip_at, old._held_at
+        self.safe, self.finalized = old.safe, old.finalized
+        self.rollbacks, self.kept_all = old.rollbacks, old.kept_all
+        if pace:
+            self.block_time = old.block_time
+
     # Reckoning…
 
     def _reckon(self, now: float) -> ChainView:
@@ -120,11 +128,11 @@ class ChainHeads:
 
     def _voters(self, now: float) -> list[Head]:
         able = [h for h in self.heads.values() if h.fresh(now) and h.height and not h.syncing and h.check.may_serve]
-        return [head for head in able if self._plausible_age(head)] or able
+        return [head for head in able if self._plausible_age(head.oldest_s(now))] or able
 
-    def _plausible_age(self, head: Head) -> bool:
+    def _plausible_age(self, age_s: float | None) -> bool:
         oldest = max(OLDEST_S, OLDEST_BLOCKS * self.block_time.seconds)
-        return head.age_s is None or -FUTURE_S <= head.age_s <= oldest
+        return age_s is None or -FUTURE_S <= age_s <= oldest
 
     @property
     def _tolerance(self) -> int:

@@ -141,7 +141,8 @@ class Prober:
         if http.rest is not None:
             await http.rest.aclose()
             return failure(Category.PROVIDER_ERROR, f"{question} answered with too much")
-        return read(question, http.status, http.body, id_, self.wall(), http.header(b"retry-after"))
+        body = self.channel.pool.endpoint.without_keys(http.body)
+        return read(question, http.status, body, id_, self.wall(), http.header(b"retry-after"))
 
     def _count_failure(self, answer: ProbeAnswer) -> None:
         match answer.kind:

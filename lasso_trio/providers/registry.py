@@ -1,13 +1,15 @@
 """Owns the instances: each physical upstream once, whatever the number of profiles that name it.
 
 An instance is its URL and credentials; two providers with the same `instance_id` share connections, breakers,
-cooldowns and evidence. Built from the profiles at start; closing it closes every connection.
+cooldowns and evidence. Built from the profiles at start and followed at each reload: `add` what is new, exchange the
+directory, then `keep_only` what is named. Closing it closes every connection.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from random import Random
+from weakref import WeakSet
 
 import attrs
 
@@ -19,6 +21,7 @@ from lasso_trio.providers.channel import Channel, Version
 from lasso_trio.providers.head import Head
 from lasso_trio.providers.learned import LearnedLimits
 from lasso_trio.providers.pacing import Pacing
+from lasso_trio.providers.prober import Prober
 from lasso_trio.upstream.endpoint import Endpoint
 from lasso_trio.upstream.http1 import Pool
 
@@ -29,7 +32,7 @@ MakePool = Callable[[Endpoint], Pool]
 class Instance:
     """`budget`: what is spent of the tightest allowance that any profile gives it; None while none gives any.
 
-    `head`: what it last told of its chain.
+    `head`: what it last told of its chain, to its `prober` if it has one.
     """
 
     id: str
@@ -38,6 +41,7 @@ class Instance:
     channels: dict[Transport, Channel]
     budget: Budget | None = None
     head: Head = attrs.field(factory=Head)
+    prober: Prober | None = None
 
     def allow(self, terms: Allowance) -> None:
         """Keep to `terms` from now on; what was spent already counts."""
@@ -59,6 +63,8 @@ class Registry:
     rng: Random = attrs.field(factory=Random)
     version: Version = attrs.field(factory=Version)
     instances: dict[str, Instance] = attrs.field(factory=dict)
+    _leaving: WeakSet[Pool] = attrs.field(factory=WeakSet)
+    """Pools of forgotten instances, while somebody holds them."""
 
     def add(self, profiles: Collection[Profile]) -> None:
         for _, chain, provider in _providers(profiles):
@@ -66,6 +72,19 @@ class Registry:
                 self.instances[provider.instance_id] = self._instance(chain, provider)
         self._share(profiles)
         self._allow(profiles)
+
+    def keep_only(self, profiles: Collection[Profile]) -> list[Instance]:
+        """Forget the instances that `profiles` do not name, and return them. Calls that hold one still finish."""
+        named = {provider.instance_id for _, _, provider in _providers(profiles)}
+        gone = [instance for id_, instance in self.instances.items() if id_ not in named]
+        for instance in gone:
+            del self.instances[instance.id]
+            for channel in instance.channels.values():
+                if channel.pool is not None:
+                    channel.pool.wind_down()
+                    self._leaving.add(channel.pool)
+        self.version.bump()
+        return gone
 
     def _share(self, profiles: Collection[Profile]) -> None:
         """One profile's tight deadlines or bad key must not close an upstream for the others."""
@@ -92,7 +111,7 @@ class Registry:
             yield from (c.pool for c in instance.channels.values() if c.pool is not None)
 
     async def aclose(self) -> None:
-        for pool in self.pools():
+        for pool in (*self.pools(), *self._leaving):
             await pool.aclose()
 
     def _instance(self, chain: Chain, provider: Provider) -> Instance:

@@ -14,6 +14,7 @@ from lasso_trio.providers.latency import Evidence, Window
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.routed_chain import RoutedChain
 from lasso_trio.server.channel_view import channel_row
+from lasso_trio.server.heads_view import chain_head, provider_head
 from lasso_trio.telemetry.node import Node, memory_mib, task_figures
 
 Row = dict[str, Any]
@@ -38,7 +39,8 @@ def chain_metrics(routed: RoutedChain, node: Node, now: float) -> Row:
         "timestamp": stamp,
         "system_metrics": system_metrics(node, now),
         "chain_performance": _performance(routed, now),
-        "providers": [_provider(provider, candidates, now) for provider, candidates in _by_provider(routed)],
+        "head": chain_head(routed, now),
+        "providers": [_provider(routed, provider, candidates, now) for provider, candidates in _by_provider(routed)],
         "rpc_methods": methods,
         "rpc_performance_by_provider": [
             {"provider_id": provider, "provider_name": candidates[0].provider.name, "methods": _rows(candidates, now)}
@@ -96,7 +98,7 @@ def _by_provider(routed: RoutedChain) -> list[tuple[str, list[Candidate]]]:
     return list(groups.items())
 
 
-def _provider(provider_id: str, candidates: list[Candidate], now: float) -> Row:
+def _provider(routed: RoutedChain, provider_id: str, candidates: list[Candidate], now: float) -> Row:
     """`score` as the original: success rate × 1000 / (1000 + average ms) × log10 of the calls; 0 below ten calls."""
     attempts = sum(c.tally.attempts for c in candidates)
     answered = sum(c.tally.answered for c in candidates)
@@ -115,6 +117,7 @@ def _provider(provider_id: str, candidates: list[Candidate], now: float) -> Row:
         "failures": sum(c.tally.failures for c in candidates),
         "rate_limited": sum(c.tally.throttled for c in candidates),
         "channels": [channel_row(c.channel, now) for c in candidates],
+        **provider_head(routed, candidates[0], now),
     }
 
 

@@ -138,7 +138,7 @@ class Stage:
         url = f"https://localhost:{self.tls_port}" if tls else f"http://127.0.0.1:{self.plain_port}"
         listed = "".join(f"      - id: p{n}\n        url: {url}/p{n}\n" for n in range(1, providers + 1))
         (profiles / "public.yml").write_text(PROFILE + listed)
-        env = {"SSL_CERT_FILE": str(self.ca), "PYTHONPATH": str(ROOT)} | (
+        env = {"SSL_CERT_FILE": str(self.ca), "PYTHONPATH": str(ROOT), "LASSO_PROBES": "off"} | (
             {} if logs else {"LASSO_LOG_SAMPLE_RATE": "0"}
         )
         command = [sys.executable, "-m", "lasso_trio", "serve", "--port", port, "--profiles", profiles]

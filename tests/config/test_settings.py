@@ -73,6 +73,7 @@ def test_every_variable_arrives() -> None:
             "LASSO_GZIP_MIN_BYTES": "0",
             "LASSO_MAX_CONNECTIONS": "12",
             "LASSO_VM_METRICS_ENABLED": "0",
+            "LASSO_PROBES": "off",
         }
     )
     assert settings == Settings(
@@ -94,6 +95,7 @@ def test_every_variable_arrives() -> None:
         gzip_min_bytes=0,
         max_connections=12,
         vm_metrics=False,
+        probes=False,
     )
 
 

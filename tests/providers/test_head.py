@@ -27,7 +27,15 @@ def test_the_age_of_the_newest_block_is_kept_until_the_next_is_known() -> None:
     head = Head()
     head.tell(100, 0.0, 12.0, age_s=5.0)
     head.tell(101, 12.0, 12.0)
-    assert head.age_s == 5.0
+    assert (head.age_s, head.oldest_s(20.0)) == (5.0, 5.0)
+
+
+def test_a_block_that_is_still_the_newest_gets_older() -> None:
+    head = Head()
+    assert head.oldest_s(0.0) is None
+    head.tell(100, 0.0, 12.0, age_s=5.0)
+    head.tell(100, 60.0, 12.0)
+    assert head.oldest_s(60.0) == 65.0
 
 
 def test_a_head_that_jumps_back_counts_as_the_lower_one_for_two_more_looks() -> None:
@@ -37,6 +45,14 @@ def test_a_head_that_jumps_back_counts_as_the_lower_one_for_two_more_looks() -> 
         seen.append(head.height)
     assert seen == [1000, 990, 990, 990, 1003]
     assert head.jumps_back == 1
+
+
+def test_a_head_that_keeps_jumping_counts_as_the_lower_one_all_the_time() -> None:
+    head, seen = Head(), []
+    for height in (1000, 990, 1002, 992, 1004, 994, 1006):
+        head.tell(height, 0.0, 12.0)
+        seen.append(head.height)
+    assert seen == [1000, 990, 990, 992, 992, 994, 994]
 
 
 def test_a_reorganisation_is_no_jump() -> None:

@@ -117,6 +117,7 @@ async def test_the_height_is_polled_and_an_hour_costs_what_was_promised(
     for _ in range(120):
         its.calls += 1
         await trio.sleep(30.0)
+    await trio.sleep(1.0)
     assert its.head.height == pytest.approx(1000 + 1800, abs=7)
     assert 400 <= its.prober.calls.last_hour(trio.current_time()) <= 455
     assert its.upstream.calls.total() == its.prober.calls.total

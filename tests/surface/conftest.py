@@ -218,7 +218,7 @@ async def start(nursery: trio.Nursery) -> AsyncIterator[Start]:
         other = Chain("arbitrum-sepolia", 421_614, "Arbitrum Sepolia", (solo,))
         team = Profile("team", "Team", (served, other), rps_limit=100_000, burst_limit=100_000)
         profiles = ProfileSet.of([attrs.evolve(public, **profile), team, *extra])
-        app = App.make(Settings(**{"port": 0, "grace_s": 5.0, **settings}), profiles)
+        app = App.make(Settings(**{"port": 0, "grace_s": 5.0, "probes": False, **settings}), profiles)
         await nursery.start(app.run)
         port = int(app.addresses[0].rpartition(":")[2]) if app.addresses else 0
         surfaces.append(Surface(app, net, "127.0.0.1", port))

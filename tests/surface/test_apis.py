@@ -143,6 +143,7 @@ async def test_metrics_of_a_chain_have_the_documented_shape(surface: Surface, na
         "timestamp",
         "system_metrics",
         "chain_performance",
+        "head",
         "providers",
         "rpc_methods",
         "rpc_performance_by_provider",

@@ -138,7 +138,12 @@ Ask = Callable[[Node], Awaitable[None]]
 
 def environment(**more: str) -> dict[str, str]:
     usual = {name: value for name, value in os.environ.items() if not name.startswith(("LASSO_", "PHX_"))}
-    return usual | KEYS | {"PYTHONPATH": str(ROOT), "LASSO_LOG_LEVEL": "debug", "LASSO_GRACE_S": "1"} | more
+    return (
+        usual
+        | KEYS
+        | {"PYTHONPATH": str(ROOT), "LASSO_LOG_LEVEL": "debug", "LASSO_GRACE_S": "1", "LASSO_PROBES": "off"}
+        | more
+    )
 
 
 def found_in(text: bytes) -> list[bytes]:

@@ -1,0 +1,45 @@
+"""One prober for each instance that can be asked over HTTP, with what its chains' profiles say of it.
+
+An instance that several profiles name is probed once, as often as the most demanding of them wants. That clients use a
+chain is read from the counts that are kept anyway: a call pays nothing for being noticed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+
+from lasso_trio.config.profile import Transport
+from lasso_trio.providers.probe_schedule import SHORTEST_INTERVAL_S, ProbeSchedule
+from lasso_trio.providers.prober import Prober
+from lasso_trio.routing.directory import Directory
+from lasso_trio.routing.routed_chain import RoutedChain
+
+
+def make_probers(directory: Directory) -> list[Prober]:
+    """Give each instance that has none its prober: from here on it may serve only after its chain is known, so those
+    that are returned must be run. The others are told what the profiles of `directory` say now.
+    """
+    users: dict[str, list[RoutedChain]] = defaultdict(list)
+    for chain in directory.chains():
+        for id_ in chain.heads.heads:
+            users[id_].append(chain)
+    made = []
+    for id_, chains in users.items():
+        instance = directory.registry.instances[id_]
+        channel = instance.channels.get(Transport.HTTP)
+        if channel is None:
+            continue
+        interval_s = min(chain.chain.monitoring.probe_interval_ms for chain in chains) / 1000
+        if instance.prober is None:
+            schedule, rng = ProbeSchedule(interval_s), directory.registry.rng
+            instance.prober = Prober(channel, instance.head, instance.chain_id, schedule, _activity(chains), rng)
+            made.append(instance.prober)
+        else:
+            instance.prober.schedule.interval_s = max(interval_s, SHORTEST_INTERVAL_S)
+            instance.prober.activity = _activity(chains)
+    return made
+
+
+def _activity(chains: list[RoutedChain]) -> Callable[[], int]:
+    return lambda: sum(chain.counts.calls for chain in chains)
