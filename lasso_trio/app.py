@@ -1,11 +1,12 @@
 """The composition root: every part of a running node is made and joined here, and nowhere else.
 
     root ─ signals
-     └─ services ─ reaper · housekeeping · web application · loop-lag sampler · probers  outlive the traffic
-         └─ traffic ─ the front door: one task per connection                           ends first
+     └─ services ─ reaper · housekeeping · web application · loop-lag sampler · reloading     outlive the traffic
+         ├─ instances ─ a prober each                                                        likewise
+         └─ traffic ─ the front door: one task per connection                                ends first
 
 SIGTERM and SIGINT: readiness goes, the door stops accepting, calls in flight finish within the grace, then what is left
-is cut, then the services end. A second signal cuts at once.
+is cut, then the services end. A second signal cuts at once. SIGHUP reads the profiles again.
 """
 
 from __future__ import annotations
@@ -22,9 +23,12 @@ import trio
 
 from lasso_trio import __version__, descriptors
 from lasso_trio.config.profile_set import ProfileSet
+from lasso_trio.config.reload import ReloadResult
 from lasso_trio.config.settings import Settings
+from lasso_trio.instances import InstanceTasks
 from lasso_trio.providers.prober import Prober
 from lasso_trio.providers.registry import Registry
+from lasso_trio.reloading import FIRST_PROBES_S, Load, Reloading, from_disk
 from lasso_trio.routing.directory import Directory
 from lasso_trio.routing.probers import make_probers
 from lasso_trio.routing.service import Service
@@ -53,8 +57,6 @@ log = structlog.get_logger(__name__)
 HOUSEKEEPING_S: Final = 5.0
 CLOSE_S: Final = 1.0
 WEB_START_S: Final = 5.0
-FIRST_PROBES_S: Final = 2.5
-"""So long the door waits for all providers to say which chain they serve; who has not said it does not serve yet."""
 NEVER: Final = sys.maxsize
 
 
@@ -69,14 +71,13 @@ class App:
     settings: Settings
     node: Node
     registry: Registry
-    directory: Directory
+    reloading: Reloading
     door: FrontDoor
     web: HypercornLane
     reaper: Reaper
     alarm: Alarm
     supervisor: Supervisor
     lag: LoopLag = attrs.field(factory=LoopLag)
-    probers: list[Prober] = attrs.field(factory=list)
     addresses: list[str] = attrs.field(factory=list)
     stopped: trio.Event = attrs.field(factory=trio.Event)
     _stopping: trio.Event = attrs.field(factory=trio.Event)
@@ -84,8 +85,11 @@ class App:
     _cut: trio.CancelScope = attrs.field(factory=trio.CancelScope)
 
     @classmethod
-    def make(cls, settings: Settings, profiles: ProfileSet, record: Record = untold) -> App:
-        """Join the parts. Must be called inside `trio.run`. `record` is told of every finished call."""
+    def make(cls, settings: Settings, profiles: ProfileSet, record: Record = untold, load: Load | None = None) -> App:
+        """Join the parts. Must be called inside `trio.run`. `record` is told of every finished call.
+
+        `load`: what a reload reads, in a thread; unless given, the files in the settings' `profiles_dir`.
+        """
         reaper, alarm = Reaper(), Alarm()
 
         def make_pool(endpoint: Endpoint) -> Pool:
@@ -102,6 +106,12 @@ class App:
         supervisor = Supervisor()
         node = Node(settings.node_id, trio.current_time(), restarts=lambda: supervisor.restarts)
         handler = RpcHandler(directory, Service(), settings, record)
+        if load is None and settings.profiles_dir is not None:
+            load = from_disk(settings.profiles_dir)
+        tasks = InstanceTasks(supervisor)
+        reloading = Reloading(handler, registry, tasks, load, probes=settings.probes)
+        if settings.probes:
+            tasks.start(make_probers(directory))
         limits = LaneLimits(
             max_body_bytes=settings.max_body_bytes,
             max_connections=settings.max_connections,
@@ -112,14 +122,27 @@ class App:
         door = FrontDoor(
             handler, web.lane, limits=limits, budget=budget, error_answer=of_refusal, supervisor=supervisor
         )
-        probers = make_probers(directory) if settings.probes else []
-        return cls(settings, node, registry, directory, door, web, reaper, alarm, supervisor, probers=probers)
+        return cls(settings, node, registry, reloading, door, web, reaper, alarm, supervisor)
+
+    @property
+    def directory(self) -> Directory:
+        """The configuration that serves now."""
+        return self.reloading.handler.directory
+
+    @property
+    def probers(self) -> list[Prober]:
+        return [instance.prober for instance in self.registry.instances.values() if instance.prober is not None]
+
+    async def reload(self, why: str = "asked") -> ReloadResult:
+        """Read the profiles again and serve what they say, if they are right. Calls in flight are untouched."""
+        return await self.reloading.reload(why)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until stopped. Raises OSError when the address cannot be had."""
         try:
             async with trio.open_nursery() as services:
                 self._supervise(services)
+                await services.start(self.reloading.tasks.run)
                 with trio.move_on_after(WEB_START_S):  # calls are served without it, if it comes to that
                     await self._web_started.wait()
                 await self._first_probes()
@@ -137,10 +160,12 @@ class App:
             "alarm": self.alarm.run,
             "reaper": self.reaper.run,
             "housekeeping": self._housekeeping,
+            "reloading": self.reloading.run,
         }
         if self.settings.vm_metrics:
             children["loop_lag"] = partial(sample, self.lag)
-        children |= {f"prober {prober.channel.instance_id}": prober.run for prober in self.probers}
+        if self.settings.profiles_dir is not None:
+            children["profiles watch"] = partial(self.reloading.watch, self.settings.profiles_dir)
         for name, child in children.items():
             services.start_soon(partial(supervise, name, child, registry=self.supervisor), name=name)
 
@@ -203,11 +228,14 @@ def _url(host: str, port: int) -> str:
 
 
 async def watch_signals(app: App, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         task_status.started()
         async for number in signals:
             log.info("node.signal", signal=signal.Signals(number).name)
-            app.stop()
+            if number == signal.SIGHUP:
+                app.reloading.ask("SIGHUP")
+            else:
+                app.stop()
 
 
 async def _main(settings: Settings, profiles: ProfileSet, log_: Log) -> None:

@@ -83,6 +83,8 @@ class Registry:
                 if channel.pool is not None:
                     channel.pool.wind_down()
                     self._leaving.add(channel.pool)
+        self._share(profiles)
+        self._allow(profiles)
         self.version.bump()
         return gone
 

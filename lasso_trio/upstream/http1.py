@@ -48,7 +48,7 @@ class Counters:
 
 
 class Pool:
-    """`await pool.exchange(body, replay_safe=…)`; `expire` now and then; `retire` or `aclose` at the end."""
+    """`await pool.exchange(body, replay_safe=…)`; `expire` now and then; `wind_down` or `aclose` at the end."""
 
     def __init__(
         self,
@@ -80,6 +80,7 @@ class Pool:
         self.streams: dict[Connection, ReplyStream] = {}
         """Answers that are being passed on, by the connection they hold."""
         self._retired = False
+        self._leaving = False
 
     def __repr__(self) -> str:
         state = " retired" if self._retired else f" waiting={self.waiting}" if self.waiting else ""
@@ -132,12 +133,17 @@ class Pool:
         while self._idle and now - self._idle[0].idle_since > self._idle_expiry_s:
             self._close(self._idle.popleft(), "expired")
 
+    def wind_down(self) -> None:
+        """Keep no connection any more. Who still holds this pool may call; when the last call ends, all is closed."""
+        self._leaving = True
+        while self._idle:
+            self._close(self._idle.pop(), "retired")
+
     def retire(self) -> None:
         """Take no more calls; those in flight finish. What is idle closes now, the rest when it comes back."""
         self._retired = True
         self._slots.turn_away(self._closed_fault())
-        while self._idle:
-            self._close(self._idle.pop(), "retired")
+        self.wind_down()
 
     async def aclose(self) -> None:
         """Close everything now: calls in flight raise Disconnected("closed"). Idempotent."""
@@ -180,8 +186,8 @@ class Pool:
 
     def settle(self, connection: Connection, now: float) -> None:
         """The exchange is over and its answer was read to the end: keep the connection if it can be kept."""
-        if self._retired or not connection.reusable:
-            self.discard(connection, "retired" if self._retired else "server_closed")
+        if self._leaving or not connection.reusable:
+            self.discard(connection, "retired" if self._leaving else "server_closed")
             return
         connection.served += 1
         connection.idle_since = now
@@ -196,7 +202,7 @@ class Pool:
 
     def abandon(self, connection: Connection) -> None:
         """Its caller has gone and its answer is on the way. Not worth the patience while others wait for the slot."""
-        patient = self._reaper if not self._retired and not self._slots.waiting else None
+        patient = self._reaper if not self._leaving and not self._slots.waiting else None
         way_out = Abandoned(connection, partial(self._keep, connection), partial(self.discard, connection))
         if patient is None or not patient.submit(way_out):
             self.discard(connection, "abandoned")

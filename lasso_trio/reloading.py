@@ -1,0 +1,152 @@
+"""Exchanges the configuration of a running node: load, compare, let the new instances be probed, swap, let the old go.
+
+    SIGHUP · file change · admin ─► reload ─► load (a thread) ─► problems? the old one serves on, `config.rejected`
+                                                └─► diff ─► instances added, probed ─► swap ─► instances forgotten
+
+One reload at a time. The swap is one assignment: a call sees the old directory or the new one, and keeps what it saw.
+A call in flight holds its old chain, whose channels stay usable until nobody holds them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NoReturn
+
+import attrs
+import structlog
+import trio
+from watchfiles import awatch
+
+from lasso_trio.config.environment import with_dotenv
+from lasso_trio.config.loader import load_profiles
+from lasso_trio.config.profile_set import ProfileSet
+from lasso_trio.config.reload import Changes, ReloadResult, diff
+from lasso_trio.errors import ConfigError, Problem
+from lasso_trio.instances import InstanceTasks
+from lasso_trio.providers.registry import Registry
+from lasso_trio.routing.directory import Directory
+from lasso_trio.routing.probers import make_probers
+from lasso_trio.routing.succession import successor
+from lasso_trio.server.rpc import RpcHandler
+
+log = structlog.get_logger(__name__)
+
+FIRST_PROBES_S: Final = 2.5
+"""So long a swap waits for new instances to say which chain they serve; who has not said it does not serve yet."""
+QUIET_MS: Final = 100
+"""Changes of files that are so close to each other are one change."""
+LONGEST_MS: Final = 1000
+
+Load = Callable[[], ProfileSet]
+"""Blocking: is called in a thread. Raises ConfigError."""
+
+
+def from_disk(directory: Path) -> Load:
+    """The profiles of `directory`, with the environment and `.env` as they are when it is called."""
+    return lambda: ProfileSet(load_profiles(directory, with_dotenv(os.environ, Path.cwd())))
+
+
+@attrs.define(eq=False)
+class Reloading:
+    """`load` None: there is nothing to read again, every reload is rejected. `probes`: new instances are probed."""
+
+    handler: RpcHandler
+    registry: Registry
+    tasks: InstanceTasks
+    load: Load | None = None
+    probes: bool = True
+    _one: trio.Lock = attrs.field(factory=trio.Lock)
+    _asked: trio.Event = attrs.field(factory=trio.Event)
+    _why: str = ""
+
+    async def reload(self, why: str = "asked") -> ReloadResult:
+        """Serve what the files say now. Raises only Cancelled, and then all is as before or all is new."""
+        async with self._one:
+            before = self.handler.directory
+            try:
+                profiles = await trio.to_thread.run_sync(self._load)
+            except ConfigError as fault:
+                return _rejected(why, before.generation, fault.problems)
+            except Exception as fault:
+                log.exception("config.unreadable", why=why)
+                return _rejected(why, before.generation, (Problem("profiles", None, repr(fault)),))
+            changes = diff(before.set, profiles)
+            if changes:
+                await self._exchange(before, profiles)
+            return _accepted(why, self.handler.directory.generation, changes)
+
+    def ask(self, why: str) -> None:
+        """Have it reloaded soon, by `run`. Several that come at once are one."""
+        self._why = why
+        self._asked.set()
+
+    async def run(self) -> NoReturn:
+        """Do what is asked, until cancelled."""
+        while True:
+            await self._asked.wait()
+            self._asked = trio.Event()
+            await self.reload(self._why)
+
+    async def watch(self, directory: Path) -> None:
+        """Ask at each change in `directory`, until cancelled. The directory and not its files: editors and
+        orchestrators exchange them.
+        """
+        stop = trio.Event()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_set_at_end, stop)
+            async for _ in awatch(
+                directory, watch_filter=None, debounce=LONGEST_MS, step=QUIET_MS, stop_event=stop, recursive=False
+            ):
+                self.ask("file changed")
+
+    def _load(self) -> ProfileSet:
+        if self.load is None:
+            raise ConfigError([Problem("profiles", None, "were not read from a directory: nothing to reload")])
+        return self.load()
+
+    async def _exchange(self, before: Directory, profiles: ProfileSet) -> None:
+        serving = before
+        self.registry.add(profiles.profiles.values())
+        try:
+            after = successor(before, profiles, self.registry)
+            await self._first_probes(after)
+            serving = self.handler.directory = after
+        finally:
+            self._forget_but(serving.set)
+
+    async def _first_probes(self, directory: Directory) -> None:
+        """Nobody serves before its chain is known: a swap to providers that are all new would leave none."""
+        if not self.probes:
+            return
+        probers = make_probers(directory)
+        self.tasks.start(probers)
+        with trio.move_on_after(FIRST_PROBES_S):
+            for prober in probers:
+                await prober.settled.wait()
+
+    def _forget_but(self, profiles: ProfileSet) -> None:
+        gone = self.registry.keep_only(profiles.profiles.values())
+        self.tasks.stop(instance.id for instance in gone)
+
+
+def _accepted(why: str, generation: int, changes: Changes) -> ReloadResult:
+    if changes:
+        log.info("config.reloaded", why=why, generation=generation, changes=changes.lines())
+    else:
+        log.info("config.unchanged", why=why, generation=generation)
+    return ReloadResult(True, generation, changes)
+
+
+def _rejected(why: str, generation: int, problems: tuple[Problem, ...]) -> ReloadResult:
+    log.error("config.rejected", why=why, serving=generation, problems=[str(problem) for problem in problems])
+    return ReloadResult(False, generation, problems=problems)
+
+
+async def _set_at_end(stop: trio.Event) -> None:
+    """The watching thread cannot be cancelled; it looks at `stop` every `QUIET_MS`."""
+    try:
+        await trio.sleep_forever()
+    finally:
+        stop.set()
