@@ -138,11 +138,22 @@ async def _ask(
         done.seconds = now - started
     _hold(done, room, len(http.body))
     if http.status == 200:
-        done.reply = check(http.body, id_)
+        done.reply = _checked(done.candidate, http, id_)
         if done.reply.error is None:
             _succeeded(done, method, now)
             return
     _judge(done, http, id_, method)
+
+
+def _checked(candidate: Candidate, http: HttpReply, id_: int) -> Reply:
+    """The reply in `http`. Raises BrokenReply; one to another request ends its connection: more of them may follow."""
+    try:
+        return check(http.body, id_)
+    except BrokenReply as broken:
+        pool = candidate.channel.pool
+        if pool is not None and broken.reason == "id_mismatch":
+            pool.distrust(http)
+        raise
 
 
 def _let_through(done: Attempt, http: HttpReply, id_: int, client_id: bytes, method: Method) -> bool:
@@ -191,7 +202,8 @@ def _judge(done: Attempt, http: HttpReply, id_: int, method: Method) -> None:
     pool = done.candidate.channel.pool
     body = http.body if pool is None else pool.endpoint.without_keys(http.body)
     if http.status != 200 or body != http.body:
-        http.body, done.reply = body, _error_in(body, id_)
+        http.body = body
+        done.reply = _error_in(done.candidate, http, id_)
     rules = done.candidate.provider.capabilities.error_rules
     refused = done.reply.error if done.reply is not None else None
     code, text = (
@@ -209,10 +221,10 @@ def _judge(done: Attempt, http: HttpReply, id_: int, method: Method) -> None:
     _failed(done, method, verdict, error, done.seconds, _hint(http, done, verdict))
 
 
-def _error_in(body: bytes, id_: int) -> Reply | None:
+def _error_in(candidate: Candidate, http: HttpReply, id_: int) -> Reply | None:
     """The JSON-RPC error that an HTTP error carries, if it does."""
     try:
-        reply = check(body, id_)
+        reply = _checked(candidate, http, id_)
     except BrokenReply:
         return None
     return reply if reply.error is not None else None

@@ -190,7 +190,7 @@ class Call:
             return None
         self._connection = None
         self._pool.settle(connection, now)
-        return Reply(whole[0], whole[1], None, timings)
+        return Reply(whole[0], whole[1], None, timings, connection)
 
     async def _read_head(self, connection: Connection) -> BodySource:
         reader = connection.reader
@@ -205,11 +205,11 @@ class Call:
         self._connection = None
         if is_whole:
             self._ended(connection, None, exhausted=True)
-            return Reply(source.head, body, None, self.timings)
+            return Reply(source.head, body, None, self.timings, connection)
         self.timings.last_byte = self._pool.clock() - self._since
         rest = ReplyStream(source, partial(self._ended, connection), self._pool.clock)
         self._pool.streams[connection] = rest
-        return Reply(source.head, body, rest, self.timings)
+        return Reply(source.head, body, rest, self.timings, connection)
 
     def _ended(self, connection: Connection, fault: UpstreamFault | None, *, exhausted: bool) -> None:
         """The answer is over, with or without the caller having read it all: the connection goes home or goes down."""

@@ -22,7 +22,7 @@ from lasso_trio.upstream.tls_stream import TlsStream
 class Connection:
     """`served`: answers so far; if any, it was kept, and the peer may have hung up. `idle_since`: the pool's clock."""
 
-    __slots__ = ("_max_body", "_socket", "_stream", "closed", "dialled", "idle_since", "reader", "served")
+    __slots__ = ("_max_body", "_socket", "_stream", "closed", "dialled", "distrusted", "idle_since", "reader", "served")
 
     def __init__(self, dialled: Dialled, max_body: int) -> None:
         self.dialled = dialled
@@ -34,6 +34,8 @@ class Connection:
         self.served = 0
         self.idle_since = 0.0
         self.closed = False
+        self.distrusted = False
+        """An answer on it was to something else than was asked: the next one may be as well."""
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "answering" if self.reader else "open"
@@ -97,7 +99,7 @@ class Connection:
     @property
     def reusable(self) -> bool:
         """Asked after the answer's end: whether another exchange may follow."""
-        return self.reader is None or self.reader.reusable
+        return not self.distrusted and (self.reader is None or self.reader.reusable)
 
     # Idle…
 

@@ -39,7 +39,8 @@ NEGLECT_S: Final = 0.5
 
 @attrs.define
 class Counters:
-    """Since the pool was made. `closed` by reason: expired, stale, abandoned, server_closed, unread, or a fault's."""
+    """Since the pool was made. `closed` by reason: expired, stale, abandoned, server_closed, unread, distrusted,
+    or a fault's."""
 
     opened: int = 0
     reused: int = 0
@@ -176,7 +177,7 @@ class Pool:
         if not self._slots.try_take():
             handed = await self._wait(timings, now)
             if handed is not None:
-                if not fresh:
+                if not fresh and not handed.distrusted:
                     self.counters.reused += 1
                     return handed
                 self._close(handed, "stale")
@@ -206,6 +207,18 @@ class Pool:
         way_out = Abandoned(connection, partial(self._keep, connection), partial(self.discard, connection))
         if patient is None or not patient.submit(way_out):
             self.discard(connection, "abandoned")
+
+    def distrust(self, reply: Reply) -> None:
+        """`reply` answers something else than was asked, and so may whatever comes next on its connection.
+
+        The connection closes now if it is idle, else instead of being used next or kept. Never a wait.
+        """
+        connection = reply.connection
+        if connection is not None:
+            connection.distrusted = True
+            if connection in self._idle:
+                self._idle.remove(connection)
+                self._close(connection, "distrusted")
 
     # In here…
 
@@ -253,7 +266,7 @@ class Pool:
         if not connection.closed:
             connection.close()
             self._open.discard(connection)
-            self.counters.closed[reason] += 1
+            self.counters.closed["distrusted" if connection.distrusted else reason] += 1
 
     def _closed_fault(self) -> PoolClosed:
         return PoolClosed("pool_closed", "the pool was retired").at(self.endpoint.origin)

@@ -156,6 +156,8 @@ class Reply:
     body: bytes = attrs.field(repr=False)
     rest: ReplyStream | None
     timings: Timings
+    connection: Connection | None = attrs.field(default=None, repr=False)
+    """What it came on: no longer the reply's own, for `Pool.distrust` only."""
 
     @property
     def status(self) -> int:

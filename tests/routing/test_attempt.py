@@ -202,6 +202,28 @@ async def test_an_answer_beyond_the_cap_would_be_too_large_from_anybody(autojump
     it.assert_nothing_leaked()
 
 
+@pytest.mark.parametrize("status", [200, 500])
+async def test_an_answer_to_another_request_is_the_last_on_its_connection(
+    autojump_clock: Clock, world: Build, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr("lasso_trio.routing.attempt._ids", iter([1, 2]))
+    it = one(world, Failure(Kind.HTTP, status=status, body='{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":""}}'))
+    pool = it.channel("a").pool
+    await ask(it)
+    assert (pool.idle, pool.counters.closed) == (1, {})
+    await ask(it)
+    assert (pool.idle, pool.counters.closed) == (0, {"distrusted": 1})
+    it.assert_nothing_leaked()
+
+
+async def test_an_answer_that_is_merely_broken_leaves_its_connection_in_use(
+    autojump_clock: Clock, world: Build
+) -> None:
+    it = one(world, Failure(Kind.GARBAGE))
+    await ask(it)
+    assert it.channel("a").pool.idle == 1
+
+
 # What an error says
 
 

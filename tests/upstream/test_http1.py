@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -249,6 +250,68 @@ async def test_connections_that_cannot_be_kept_are_closed(provider: Provider, an
     assert settled(pool)
     assert pool.idle == 0
     assert provider.open_lines == 0
+
+
+async def test_a_connection_that_is_distrusted_is_not_used_again(provider: Provider) -> None:
+    pool = Pool(provider.endpoint, dial=provider.dial)
+    reply = await pool.exchange(b"x", replay_safe=True)
+    for _ in range(2):
+        pool.distrust(reply)
+        assert (pool.idle, pool.busy, provider.open_lines) == (0, 0, 0)
+    await pool.exchange(b"x", replay_safe=True)
+    assert len(provider.lines) == 2
+    assert settled(pool)
+    assert pool.counters.closed == {"distrusted": 1}
+
+
+async def test_a_distrusted_connection_that_was_handed_on_is_replaced_before_it_is_used(provider: Provider) -> None:
+    pool = Pool(provider.endpoint, dial=provider.dial, max_connections=1)
+    said = trio.Event()
+
+    async def script(line: Line) -> None:
+        await line.read_request()
+        await said.wait()
+        await line.say(OK)
+        await provider.echo(line)
+
+    async def distrusts() -> None:
+        pool.distrust(await pool.exchange(b"first", replay_safe=True))
+
+    async def waits() -> None:
+        await pool.exchange(b"second", replay_safe=True)
+
+    provider.script = script
+    async with trio.open_nursery() as nursery:
+        for caller in (distrusts, waits):
+            nursery.start_soon(caller)
+            await wait_all_tasks_blocked()
+        assert pool.waiting == 1
+        said.set()
+    assert [line.requests for line in provider.lines] == [1, 1]
+    assert settled(pool)
+    assert (pool.counters.closed, pool.counters.reused) == ({"distrusted": 1}, 0)
+
+
+async def test_a_distrusted_connection_that_is_in_use_again_is_not_kept(provider: Provider) -> None:
+    pool = Pool(provider.endpoint, dial=provider.dial)
+    said = trio.Event()
+
+    async def script(line: Line) -> None:
+        for _ in range(2):
+            await line.read_request()
+            await line.say(OK)
+            await said.wait()
+
+    provider.script = script
+    first = await pool.exchange(b"first", replay_safe=True)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(partial(pool.exchange, b"second", replay_safe=True))
+        await wait_all_tasks_blocked()
+        pool.distrust(first)
+        assert (pool.busy, provider.open_lines) == (1, 1)
+        said.set()
+    assert (settled(pool), pool.idle, provider.open_lines) == (True, 0, 0)
+    assert pool.counters.closed == {"distrusted": 1}
 
 
 # The end…
