@@ -35,7 +35,8 @@ def chain_head(routed: RoutedChain, now: float) -> Row:
 def provider_head(routed: RoutedChain, candidate: Candidate, now: float) -> Row:
     """The head of one provider and its probes (null where nobody probes)."""
     id_ = candidate.channel.instance_id
-    prober = routed.registry.instances[id_].prober
+    instance = routed.registry.instances.get(id_)  # a reload may have taken it away
+    prober = None if instance is None else instance.prober
     head = _head(candidate.head, now) | {"lag": routed.heads.lag(id_, now), "raw_lag": routed.heads.raw_lag(id_, now)}
     return {"head": head, "probes": None if prober is None else _probes(prober, now)}
 
