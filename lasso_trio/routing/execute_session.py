@@ -2,8 +2,8 @@
 
     floor = the highest block shown to this session, or the one that the client names, whichever is higher
 
-    a tip (eth_blockNumber, the latest block) ─► asked of anybody, those that have the floor first; an answer below
-                                       it is put aside and the next is asked; if nobody is there yet: eth_blockNumber
+    a tip (eth_blockNumber, the latest block) ─► asked of anybody, those that are known to be behind last; an answer
+                                       below is put aside and the next is asked; if nobody is there yet: eth_blockNumber
                                        is told what the session was shown, anything else is an error
     any other read ─► only those that told of the floor or beyond (to their prober, or in this session); when all of
                       them fail, the others are asked for their height first, and serve if it will do. A read at a
@@ -27,7 +27,7 @@ from lasso_trio.jsonrpc.methods import Method, known
 from lasso_trio.jsonrpc.reply import Reply
 from lasso_trio.routing import archival
 from lasso_trio.routing.candidate import Candidate
-from lasso_trio.routing.execute import SHORTEST_ATTEMPT_S, Call, execute
+from lasso_trio.routing.execute import FIRST_SHARE, SHORTEST_ATTEMPT_S, Call, execute
 from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.plan import Plan, build
 from lasso_trio.routing.sessions import Session
@@ -88,10 +88,9 @@ class Reading:
     async def tip(self) -> Outcome:
         """Where the chain is: from the first that is not below the floor."""
         while left := self._left():
-            have = [c for c in left if self._has(c)]
-            plan = self._plan(have or left)
-            if have:
-                plan.ranked += tuple(c for c in left if c not in have)
+            late = [c for c in left if self._late(c)]
+            plan = self._plan([c for c in left if c not in late] or left)
+            plan.ranked += tuple(c for c in late if c not in plan.ranked)
             outcome = await execute(attrs.evolve(self.call, plan=plan, stream=False), self.rng)
             height = self._hear(outcome)
             if height is None and not (outcome.failed and self.asked):
@@ -127,7 +126,7 @@ class Reading:
     async def _read(self, act: Act, have: Sequence[Candidate]) -> Outcome:
         plan = self.call.plan if len(have) == len(self.call.plan.ranked) else self._plan(have)
         self.asked.update(c.channel.instance_id for c in have)
-        outcome = await act(attrs.evolve(self.call, plan=plan), self.rng)
+        outcome = await act(attrs.evolve(self.call, plan=plan, deadline=self._until()), self.rng)
         height = self._hear(outcome)
         if height is not None:
             self._show(height)
@@ -141,12 +140,25 @@ class Reading:
             return []
         return [c for c in self.call.plan.ranked if c.channel.instance_id not in self.asked]
 
+    def _until(self) -> float:
+        """While others might serve too, some time is left to ask them."""
+        deadline, now = self.call.deadline, self.call.clock()
+        return now + FIRST_SHARE * (deadline - now) if self._left() else deadline
+
     def _has(self, candidate: Candidate) -> bool:
         """It told of the floor or beyond: nothing is guessed here."""
         floor, head = self.floor, candidate.head
-        if not floor or self.session.told.get(candidate.channel.instance_id, -1) >= floor:
+        if not floor or self.session.told_by(candidate.channel.instance_id)[0] >= floor:
             return True
         return head.height is not None and head.height >= floor and head.fresh(self.call.clock())
+
+    def _late(self, candidate: Candidate) -> bool:
+        """It is not likely to have the floor: it told less within a block's time, or to its prober."""
+        heads, now = self.call.chain.heads, self.call.clock()
+        height, at = self.session.told_by(candidate.channel.instance_id)
+        if height >= self.floor:
+            return False
+        return now - at < heads.block_time.seconds or not heads.has_block(candidate.head, self.floor, now)
 
     def _plan(self, candidates: Sequence[Candidate]) -> Plan:
         call, plan = self.call, self.call.plan
@@ -160,7 +172,7 @@ class Reading:
             return None
         height = shown_block(self.call.method.name, self.call.params, reply)
         if height is not None and self._believable(height):
-            self.session.hear(who.channel.instance_id, height)
+            self.session.hear(who.channel.instance_id, height, self.call.clock())
         return height
 
     def _show(self, height: int) -> None:

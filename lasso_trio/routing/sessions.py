@@ -10,12 +10,14 @@ Pure: the clock (seconds) is passed in.
 from __future__ import annotations
 
 from collections import OrderedDict
+from math import inf
 from typing import Final
 
 import attrs
 
 MOST: Final = 10_000
 IDLE_S: Final = 600.0
+NOTHING_TOLD: Final = (-1, -inf)
 
 Key = tuple[str, int, str]
 """Profile's slug, chain id, the client's name for the session."""
@@ -23,15 +25,20 @@ Key = tuple[str, int, str]
 
 @attrs.define(eq=False)
 class Session:
-    """`shown`: the highest block that the client was told of. `told`: the highest that each instance told here."""
+    """`shown`: the highest block that the client was told of. `told`: each instance's highest here, and when it last
+    told any.
+    """
 
     shown: int = 0
-    told: dict[str, int] = attrs.field(factory=dict)
+    told: dict[str, tuple[int, float]] = attrs.field(factory=dict)
     era: int = 0
     used_at: float = 0.0
 
-    def hear(self, instance_id: str, height: int) -> None:
-        self.told[instance_id] = max(height, self.told.get(instance_id, 0))
+    def hear(self, instance_id: str, height: int, now: float) -> None:
+        self.told[instance_id] = (max(height, self.told_by(instance_id)[0]), now)
+
+    def told_by(self, instance_id: str) -> tuple[int, float]:
+        return self.told.get(instance_id, NOTHING_TOLD)
 
     def show(self, height: int) -> None:
         self.shown = max(self.shown, height)

@@ -8,7 +8,7 @@ import pytest
 import trio
 import trio.testing
 
-from lasso_trio.config.profile import Strategy
+from lasso_trio.config.profile import Strategy, Transport
 from lasso_trio.devnet import Failure, Faults, Kind, Latency
 from lasso_trio.providers.channel import State
 from lasso_trio.routing.service import Wish
@@ -66,11 +66,33 @@ async def test_an_answer_below_is_put_aside_and_the_next_is_asked(autojump_clock
     assert it["behind"].tally.failures == 0
 
 
-async def test_who_told_of_the_block_is_asked_first(autojump_clock: Clock, world: Build) -> None:
-    it = world({"behind": Faults(lag=3), "up": Faults()})
+async def test_who_told_less_is_asked_last_for_a_blocks_time(autojump_clock: Clock, world: Build) -> None:
+    it = world({"behind": Faults(lag=300), "up": Faults()})
     await height(it, at(by="up"))
+    for _ in range(5):
+        await height(it)
+    assert calls(it, HEIGHT) == {"up": 6, "behind": 1}
+    await trio.sleep(it.routed.heads.block_time.seconds)
+    await height(it)
+    assert calls(it, HEIGHT) == {"up": 7, "behind": 2}
+
+
+async def test_who_told_its_prober_less_is_asked_last(autojump_clock: Clock, world: Build) -> None:
+    it = world({"behind": Faults(lag=3), "up": Faults()})
+    top = await height(it, at(by="up"))
+    for name, told in (("behind", top - 3), ("up", top)):
+        it[name].head.tell(told, trio.current_time(), 12.0)
     await height(it)
     assert calls(it, HEIGHT) == {"up": 2}
+
+
+async def test_a_session_is_not_kept_by_a_provider_that_fell_behind(autojump_clock: Clock, world: Build) -> None:
+    it = world({"frozen": Faults(frozen=True), "up": Faults()}, strategy=Strategy.LOAD_BALANCED)
+    await height(it, at(by="frozen"))
+    await trio.sleep(60)
+    shown = [await height(it) for _ in range(20)]
+    assert shown == sorted(shown)
+    assert shown[-1] > 1000
 
 
 async def test_when_nobody_is_there_yet_the_height_that_was_shown_is_told_again(
@@ -142,6 +164,24 @@ async def test_when_they_fail_the_others_are_asked_for_their_height_first(autoju
     assert calls(it, HEIGHT) == {"up": 1, "behind": 1, "also": 1}
 
 
+async def test_a_provider_that_hangs_leaves_time_for_the_others(autojump_clock: Clock, world: Build) -> None:
+    it = world({"up": Faults(), "also": Faults()})
+    await height(it)
+    it.provider("up").plan.set(Faults(failures=[Failure(Kind.HANG)]))
+    served = await it.serve(*BALANCE, MINE)
+    assert (served.outcome.failed, served.outcome.candidate.provider.id) == (False, "also")
+    it.assert_nothing_leaked()
+
+
+async def test_when_no_time_is_left_the_last_error_is_told(autojump_clock: Clock, world: Build) -> None:
+    it = world({"up": Faults(), "also": Faults()})
+    await height(it)
+    it["also"].head.tell(1000, trio.current_time(), 12.0)
+    for name in ("up", "also"):
+        it.provider(name).plan.set(Faults(failures=[Failure(Kind.HANG)]))
+    assert (await it.ask(*BALANCE, MINE))["error"]["message"] == "Request timeout"
+
+
 async def test_asking_for_heights_shows_the_client_nothing(autojump_clock: Clock, world: Build) -> None:
     it = world({"up": Faults(), "also": Faults()})
     top = await height(it, at(by="up"))
@@ -149,7 +189,7 @@ async def test_asking_for_heights_shows_the_client_nothing(autojump_clock: Clock
     await it.ask(*BALANCE, at(by="also"))
     session = it.service.sessions.get(("default", 1, "mine"), trio.current_time())
     assert session.shown == top
-    assert max(session.told.values()) > top
+    assert max(session.told.values())[0] > top
 
 
 async def test_an_error_that_all_would_tell_is_not_asked_for_twice(autojump_clock: Clock, world: Build) -> None:
@@ -240,6 +280,8 @@ async def test_a_height_that_cannot_be_is_not_remembered(autojump_clock: Clock, 
 async def test_a_session_changes_nothing_when_nobody_can_be_asked(autojump_clock: Clock, world: Build) -> None:
     it = world({"a": Faults()})
     assert (await it.ask("eth_coinbase", "[]", MINE))["error"]["message"] == "No channels available"
+    nobody = Wish(session="mine", transport=Transport.WS)
+    assert (await it.ask(HEIGHT, "[]", nobody))["error"]["message"] == "No channels available"
     it.network.down.add("a")
     first = await it.ask(HEIGHT, "[]", MINE)
     assert first["error"]["message"] == "Upstream connection failed"

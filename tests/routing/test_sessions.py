@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from math import inf
+
 from lasso_trio.routing.sessions import Sessions
 
 
@@ -17,8 +19,8 @@ def test_a_session_remembers_the_highest_block_it_was_shown() -> None:
 def test_and_the_highest_that_each_instance_told() -> None:
     session = Sessions().get(key("s"), 0.0)
     for instance, height in (("a", 5), ("a", 4), ("b", 3)):
-        session.hear(instance, height)
-    assert session.told == {"a": 5, "b": 3}
+        session.hear(instance, height, 10.0 - height)
+    assert [session.told_by(each) for each in ("a", "b", "c")] == [(5, 6.0), (3, 7.0), (-1, -inf)]
     assert session.shown == 0
 
 
