@@ -147,11 +147,14 @@ async def test_making_a_filter_moves_on_only_if_nobody_can_have_made_it(autojump
     assert followed(it) == {"c": 1}
 
 
-async def test_polling_is_dispatched_once_because_it_takes_what_it_reads(autojump_clock: Clock, world: Build) -> None:
+@pytest.mark.parametrize("kind", [Kind.HTTP, Kind.HANG, Kind.GARBAGE, Kind.WRONG_ID, Kind.RESET, Kind.TRUNCATED])
+async def test_polling_is_dispatched_once_because_it_takes_what_it_reads(
+    autojump_clock: Clock, world: Build, kind: Kind
+) -> None:
     it = world({"a": Faults(), "b": Faults()})
     id_ = await made(it, "a")
-    it.provider("a").plan.set(Faults(failures=[Failure(Kind.HTTP)]))
-    assert "error" in await changes(it, id_)
+    it.provider("a").plan.set(Faults(failures=[Failure(kind)]))
+    assert (await changes(it, id_))["error"]["message"] == "Upstream dispatch outcome is indeterminate"
     assert followed(it) == {"a": 1}
 
 

@@ -27,7 +27,7 @@ INTERNAL = failing(Kind.RPC, code=-32603, message="internal error, node 1")
 PRUNED = failing(Kind.RPC, code=-32000, message="missing trie node")
 
 
-@pytest.mark.parametrize("method", [WRITE, "eth_newFilter", "eth_getFilterChanges", "made_up_by_a_client"])
+@pytest.mark.parametrize("method", [WRITE, "eth_newFilter", "made_up_by_a_client"])
 @pytest.mark.parametrize(
     "fault",
     [DOWN, HANGING, failing(Kind.GARBAGE), failing(Kind.WRONG_ID), failing(Kind.RESET), failing(Kind.TRUNCATED)],
