@@ -38,7 +38,7 @@ MAX_DISPATCHES: Final = 3
 MAX_ADMISSIONS: Final = 16
 SHORTEST_ATTEMPT_S: Final = 0.025
 FIRST_SHARE: Final = 0.6
-"""A first attempt may take this much of the budget; what is left is for somebody else."""
+"""An attempt that others may follow takes no more of the budget; what is left is for them."""
 
 
 Clock = Callable[[], float]
@@ -126,9 +126,9 @@ async def _try(call: Call, candidate: Candidate, progress: _Progress, now: float
 
 
 def _until(call: Call, progress: _Progress, now: float) -> float:
-    """The first of several attempts leaves time for a second; every other one may use all that is left."""
-    alone = not call.method.replay_safe or len(call.plan.ranked) == 1
-    if alone or progress.tried:
+    """Whoever is asked while others are left leaves time for them; the last that can be asked may use all of it."""
+    asked_last = progress.tried + 1 >= len(call.plan.ranked) or progress.dispatched + 1 >= MAX_DISPATCHES
+    if asked_last or not call.method.replay_safe:
         return call.deadline
     return min(call.deadline, now + max(SHORTEST_ATTEMPT_S, FIRST_SHARE * (call.deadline - call.started)))
 

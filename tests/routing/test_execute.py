@@ -186,6 +186,22 @@ async def test_the_second_may_take_all_that_is_left(autojump_clock: Clock, world
     assert it.asked == {"a": 1, "b": 1}
 
 
+async def test_a_second_that_hangs_behind_a_quick_failure_leaves_time_for_a_third(
+    autojump_clock: Clock, world: Build
+) -> None:
+    it = world({"a": DOWN, "b": HANGING, "c": slow(750), "d": Faults()})
+    started = trio.current_time()
+    assert fields(await it.serve("eth_gasPrice")) == ("c", "failover", 2)
+    assert trio.current_time() - started == pytest.approx(1.95)
+
+
+async def test_the_last_that_may_be_asked_may_take_all_that_is_left(autojump_clock: Clock, world: Build) -> None:
+    it = world({"a": DOWN, "b": slow(1900)})
+    assert fields(await it.serve("eth_gasPrice")) == ("b", "failover", 1)
+    it = world({"a": DOWN, "b": DOWN, "c": slow(1900), "d": Faults()})
+    assert fields(await it.serve("eth_gasPrice")) == ("c", "failover", 2)
+
+
 async def test_who_is_alone_may_take_it_all(autojump_clock: Clock, world: Build) -> None:
     it = world({"a": slow(1900)})
     assert (await it.ask("eth_gasPrice"))["result"]
