@@ -1,7 +1,7 @@
 """What one instance last told of its chain: which, how high, how old. Written by its prober, read by everybody.
 
-A head that jumps back (a node behind a load balancer) counts as the lower one for two more looks. Pure: the clock
-(seconds) is passed in.
+A head that makes a habit of jumping back (a node behind a load balancer) counts as the lower one for two more looks
+after each jump; after a single jump it is back as soon as it says so. Pure: the clock (seconds) is passed in.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ FRESH_POLLS: Final = 2.5
 """A height counts for so many of its polls, but for `FRESH_S` at least."""
 JUMP: Final = 3
 """Going back by more is no reorganisation but another node."""
+AGAIN_LOOKS: Final = 5
+"""A second jump within so many looks is a habit."""
 WARY_LOOKS: Final = 2
 
 
@@ -57,6 +59,7 @@ class Head:
     """The height and the time of the last look at that age."""
     _told: int | None = None
     _low: int = 0
+    _since_jump: int = AGAIN_LOOKS
     _wary: int = 0
 
     def tell(self, height: int, now: float, poll_s: float, age_s: float | None = None) -> None:
@@ -64,9 +67,11 @@ class Head:
         if age_s is not None:
             self.age_s, self._aged = age_s, (height, now)
         before, self._told = self._told, height
+        self._since_jump += 1
         if before is not None and height < before - JUMP:
             self.jumps_back += 1
-            self._low, self._wary = height, WARY_LOOKS
+            habit = height > 0 and self._since_jump <= AGAIN_LOOKS
+            self._low, self._wary, self._since_jump = height, WARY_LOOKS if habit else 0, 0
         elif self._wary:
             self._wary -= 1
             height = min(height, self._low)

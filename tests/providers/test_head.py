@@ -38,21 +38,32 @@ def test_a_block_that_is_still_the_newest_gets_older() -> None:
     assert head.oldest_s(60.0) == 65.0
 
 
-def test_a_head_that_jumps_back_counts_as_the_lower_one_for_two_more_looks() -> None:
-    head, seen = Head(), []
-    for height in (1000, 990, 1001, 1002, 1003):
+def seen(*heights: int) -> tuple[list[int | None], int]:
+    head, counted = Head(), []
+    for height in heights:
         head.tell(height, 0.0, 12.0)
-        seen.append(head.height)
-    assert seen == [1000, 990, 990, 990, 1003]
-    assert head.jumps_back == 1
+        counted.append(head.height)
+    return counted, head.jumps_back
+
+
+def test_a_head_that_jumped_back_once_is_back_as_soon_as_it_says_so() -> None:
+    assert seen(1000, 990, 1001, 1002) == ([1000, 990, 1001, 1002], 1)
 
 
 def test_a_head_that_keeps_jumping_counts_as_the_lower_one_all_the_time() -> None:
-    head, seen = Head(), []
-    for height in (1000, 990, 1002, 992, 1004, 994, 1006):
-        head.tell(height, 0.0, 12.0)
-        seen.append(head.height)
-    assert seen == [1000, 990, 990, 992, 992, 994, 994]
+    assert seen(1000, 990, 1002, 992, 1004, 994, 1006) == ([1000, 990, 1002, 992, 992, 994, 994], 3)
+
+
+def test_it_is_believed_again_when_it_stops() -> None:
+    assert seen(1000, 990, 1002, 992, 1004, 1005, 1006)[0][-3:] == [992, 992, 1006]
+
+
+def test_two_jumps_far_apart_are_no_habit() -> None:
+    assert seen(1000, 990, *range(1001, 1006), 990, 1007)[0][-2:] == [990, 1007]
+
+
+def test_zero_is_no_other_node() -> None:
+    assert seen(1000, 0, 1002, 0, 1004)[0] == [1000, 0, 1002, 0, 1004]
 
 
 def test_a_reorganisation_is_no_jump() -> None:
@@ -64,7 +75,4 @@ def test_a_reorganisation_is_no_jump() -> None:
 
 
 def test_a_lower_height_while_wary_counts_as_it_is() -> None:
-    head = Head()
-    for height in (1000, 990, 985):
-        head.tell(height, 0.0, 12.0)
-    assert (head.height, head.jumps_back) == (985, 2)
+    assert seen(1000, 990, 1000, 990, 985) == ([1000, 990, 1000, 990, 985], 3)

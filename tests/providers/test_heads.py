@@ -171,7 +171,7 @@ def test_a_chain_that_was_reset_is_believed_after_a_minute() -> None:
     tell(chain, NOW + 1, a=10, b=10)
     assert consensus(chain, NOW + 1) == 1000
     tell(chain, NOW + DECAY_S + 2, a=12, b=12)
-    assert (consensus(chain, NOW + DECAY_S + 2), chain.rollbacks, chain.finalized) == (10, 1, None)
+    assert (consensus(chain, NOW + DECAY_S + 2), chain.rollbacks, chain.finalized) == (12, 1, None)
 
 
 def test_safe_and_finalized_are_what_all_that_agree_have_and_never_go_back() -> None:

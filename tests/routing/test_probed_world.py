@@ -194,4 +194,3 @@ async def test_probes_are_bounded_and_count_in_no_tally(probed: Begin, autojump_
     assert its.world["a"].tally.attempts == 720
     assert its.world["b"].tally.attempts == 0
     assert set(its.world["a"].channel.evidence) == {"eth_gasPrice"}
-    its.world.assert_nothing_leaked()
