@@ -37,6 +37,7 @@ class Anvil:
 
     name: str
     folder: Path
+    chain_id: int = CHAIN_ID
     port: int = attrs.field(factory=toolbox.free_port)
     done: int = 0
     paused: bool = False
@@ -53,7 +54,7 @@ class Anvil:
     def start(self) -> None:
         """Start at the genesis and wait until it answers."""
         assert self._process is None, f"{self.name} runs already"
-        options = {"port": self.port, "timestamp": GENESIS, "chain-id": CHAIN_ID, "prune-history": 128}
+        options = {"port": self.port, "timestamp": GENESIS, "chain-id": self.chain_id, "prune-history": 128}
         command = [str(toolbox.anvil()), "--silent", "--no-mining", "--steps-tracing"]
         command += [text for option, value in options.items() for text in (f"--{option}", str(value))]
         with (self.folder / f"{self.name}.log").open("ab") as log:

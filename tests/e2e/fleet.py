@@ -89,11 +89,27 @@ class Fleet:
     def restart(self, node: Anvil) -> None:
         """Start a dead node again, at the genesis, and have it take all steps."""
         node.start()
-        self._catch_up(node)
+        self.catch_up(node)
 
     def resume(self, node: Anvil) -> None:
         node.resume()
-        self._catch_up(node)
+        self.catch_up(node)
+
+    def roll_back(self, node: Anvil, blocks: int) -> None:
+        """Take a node's newest blocks away. `catch_up` (or the next step) gives the same ones back."""
+        node.call("anvil_rollback", blocks)
+        height = int(node.call("eth_blockNumber"), 16)
+        other = next(each for each in self._answering() if each is not node)
+        lost = other.call("eth_getBlockByNumber", hex(height + 1), False)
+        node.call("anvil_setNextBlockBaseFeePerGas", lost["baseFeePerGas"])  # rolled-back nodes reckon with the old tip
+        mined = [n for n, step in enumerate(self.journal, start=1) if isinstance(step, Block)]
+        node.done = mined[height - 1] if height else 0
+
+    def catch_up(self, node: Anvil) -> None:
+        """Have a node take the steps that it missed."""
+        for step in self.journal[node.done :]:
+            _apply(step, node)
+            node.done += 1
 
     def _answering(self) -> list[Anvil]:
         return [node for node in self.nodes if node.answers]
@@ -101,12 +117,7 @@ class Fleet:
     def _take(self, step: Step) -> None:
         self.journal.append(step)
         for node in self._answering():
-            self._catch_up(node)
-
-    def _catch_up(self, node: Anvil) -> None:
-        for step in self.journal[node.done :]:
-            _apply(step, node)
-            node.done += 1
+            self.catch_up(node)
 
     @staticmethod
     def _pool(node: Anvil) -> list[HexStr]:

@@ -38,7 +38,7 @@ chains:
   {chain}:
     chain_id: {chain_id}
     block_time_ms: 12000
-    providers:
+{settings}    providers:
 """
 
 
@@ -111,10 +111,16 @@ def running(
     rps: int = 1_000_000,
     burst: int = 1_000_000,
     env: Mapping[str, str] = {},
+    chain: Mapping[str, object] = {},
 ) -> Iterator[Lasso]:
-    """A proxy over `providers` (id → URL, the first has the best priority); stopped and checked at the end."""
+    """A proxy over `providers` (id → URL, the first has the best priority); stopped and checked at the end.
+
+    `chain`: further keys of the chain in the profile.
+    """
     folder.mkdir(parents=True)
-    _write_profile(folder, providers, rps, burst)
+    settings = "".join(f"    {key}: {json.dumps(value)}\n" for key, value in chain.items())  # JSON is YAML
+    head = PROFILE.format(rps=rps, burst=burst, chain=CHAIN, chain_id=CHAIN_ID, settings=settings)
+    _write_profile(folder, providers, head)
     process = _started(folder, env)
     try:
         lasso = Lasso(folder, _port(folder, process), process)
@@ -126,14 +132,13 @@ def running(
         process.wait()
 
 
-def _write_profile(folder: Path, providers: Mapping[str, str], rps: int, burst: int) -> None:
+def _write_profile(folder: Path, providers: Mapping[str, str], head: str) -> None:
     listed = [
         f"      - {{id: {id_}, url: '{url}', priority: {n}}}\n"
         for n, (id_, url) in enumerate(providers.items(), start=1)
     ]
     (folder / "profiles").mkdir()
-    text = PROFILE.format(rps=rps, burst=burst, chain=CHAIN, chain_id=CHAIN_ID) + "".join(listed)
-    (folder / "profiles" / "public.yml").write_text(text)
+    (folder / "profiles" / "public.yml").write_text(head + "".join(listed))
 
 
 def _started(folder: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:

@@ -81,3 +81,19 @@ def tls_for(node_port: int, port: int, certificate: Path, log: Path) -> str:
         location / {{ proxy_pass http://127.0.0.1:{node_port}; }}
     }}
     """
+
+
+def moody_for(node_port: int, port: int, folder: Path) -> str:
+    """A server on `port` before a node. A file in `folder` spoils it: `broken`, 502 with nginx's page; `busy`, 429 with
+    a Retry-After of three seconds.
+    """
+    return f"""
+    server {{
+        listen 127.0.0.1:{port};
+        if (-f {folder}/broken) {{ return 502; }}
+        if (-f {folder}/busy) {{ return 429; }}
+        error_page 429 @busy;
+        location @busy {{ add_header Retry-After 3 always; return 429; }}
+        location / {{ proxy_pass http://127.0.0.1:{node_port}; }}
+    }}
+    """
