@@ -7,11 +7,13 @@ Prints every breach as `path: what is wrong` and exits 1 when there is one. Rule
 * no regular expression repeats a group possessively (a `+` behind the `*`): before Python 3.11.5 it does not match;
 * `lasso_trio/<room>/<noun>.py` has `tests/<room>/test_<noun>.py` (or `test_<noun>_<aspect>.py`), and every test file
   there names a module that exists, or the room itself (`tests/devnet/test_devnet.py`). Tests of the whole (`surface`,
-  `e2e`, `bench`, `scripts`) have no module to mirror.
+  `e2e`, `bench`, `scripts`) have no module to mirror. A module that holds values only (constants, type aliases, classes
+  of plain fields: no function or lambda anywhere) does nothing a test could see and needs none.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from collections.abc import Iterator
@@ -49,15 +51,22 @@ def shape_breaches(path: Path) -> Iterator[str]:
 
 def mirror_breaches(package: Path, tests: Path) -> Iterator[str]:
     """Modules without a test file, and test files without a module."""
-    modules = {noun(path, package) for path in package.rglob("*.py") if path.stem not in UNTESTED_NAMES}
+    paths = {noun(path, package): path for path in package.rglob("*.py") if path.stem not in UNTESTED_NAMES}
+    modules = set(paths)
     tested = {noun(path, tests) for path in tests.rglob("test_*.py") if not is_unmirrored(path, tests)}
     for module in sorted(modules):
-        if not any(mirrors(test, module) for test in tested):
+        if not any(mirrors(test, module) for test in tested) and does_something(paths[module]):
             yield f"lasso_trio/{'/'.join(module)}.py: has no tests/{'/'.join((*module[:-1], 'test_' + module[-1]))}.py"
     rooms = {(*room, room[-1]) for path in package.rglob("__init__.py") if (room := noun(path, package)[:-1])}
     for test in sorted(tested):
         if not any(mirrors(test, subject) for subject in modules | rooms):
             yield f"tests/{'/'.join((*test[:-1], 'test_' + test[-1]))}.py: no module it could be about"
+
+
+def does_something(path: Path) -> bool:
+    """Whether any code in it runs later than its import."""
+    code = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+    return any(isinstance(node, code) for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
 
 
 def noun(path: Path, top: Path) -> tuple[str, ...]:

@@ -45,11 +45,35 @@ def test_a_test_may_be_about_a_whole_room(rules: ModuleType, tmp_path: Path) -> 
 
 
 def test_a_module_without_a_test_is_named(rules: ModuleType, tmp_path: Path) -> None:
-    root = house(tmp_path, "lasso_trio/routing/hedge.py", "tests/test_hedge.py")
+    root = house(tmp_path, "lasso_trio/routing/hedge.py", "tests/test_hedge.py", text="def hedge(): ...\n")
     assert list(rules.breaches(root)) == [
         "lasso_trio/routing/hedge.py: has no tests/routing/test_hedge.py",
         "tests/test_hedge.py: no module it could be about",
     ]
+
+
+@pytest.mark.parametrize(
+    "values", ["LIMIT = 7\n", "class Limits:\n    idle: float = 7.0\n", "Json = dict[str, object]\n"]
+)
+def test_a_module_of_values_needs_no_test_and_may_have_one(rules: ModuleType, tmp_path: Path, values: str) -> None:
+    root = house(tmp_path, "lasso_trio/limits.py", "lasso_trio/sizes.py", text=values)
+    house(tmp_path, "tests/test_sizes.py")
+    assert list(rules.breaches(root)) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def f(): ...\n",
+        "async def f(): ...\n",
+        "f = lambda: 1\n",
+        "class A:\n    def f(self): ...\n",
+        "if 1:\n    def f(): ...\n",
+    ],
+)
+def test_a_module_in_which_anything_can_be_called_needs_one(rules: ModuleType, tmp_path: Path, code: str) -> None:
+    root = house(tmp_path, "lasso_trio/limits.py", text=code)
+    assert list(rules.breaches(root)) == ["lasso_trio/limits.py: has no tests/test_limits.py"]
 
 
 def test_tests_of_whole_programs_mirror_nothing(rules: ModuleType, tmp_path: Path) -> None:
