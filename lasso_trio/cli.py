@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -123,6 +123,48 @@ def dump(directory: Path | None) -> None:
         from lasso_trio.config.dump import dump_profiles, dump_settings
 
         click.echo(f"{dump_settings(settings)}\n{dump_profiles(profiles.values())}", nl=False)
+
+
+@main.command()
+@click.argument("targets", nargs=-1, metavar="[CHAIN|URL]...")
+@click.option("--all", "everything", is_flag=True, help="Every chain of the profile.")
+@click.option(
+    "--profile", "slug", help="Whose chains. Default: every profile that has the chain; for --all the default."
+)
+@click.option("--profiles", "directory", type=_directory, help="As for `lasso serve`.")
+@click.option(
+    "--only", multiple=True, metavar="CHECK[,CHECK]", help="Of: latency head archive logs batch methods websocket."
+)
+@click.option("--level", type=click.Choice(["critical", "standard", "full"]), default="standard", show_default=True)
+@click.option("--timeout", type=click.FloatRange(0.01, 300), default=10.0, show_default=True, help="Seconds a request.")
+@click.option(
+    "--wait", type=click.FloatRange(0.01, 600), default=15.0, show_default=True, help="Seconds for a new head."
+)
+@click.option("--samples", type=click.IntRange(1, 1000), default=20, show_default=True, help="Calls for the latency.")
+@click.option(
+    "--rps", type=click.FloatRange(0.1, 1e6), default=20.0, show_default=True, help="Calls a second an endpoint."
+)
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of the table.")
+@click.option("--write", metavar="FILE", help="Write the proposed providers as a profile; - for stdout.")
+def probe(
+    targets: tuple[str, ...],
+    *,
+    slug: str | None,
+    directory: Path | None,
+    everything: bool,
+    **options: Any,  # noqa: ANN401
+) -> None:
+    """Find out what endpoints can do, by asking them.
+
+    CHAIN: all providers of a chain of the profiles. URL: http(s)://… or ws(s)://…. Exit codes: 0 all answered; 1 one
+    failed or serves another chain; 2 the command line or the configuration is wrong.
+    """
+    with _exit_codes():
+        from lasso_trio.probe.request import Request
+
+        request = Request(targets, slug, everything, **options)
+        profiles = _configuration(directory)[1] if request.needs_profiles else {}
+        sys.exit(request.execute(profiles))
 
 
 @main.command()
