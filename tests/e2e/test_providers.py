@@ -181,7 +181,7 @@ async def test_with_all_of_these_at_once_calls_keep_their_answers(
     fresh: Lived, stranger: Anvil, moody: str, serve: Serve, tmp_path: Path
 ) -> None:
     late, silent, good = fresh.fleet.nodes
-    providers = {"stranger": stranger.url, silent.name: silent.url, "moody": moody, late.name: late.url}
+    providers = {"stranger": stranger.url, "moody": moody, silent.name: silent.url, late.name: late.url}
     lasso = serve({**providers, good.name: good.url}, chain=CHAIN)
     newest = asked(fresh, good)[:1]
     fresh.fleet.roll_back(late, BEHIND)
