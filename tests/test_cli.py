@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -221,3 +222,33 @@ def test_the_module_can_be_run_and_asks_for_no_server() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
     done = subprocess.run([sys.executable, "-m", "lasso_trio", "version"], cwd=root, capture_output=True, check=True)
     assert done.stdout.decode().strip() == lasso_trio.__version__
+
+
+def test_probe_without_a_target_says_what_it_wants() -> None:
+    result = lasso("probe")
+    assert result.exit_code == 2
+    assert "name a chain or a URL, or say --all" in result.stderr
+
+
+def test_probe_of_a_url_reads_no_profile(home: Path) -> None:
+    (home / "profiles").mkdir()
+    (home / "profiles" / "broken.yml").write_text("nonsense")
+    result = lasso("probe", "http://127.0.0.1:1/sekret-sekret", "--only", "batch", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["endpoints"][0]["shown"] == "http://127.0.0.1:1/***"
+    assert "sekret" not in result.output
+
+
+def test_probe_of_a_chain_needs_good_profiles(home: Path) -> None:
+    (home / "profiles").mkdir()
+    (home / "profiles" / "broken.yml").write_text("nonsense")
+    assert lasso("probe", "ethereum").exit_code == 2
+    (home / "profiles" / "broken.yml").write_text(GOOD.replace("${KEY}", ""))
+    result = lasso("probe", "solana")
+    assert result.exit_code == 2
+    assert "no profile has a chain 'solana'; there are ethereum" in result.stderr
+
+
+def test_commands_that_draw_no_table_do_not_load_what_draws_them() -> None:
+    code = "import sys, lasso_trio.cli; sys.exit(bool({'rich', 'httpx', 'trio_websocket'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -72,7 +72,9 @@ async def test_who_does_not_answer_fails_and_the_others_do_not() -> None:
 
 async def test_who_answers_nonsense_is_asked_nothing_more() -> None:
     async with Devnet.open({"one": Faults(failures=(Failure(Kind.GARBAGE),))}, chain=chain()) as net:
-        (found,) = await probe([url_target(net.url("one"))], attrs.evolve(ORDER, manners=attrs.evolve(QUICK, timeout_s=0.2)))
+        (found,) = await probe(
+            [url_target(net.url("one"))], attrs.evolve(ORDER, manners=attrs.evolve(QUICK, timeout_s=0.2))
+        )
         assert net.providers["one"].calls["eth_blockNumber"] == 0
     assert found.problem.startswith("no JSON-RPC answer")
 
