@@ -1,8 +1,7 @@
 """A day of faults in virtual time: five providers fall ill and recover, clients go on asking, and the promises hold.
 
-A day is a list of spells, scripted or drawn from a seed. At any time at most two providers cannot answer (a call is
-dispatched three times), one may be behind, one may serve another chain. What is promised is checked against what was
-done to the providers, not against what the code believes of them:
+What goes wrong is in `days`. What is promised is checked against what was done to the providers, not against what the
+code believes of them:
 
 * a wrong chain gets no client's call once its prober has had its turn, a quarantined provider gets none at all;
 * while somebody can answer, every client gets an answer: a result, or the error that it asked for;
@@ -25,7 +24,7 @@ import trio
 import trio.testing
 
 from lasso_trio.config.profile import Selection, Strategy
-from lasso_trio.devnet import ACCOUNTS, REVERTER, TOKENS, Failure, Faults, Kind, Latency
+from lasso_trio.devnet import ACCOUNTS, REVERTER, TOKENS, Faults
 from lasso_trio.devnet import Provider as SimulatedProvider
 from lasso_trio.devnet.envelope import Incoming
 from lasso_trio.devnet.faults import Behaviour
@@ -37,93 +36,15 @@ from lasso_trio.providers.method_bans import KEPT
 from lasso_trio.providers.probe_schedule import DEEP_EVERY, TRIAL_S, ProbeSchedule
 from lasso_trio.providers.prober import TIMEOUT_S, Prober
 from lasso_trio.routing.service import Wish
+from tests.routing.days import BEHIND, DAY, FAULTS, HOUR, MAY_OPEN, NAMES, SETTLE_S, Spell, random_day, scripted_day
 
 Clock = trio.testing.MockClock
-NAMES: Final = ("a", "b", "c", "d", "e")
-HOUR: Final = 3600.0
-DAY: Final = 24 * HOUR
 INTERVAL_S: Final = 150.0
 """Of the probes: most of what a simulated day costs."""
 BLOCK_TIME_S: Final = 12.0
 EPOCH: Final = 1_700_000_000 + 1000 * BLOCK_TIME_S
-SETTLE_S: Final = 65.0
-"""So long after a spell its last calls have come to their end."""
 FIND_OUT_S: Final = DEEP_EVERY * (INTERVAL_S + TIMEOUT_S) + INTERVAL_S
 MARGIN_S: Final = 10.0
-
-# What can be wrong with a provider for a while. `down` and `dark` concern its dials.
-SICK: Final = {
-    "down": Faults(),
-    "dark": Faults(),
-    "hangs": Faults(failures=[Failure(Kind.HANG)]),
-    "stalls": Faults(latency=Latency(p50_ms=20, stall_share=0.5, stall_ms=90_000)),
-    "drips": Faults(failures=[Failure(Kind.DRIP, bytes_per_s=1)]),
-    "fails": Faults(failures=[Failure(Kind.HTTP, status=500)]),
-    "fails_at_times": Faults(failures=[Failure(Kind.HTTP, status=503, share=0.5)]),
-    "html": Faults(failures=[Failure(Kind.HTTP, status=502)]),
-    "garbage": Faults(failures=[Failure(Kind.GARBAGE)]),
-    "wrong_id": Faults(failures=[Failure(Kind.WRONG_ID)]),
-    "neither": Faults(failures=[Failure(Kind.NEITHER)]),
-    "resets": Faults(failures=[Failure(Kind.RESET)]),
-    "truncates": Faults(failures=[Failure(Kind.TRUNCATED)]),
-    "internal": Faults(failures=[Failure(Kind.RPC, code=-32603, message="internal error")]),
-    "refuses_key": Faults(failures=[Failure(Kind.HTTP, status=401, body="invalid api key")]),
-}
-SLOW: Final = ("dark", "hangs", "stalls", "drips")
-"""Two of these at once take all the time that a call has: the first tells nothing before most of it has gone."""
-LIMITED: Final = {
-    "throttles": Faults(failures=[Failure(Kind.HTTP, status=429)]),
-    "throttles_at_times": Faults(failures=[Failure(Kind.HTTP, status=429, share=0.5)]),
-    "throttles_with_hint": Faults(failures=[Failure(Kind.HTTP, status=429, retry_after_s=45)]),
-    "throttles_in_words": Faults(failures=[Failure(Kind.RPC, code=-32005, message="try again in 20 seconds")]),
-    "throttles_above_rate": Faults(rps=0.05),
-    "loses_methods": Faults(missing_methods=("eth_getCode", "eth_getLogs", "eth_estimateGas")),
-}
-BEHIND: Final = {"lags": Faults(lag=50), "zero_head": Faults(lag=10**9), "frozen": Faults(frozen=True)}
-ELSEWHERE: Final = {"wrong_chain": Faults(chain_id=5)}
-FAULTS: Final = {**SICK, **LIMITED, **BEHIND, **ELSEWHERE}
-MAY_OPEN: Final = SICK.keys() | ELSEWHERE.keys()
-
-
-@attrs.frozen(order=True)
-class Spell:
-    at: float
-    ends: float
-    name: str
-    kind: str
-
-
-def scripted_day() -> list[Spell]:
-    """Every kind of fault for ten minutes on one provider after the other, and at once another one on its neighbour."""
-    spells, kinds = [], list(FAULTS)
-    step = (DAY - HOUR) / len(kinds)
-    for i, kind in enumerate(kinds):
-        at, neighbour = 600.0 + i * step, i + (1 if i % 2 else -1)
-        spells.append(Spell(at, at + 600.0, NAMES[i % len(NAMES)], kind))
-        spells.append(Spell(at, at + 500.0, NAMES[neighbour % len(NAMES)], kinds[(i + 7) % len(kinds)]))
-    return sorted(spells)
-
-
-def random_day(seed: int) -> list[Spell]:
-    """Two series of spells that leave providers without answers, one of those behind, one of a wrong chain."""
-    rng = Random(seed)
-    spells: list[Spell] = []
-    for kinds, pause_s in (
-        ([*SICK, *LIMITED], 400.0),
-        ([kind for kind in (*SICK, *LIMITED) if kind not in SLOW], 400.0),
-        ([*BEHIND], 3000.0),
-        ([*ELSEWHERE], 5000.0),
-    ):
-        at = rng.uniform(300.0, 2000.0)
-        while at < DAY - 2 * HOUR:
-            ends = at + rng.choice((rng.uniform(5.0, 90.0), rng.uniform(90.0, 3000.0)))
-            free = [
-                n for n in NAMES if all(s.name != n or s.ends + SETTLE_S < at or s.at > ends + SETTLE_S for s in spells)
-            ]
-            if free:
-                spells.append(Spell(at, ends, rng.choice(free), rng.choice(kinds)))
-            at = ends + SETTLE_S + rng.expovariate(1 / pause_s)
-    return sorted(spells)
 
 
 @attrs.define(eq=False)
@@ -323,6 +244,7 @@ class DayOfFaults:
             assert len(channel.bans.until) <= KEPT
             assert len(channel.unknown.listing()) <= channel.unknown.most
             assert not self._absent(candidate.provider.id)
+            assert self.world.provider(candidate.provider.id).open_connections <= channel.pool.idle
 
 
 @pytest.fixture
@@ -362,6 +284,7 @@ async def test_a_day_of_faults_breaks_no_promise(
         probing.cancel_scope.cancel()
     assert today.wrongs == []
     assert today.is_worth_its_name
+    await trio.testing.wait_all_tasks_blocked()
     today.assert_nothing_is_left()
 
 
