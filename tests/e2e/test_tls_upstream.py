@@ -54,8 +54,8 @@ def authority(tmp_path: Path) -> trustme.CA:
 
 @pytest.fixture
 def trusting(tmp_path: Path, authority: trustme.CA) -> dict[str, str]:
-    """The environment of a proxy that trusts `authority`."""
-    return {"SSL_CERT_FILE": str(tmp_path / "ca.pem")}
+    """The environment of a proxy that trusts `authority`. It does not probe: what arrives is counted."""
+    return {"SSL_CERT_FILE": str(tmp_path / "ca.pem"), "LASSO_PROBES": "off"}
 
 
 @pytest.fixture
