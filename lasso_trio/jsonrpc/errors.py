@@ -140,6 +140,10 @@ def no_channels() -> RpcError:
     return RpcError(SERVER_ERROR, "No channels available", category="no_channels")
 
 
+def all_cordoned() -> RpcError:
+    return RpcError(SERVER_ERROR, "No available channels: taken out of service by the operator", category="cordoned")
+
+
 def all_circuits_open(method: str, retry_after_s: float | None) -> RpcError:
     if retry_after_s is None:
         text = f"No available channels for method: {method}. All circuit breakers are open."

@@ -206,6 +206,11 @@ class Breaker:
         if self.state(now) is State.OPEN:
             self._half_open(now, why)
 
+    def close(self, now: float) -> None:
+        """Closed from now on, whatever its state: an operator's word."""
+        if self.state(now) is not State.CLOSED:
+            self._close(now, "ordered")
+
     # -- changing -----------------------------------------------------------------------------------------------------
 
     def _open(self, category: Category, now: float, rng: Random, detail: str) -> None:
@@ -230,13 +235,13 @@ class Breaker:
         self._probe_until = -inf
         self._move(State.HALF_OPEN, now, why)
 
-    def _close(self, now: float) -> None:
+    def _close(self, now: float, why: str = "recovered") -> None:
         self.failures = self._successes = self._reopens = 0
         self.reason = ""
         self.quarantined = False
         self.window.clear()
         self._probe_until = -inf
-        self._move(State.CLOSED, now, "recovered")
+        self._move(State.CLOSED, now, why)
 
     def _move(self, after: State, now: float, reason: str, retry_after_s: float = 0.0, detail: str = "") -> None:
         step = Transition(now, self._state, after, reason, self.failures, retry_after_s, detail, self.quarantined)

@@ -66,6 +66,8 @@ class Channel:
     unknown: UnknownErrors = attrs.field(factory=UnknownErrors)
     """Error texts of this channel that the catalogue does not know."""
     in_flight: int = 0
+    cordoned: bool = False
+    """An operator took it out of service: it is in no plan."""
     learned: LearnedLimits = attrs.field(factory=LearnedLimits)
     """Shared by the channels of one instance."""
 
@@ -76,6 +78,13 @@ class Channel:
     def live(self) -> bool:
         """Can a call be dispatched now? HTTP always can; a WebSocket needs a keeper with an open session."""
         return self.pool is not None
+
+    def cordon(self, *, out: bool) -> None:
+        """Take it out of service, or back in. Calls in flight are untouched."""
+        if self.cordoned is not out:
+            self.cordoned = out
+            self.version.bump()
+            log.warning("channel.cordoned" if out else "channel.uncordoned", **self._who())
 
     def row(self, method: str) -> Evidence:
         found = self.evidence.get(method)

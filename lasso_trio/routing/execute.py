@@ -21,6 +21,7 @@ import trio
 from lasso_trio.jsonrpc.errors import (
     RpcError,
     all_circuits_open,
+    all_cordoned,
     deadline_exhausted,
     no_channels,
     outcome_indeterminate,
@@ -85,7 +86,7 @@ async def execute(call: Call, rng: Random) -> Outcome:
     """Carry out `call`. A provider's fault is an outcome and no exception; raises only Cancelled."""
     plan = call.plan
     if not plan.ranked:
-        return Outcome(error=_nobody(call))
+        return Outcome(error=nobody(call.chain, call.method, plan, call.started))
     first, reason = plan.first(rng, call.method.replay_safe, call.prefer)
     now = call.clock()
     progress = _Progress(now - call.started)
@@ -161,7 +162,7 @@ def _lost(call: Call, progress: _Progress) -> Outcome:
     """Nobody gave an answer to keep: the last error that an upstream told, else ours."""
     last, told = progress.last, progress.told
     if last is None:
-        return Outcome(error=deadline_exhausted() if progress.too_late else _nobody(call))
+        return Outcome(error=_nothing_tried(call, progress))
     reason = "failover" if progress.tried > 1 else ""
     if last.unanswered and not call.method.replay_safe:
         return _outcome(progress, last, reason, outcome_indeterminate())
@@ -170,9 +171,13 @@ def _lost(call: Call, progress: _Progress) -> Outcome:
     return _outcome(progress, last, reason, last.error or request_timeout())
 
 
-def _nobody(call: Call) -> RpcError:
+def _nothing_tried(call: Call, progress: _Progress) -> RpcError:
+    return deadline_exhausted() if progress.too_late else nobody(call.chain, call.method, call.plan, call.started)
+
+
+def nobody(chain: RoutedChain, method: Method, plan: Plan, now: float) -> RpcError:
     """No candidate: either breakers will let somebody through again, or nobody could ever serve this."""
-    plan = call.plan
-    if plan.ranked or any(exclusion.reason == "breaker_open" for exclusion in plan.excluded):
-        return all_circuits_open(call.method.name, call.chain.shortest_wait(plan, call.started))
-    return no_channels()
+    reasons = {exclusion.reason for exclusion in plan.excluded}
+    if plan.ranked or "breaker_open" in reasons:
+        return all_circuits_open(method.name, chain.shortest_wait(plan, now))
+    return all_cordoned() if reasons and reasons <= {"cordoned", "not_connected"} else no_channels()

@@ -55,6 +55,11 @@ def by_transport(candidates: Iterable[Candidate], method: Method, wanted: Transp
     return live, dropped + dead
 
 
+def by_cordon(candidates: Iterable[Candidate]) -> Split:
+    """Without those that an operator took out of service, whoever asks for them."""
+    return _partition(candidates, lambda c: not c.channel.cordoned, "cordoned")
+
+
 def by_breaker(candidates: Iterable[Candidate], now: float) -> Split:
     return _partition(candidates, lambda c: c.channel.breaker.state(now) is not State.OPEN, "breaker_open")
 

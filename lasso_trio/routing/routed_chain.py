@@ -155,6 +155,7 @@ class RoutedChain:
         self, method: Method, now: float, strategy: Strategy, transport: Transport | None, pinned: str | None
     ) -> Plan:
         kept, out = filters.by_transport(self._named(method, pinned), method, transport)
+        kept, cordoned = filters.by_cordon(kept)
         able, unable = (kept, []) if pinned else filters.by_ability(kept, method)
         ours, foreign = filters.by_chain(able)
         ready, broken = filters.by_breaker(ours, now)
@@ -162,7 +163,7 @@ class RoutedChain:
         # Only now, because asking a breaker may move it.
         version, due = self.registry.version.value, min((c.channel.next_change(now) for c in able), default=inf)
         order = () if pinned else self.override(method).providers
-        excluded = [*out, *unable, *foreign, *broken, *behind]
+        excluded = [*out, *cordoned, *unable, *foreign, *broken, *behind]
         return build(strategy, level, excluded, method, version, now, due, order)
 
     def _level(self, candidates: Sequence[Candidate], now: float) -> filters.Split:

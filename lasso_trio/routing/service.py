@@ -19,10 +19,11 @@ from lasso_trio.jsonrpc.methods import DISALLOWED, Method, Safety, known
 from lasso_trio.jsonrpc.reply import Reply
 from lasso_trio.jsonrpc.request import Request
 from lasso_trio.routing.candidate import Candidate
-from lasso_trio.routing.execute import Call, Clock, execute
+from lasso_trio.routing.execute import MAX_DISPATCHES, Call, Clock, execute, nobody
 from lasso_trio.routing.execute_filters import create_filter, follow_filter
 from lasso_trio.routing.execute_logs import execute_logs
 from lasso_trio.routing.execute_session import Act, execute_session
+from lasso_trio.routing.explain import Asked, Row, explain, explain_here
 from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.plan import Plan
 from lasso_trio.routing.room import Room
@@ -118,6 +119,21 @@ class Service:
             _count_trouble(counts, outcome, now)
         return Served(outcome, strategy, plan)
 
+    def explain(self, chain: RoutedChain, wish: Wish, request: Request, now: float) -> Row:
+        """What `serve` would do with `request`, and why, as JSON. Nothing is sent, nothing is counted."""
+        method, strategy = request.method, wish.strategy or chain.strategy_for(request.method)
+        basics = _basics(chain, wish, method, strategy)
+        here = self._without_upstream(chain, wish, request)
+        if here is not None:
+            return explain_here(here, basics)
+        splits = method is _LOGS and chain.splits_logs
+        plan_for = _NO_PARAMS if splits else request.params
+        plan = chain.plan(method, plan_for, now, strategy, wish.transport, wish.provider)
+        first, reason = plan.first(self.rng, method.replay_safe) if plan.ranked else (None, "")
+        refusal = None if plan.ranked else nobody(chain, method, plan, now)
+        asked = Asked(chain, method, request.params, plan, now, first, reason, wish.provider, wish.min_block, refusal)
+        return explain(asked, {**basics, "may_be_split": splits})
+
     def choose(self, chain: RoutedChain, wish: Wish, request: Request, now: float) -> Candidate | None:
         """Who would be asked first for `request`; None if nobody can."""
         if wish.provider is not None and not chain.has_provider(wish.provider):
@@ -153,6 +169,21 @@ class Service:
             return None
         reply = Reply(_BEFORE, b',"result":%b}' % answer, None, len(answer), answer[0])
         return Outcome(reply=reply, reason="local")
+
+
+def _basics(chain: RoutedChain, wish: Wish, method: Method, strategy: Strategy) -> Row:
+    return {
+        "profile": chain.profile.slug,
+        "chain": chain.chain.key,
+        "chain_id": chain.chain.chain_id,
+        "method": method.name,
+        "strategy": strategy.value,
+        "transport": None if wish.transport is None else wish.transport.value,
+        "pinned": wish.provider,
+        "deadline_ms": int(chain.budget_s(method) * 1000),
+        "goes_to_the_filters_maker": method.safety is Safety.FILTER_AFFINE,
+        "most_dispatches": MAX_DISPATCHES if method.replay_safe else 1,
+    }
 
 
 def _count_trouble(counts: ChainCounts, outcome: Outcome, now: float) -> None:

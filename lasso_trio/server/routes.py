@@ -6,6 +6,7 @@
     provider      ?provider_override=  before  ?provider_id=  before  X-Lasso-Provider  before the path
     strategy      the path  before  ?strategy=
     transport     ?transport=  before  X-Lasso-Transport
+    explanation   ?explain=1  before  X-Lasso-Explain: 1
     metadata      ?include_meta=  before  X-Lasso-Include-Meta
     consistency   X-Lasso-Session, X-Lasso-Min-Block (see session_headers)
 
@@ -54,6 +55,7 @@ class Meta(StrEnum):
 
 
 _METAS: Final[Mapping[str, Meta]] = {meta.value: meta for meta in Meta}
+_YES: Final = frozenset({"1", "true", "yes", "on"})
 _TRANSPORTS: Final[Mapping[str, Transport]] = {transport.value: transport for transport in Transport}
 
 
@@ -67,6 +69,8 @@ class Route:
     chain: RoutedChain | None = None
     meta: Meta = Meta.NONE
     error: RpcError | None = None
+    explain: bool = False
+    """The call is not to be carried out: what would be done with it is the answer."""
 
     @property
     def routed_profile(self) -> RoutedProfile:
@@ -102,6 +106,7 @@ def resolve(target: str, headers: Mapping[str, str], directory: Directory) -> Ro
         path=path,
         wish=Wish(strategy, provider, transport),
         meta=_METAS.get(asked.get("include_meta") or headers.get("x-lasso-include-meta", ""), Meta.NONE),
+        explain=(asked.get("explain") or headers.get("x-lasso-explain", "")) in _YES,
     )
     try:
         return _looked_up(_held_to_session(route, headers), names, directory)

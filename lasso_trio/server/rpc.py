@@ -25,6 +25,7 @@ from lasso_trio.server.batch import Record, run_batch
 from lasso_trio.server.client_address import client_address
 from lasso_trio.server.connection import Peer
 from lasso_trio.server.exchange import Exchange
+from lasso_trio.server.explanation import explanation
 from lasso_trio.server.http_head import Head
 from lasso_trio.server.http_request import HttpRequest
 from lasso_trio.server.large_body import LargeBody
@@ -81,6 +82,8 @@ class RpcHandler:
         refused = self._refuse_beyond_limit(exchange, decoded, forwarded_for, peer)
         if refused is not None:
             return refused
+        if exchange.route.explain:
+            return explanation(self.service, exchange, decoded)
         if isinstance(decoded, Request):
             return await self._single(exchange, decoded)
         if isinstance(decoded, Invalid):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import trio
+
 from lasso_trio.jsonrpc.errors import (
     NULL_ID,
     RpcError,
@@ -31,7 +33,8 @@ _JSON: Final = b"content-type: application/json; charset=utf-8\r\n" + CORS
 _PREFLIGHT: Final = CORS + (
     b"access-control-allow-methods: GET, POST, OPTIONS\r\n"
     b"access-control-allow-headers: content-type, authorization, x-requested-with, x-request-id, x-lasso-provider, "
-    b"x-lasso-transport, x-lasso-include-meta, x-lasso-session, x-lasso-min-block\r\n"
+    b"x-lasso-transport, x-lasso-include-meta, x-lasso-session, x-lasso-min-block, "
+    b"x-lasso-explain\r\n"
     b"access-control-max-age: 86400\r\n"
 )
 _NOT_FOUND: Final = b'{"errors":{"detail":"Not Found"}}'
@@ -111,6 +114,11 @@ def _with(text: bytes, extra: bytes) -> bytes:
         return text
     end = text.rindex(b"}")
     return text[:end] + extra + text[end:]
+
+
+def of_text(exchange: Exchange, body: bytes) -> Answer:
+    """JSON that is made already, for which nobody was asked."""
+    return Answer(200, _headers(exchange.request_id, 0.0, trio.current_time() - exchange.started), body)
 
 
 def of_batch(exchange: Exchange, batch: BatchResult, ended: float) -> Answer:
