@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+import ssl
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
 import trio
+import trustme
+from hypercorn.config import Config
+from hypercorn.trio import serve
 
 from lasso_trio.config.secret import Secret
 from lasso_trio.devnet import Failure, Faults, Kind, Latency
+from lasso_trio.probe import asker as asking
 from lasso_trio.probe.answer import Told
 from lasso_trio.probe.asker import Asker, Counter, Manners
 from tests.probe.conftest import QUICK, Open, target
@@ -98,3 +105,33 @@ async def test_headers_of_the_profile_go_along() -> None:
         nursery.cancel_scope.cancel("asked")
     assert b"authorization: bearer sesame" in heard[0].lower()
     assert heard[0].startswith(b"POST /rpc?key=1 ")
+
+
+async def test_http2_is_offered_over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_pem.write_to_path(tmp_path / "key")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert")
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    monkeypatch.setattr(asking, "tls_context", lambda: trusting)
+    config = Config.from_mapping(
+        bind=["127.0.0.1:0"],
+        certfile=str(tmp_path / "cert"),
+        keyfile=str(tmp_path / "key"),
+        alpn_protocols=["h2", "http/1.1"],
+    )
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        assert scope["type"] == "http"  # and no lifespan
+        while (await receive()).get("more_body"):
+            pass
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b'{"jsonrpc":"2.0","id":1,"result":"0x1"}'})
+
+    async with trio.open_nursery() as nursery:
+        (base,) = await nursery.start(serve, app, config)
+        async with Asker.open(target(base), QUICK, Counter()) as asker:
+            answer = await asker.ask("eth_chainId", [])
+        nursery.cancel_scope.cancel("asked")
+    assert (answer.result, answer.http_version) == ("0x1", "HTTP/2")

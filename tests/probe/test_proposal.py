@@ -94,3 +94,24 @@ def test_state_from_close_to_genesis_on_is_all_of_it() -> None:
     assert not keeps_all(attrs.evolve(FOUND, archive=Bound(None)))
     assert not keeps_all(FOUND)
     assert loaded((TARGET, attrs.evolve(FOUND, archive=Bound(1, open=True)))).chains[0].providers[0].archival
+
+
+def test_each_finding_alone_is_a_proposal_of_its_own() -> None:
+    trace = (Trial("trace_block", "trace", Support.UNSUPPORTED, 1.0),)
+    state = (
+        *(Trial(n, "state", Support.SUPPORTED, 1.0) for n in ("a", "b")),
+        Trial("c", "state", Support.UNSUPPORTED, 1),
+    )
+    socket = attrs.evolve(TARGET, url=None)
+    for found, categories, methods, limit in (
+        (attrs.evolve(FOUND, methods=trace), ("trace", "local_only"), (), None),
+        (attrs.evolve(FOUND, methods=state), ("local_only",), ("c",), None),
+        (attrs.evolve(FOUND, log_range=Bound(1, exact=True)), ("local_only",), (), 0),
+        (attrs.evolve(FOUND, log_range=Bound(100_000, open=True)), ("local_only",), (), None),
+    ):
+        its = loaded((TARGET, found)).chains[0].providers[0].capabilities
+        assert (its.unsupported_categories, its.unsupported_methods, its.limits.max_block_range) == (
+            categories, methods, limit,
+        )  # fmt: skip
+    provider = loaded((socket, attrs.evolve(FOUND, websocket=SUBSCRIBED))).chains[0].providers[0]
+    assert (provider.url, provider.ws_url) == (None, TARGET.ws_url)

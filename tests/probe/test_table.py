@@ -80,3 +80,11 @@ def test_chains_are_tables_of_their_own_and_many_endpoints_several() -> None:
     assert text.count("verdict") == 4
     assert "chain 10" in text
     assert "no answer" in text
+
+
+def test_single_methods_that_are_lacking_are_named() -> None:
+    tried = (
+        Trial("eth_getProof", "state", Support.UNSUPPORTED, 1.0),
+        Trial("eth_call", "state", Support.SUPPORTED, 1.0),
+    )
+    assert "one: lacks eth_getProof" in shown(attrs.evolve(BARE, methods=tried))

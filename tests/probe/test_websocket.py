@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import ssl
+from functools import partial
+
 import attrs
 import pytest
 import trio
+import trustme
 
 from lasso_trio.config.secret import SecretUrl
-from lasso_trio.devnet import Devnet, Failure, Faults, Kind
+from lasso_trio.devnet import Devnet, Failure, Faults, Kind, Provider
 from lasso_trio.probe import websocket
 from lasso_trio.probe.asker import Counter
 from lasso_trio.probe.finding import WebSocket
@@ -72,3 +76,23 @@ async def test_an_endpoint_that_never_finishes_the_handshake_is_given_up() -> No
     found = await websocket.check(Target("one", ws_url=SecretUrl(url)), attrs.evolve(QUICK, timeout_s=0.1), Counter())
     assert found == WebSocket(problem="no answer in time")
     await listeners[0].aclose()
+
+
+async def test_a_socket_over_tls_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = trustme.CA()
+    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(serving)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    provider = Provider.make("one", chain(0.05))
+    async with trio.open_nursery() as nursery:
+        serve = partial(trio.serve_ssl_over_tcp, host="127.0.0.1", https_compatible=True)
+        listeners = await nursery.start(serve, provider.handle, 0, serving)
+        port = listeners[0].transport_listener.socket.getsockname()[1]
+        target = Target("one", ws_url=SecretUrl(f"wss://127.0.0.1:{port}/?key=1"))
+        untrusted = await websocket.check(target, QUICK, Counter())
+        monkeypatch.setattr(websocket, "tls_context", lambda: trusting)
+        trusted = await websocket.check(target, QUICK, Counter())
+        nursery.cancel_scope.cancel("checked")
+    assert "CERTIFICATE_VERIFY_FAILED" in untrusted.problem
+    assert (trusted.subscribed, trusted.problem) == (True, "")
