@@ -1,7 +1,7 @@
 """Providers that are wrong, silent, behind, broken or busy: calls keep their answers, and the API says who and why.
 
 Real nodes and a real nginx, with probes twice a second. Answers are compared with a good node's to the last byte; what
-the proxy knows is read where operators read it, in `/api/metrics/:chain`.
+the proxy knows is read where operators read it, in `/api/metrics/:chain` and with `?explain=1`.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ TRIALS_S: Final = 5.0
 """Two probes that close a half-open breaker, two seconds apart, with room for a slow machine."""
 LONG_S: Final = 20.0
 
+NEWEST: Final = '{"jsonrpc":"2.0","id":1,"method":"eth_blockNumber","params":[]}'
+
 Row = dict[str, Any]
 
 
@@ -65,6 +67,18 @@ def is_open(row: Row) -> bool:
 
 def is_closed(row: Row) -> bool:
     return bool(breaker(row)["state"] == "closed")
+
+
+def explained(lasso: Lasso) -> Row:
+    """What would be done with a call for the newest block's number, and why."""
+    body = lasso.ask(NEWEST, f"{lasso.path('priority')}?explain=1")
+    found: Row = json.loads(body)["result"]
+    return found
+
+
+def exclusions(lasso: Lasso) -> dict[str, str]:
+    """Why who is not a candidate, by provider."""
+    return {row["provider"]: row["reason"] for row in explained(lasso)["excluded"]}
 
 
 def asked(lived: Lived, good: Anvil) -> list[Question]:
@@ -106,14 +120,13 @@ def moody(fresh: Lived, tmp_path: Path) -> Iterator[str]:
 async def test_a_node_of_another_chain_never_serves(fresh: Lived, stranger: Anvil, serve: Serve, strategy: str) -> None:
     lasso = serve({"stranger": stranger.url, **fresh.fleet.urls}, chain=CHAIN)
     answered = await all_right(lasso, asked(fresh, fresh.fleet.first), strategy)
-    pinned = lasso.ask(
-        '{"jsonrpc":"2.0","id":1,"method":"eth_blockNumber","params":[]}', "/rpc/provider/stranger/anvil"
-    )
+    pinned = lasso.ask(NEWEST, "/rpc/provider/stranger/anvil")
     row = rows(lasso)["stranger"]
     assert answered["stranger"] == row["total_calls"] == 0
     assert "error" in json.loads(pinned)
     assert (row["head"]["chain"], row["head"]["wrong_chain_id"]) == ("wrong", OTHER_CHAIN)
     assert (breaker(row)["state"], breaker(row)["reason"], breaker(row)["quarantined"]) == ("open", "wrong_chain", True)
+    assert exclusions(lasso) == {"stranger": "wrong_chain"}
 
 
 async def test_a_node_that_falls_silent_is_left_alone_until_it_speaks(fresh: Lived, serve: Serve) -> None:
@@ -123,6 +136,7 @@ async def test_a_node_that_falls_silent_is_left_alone_until_it_speaks(fresh: Liv
     await all_right(lasso, newest)
     assert breaker(await shown(lasso, silent.name, is_open))["reason"] == "timeout"
     await shown(lasso, silent.name, lambda row: row["probes"]["consecutive_failures"] > 0)
+    assert exclusions(lasso) == {silent.name: "breaker_open"}
     assert (await all_right(lasso, newest))[silent.name] == 0
     fresh.fleet.resume(silent)
     await shown(lasso, silent.name, is_closed)
@@ -135,6 +149,7 @@ async def test_a_node_that_is_rolled_back_serves_no_tip_until_it_has_caught_up(f
     fresh.fleet.roll_back(late, BEHIND)
     await shown(lasso, late.name, lambda row: row["head"]["lag"] == -BEHIND)
     await trio.sleep(PLAN_S)
+    assert exclusions(lasso) == {late.name: "lagging"}
     assert (await all_right(lasso, wanted))[late.name] == 0
     fresh.fleet.catch_up(late)
     await shown(lasso, late.name, lambda row: row["head"]["lag"] == 0)
@@ -151,6 +166,7 @@ async def test_a_gateways_html_page_opens_the_breaker_and_a_busy_gateway_only_wa
     (tmp_path / "broken").touch()
     await all_right(lasso, wanted)
     assert breaker(await shown(lasso, "moody", is_open))["reason"] == "server_error"
+    assert exclusions(lasso) == {"moody": "breaker_open"}
     await shown(lasso, "moody", lambda row: row["probes"]["consecutive_failures"] > 0)
     (tmp_path / "broken").unlink()
     opened = breaker(await shown(lasso, "moody", is_closed))["opened_total"]
@@ -159,6 +175,7 @@ async def test_a_gateways_html_page_opens_the_breaker_and_a_busy_gateway_only_wa
     row = rows(lasso)["moody"]
     assert 0 < row["channels"][0]["cooldown_ms"] <= 3000
     assert (breaker(row)["state"], breaker(row)["opened_total"]) == ("closed", opened)
+    assert [row["provider"] for row in explained(lasso)["candidates"]] == [good.name, "moody"]
     (tmp_path / "busy").unlink()
     await shown(lasso, "moody", lambda row: row["channels"][0]["cooldown_ms"] == 0)
     assert (await all_right(lasso, wanted))["moody"] > 0
@@ -202,6 +219,13 @@ async def test_with_all_of_these_at_once_calls_keep_their_answers(
         good.name: None,
     }
     assert known[late.name]["head"]["lag"] == -BEHIND
+    assert exclusions(lasso) == {
+        "stranger": "wrong_chain",
+        "moody": "breaker_open",
+        silent.name: "breaker_open",
+        late.name: "lagging",
+    }
+    assert explained(lasso)["chosen_first"]["label"].startswith(good.name)
 
 
 def test_logs_of_more_blocks_than_a_provider_takes_are_the_whole_answer(serve: Serve) -> None:
