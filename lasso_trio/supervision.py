@@ -137,7 +137,7 @@ async def _run(child: Supervised, fn: Child, policy: RestartPolicy) -> object:
         result = await fn()
 
     try:
-        async with trio.open_nursery() as nursery:
+        async with trio.open_nursery() as nursery:  # noqa: ASYNC112  (a task of its own has the child's name)
             nursery.start_soon(life, name=child.name)
     except* Exception as group:
         _blame(child, _innermost(group), policy)

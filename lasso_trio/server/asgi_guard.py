@@ -62,13 +62,13 @@ class AsgiGuard:
             await self.app(scope, exchange.receive, exchange.send)
         except Exception:
             if is_http2:
-                await _reset(send)
+                await _reset(send)  # noqa: ASYNC120  (a cancel goes before any failure)
             if not exchange.stalled:
                 raise
             log.info("web.client_stalled", path=scope["path"])
         finally:
             for close in scope.get(_AT_END, ()):
-                await close()
+                await close()  # noqa: ASYNC102  (each shields itself, for a bounded time)
 
 
 @attrs.define(eq=False)

@@ -159,7 +159,7 @@ class FrontDoor:
             self.counters.connection_crashes += 1
             log.exception("connection.crashed", exc_info=crash, phase=connection.phase.name)
         finally:
-            await self._end(connection)
+            await self._end(connection)  # noqa: ASYNC102  (it never waits for the peer)
 
     async def _life(self, connection: Connection) -> None:
         replay = await self._lane.serve(connection)

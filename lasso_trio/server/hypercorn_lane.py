@@ -111,7 +111,7 @@ class HypercornLane:
                     task_status.started()
                 await _until_ended(lifespan, ended)
             finally:
-                await _shut_down(lifespan)
+                await _shut_down(lifespan)  # noqa: ASYNC102  (shields itself, for a bounded time)
                 alive.cancel()
 
     async def close_idle(self) -> None:

@@ -78,7 +78,7 @@ async def _connect_one(address: Address) -> socket.socket:
         try:
             sock.connect(address.where)
         except (BlockingIOError, InterruptedError):
-            await trio.lowlevel.wait_writable(sock)
+            await trio.lowlevel.wait_writable(sock)  # noqa: ASYNC120  (that it would block is no failure)
             error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if error:
                 raise OSError(error, os.strerror(error)) from None

@@ -166,8 +166,10 @@ def test_an_error_of_our_own_is_told_with_who_was_asked_last(chain: RoutedChain,
 
 
 def test_the_breaker_is_told_as_it_is_when_the_call_ends(chain: RoutedChain, tell: Tell) -> None:
-    chain.candidates[0].channel.breaker.quarantine("wrong_chain", STARTED)
-    assert line(tell(answered(chain)))["routing"]["circuit_breaker_state"] == "open"
+    for _ in range(3):
+        chain.candidates[0].channel.failed("eth_call", VERDICTS[Category.NETWORK_ERROR], 0.1, STARTED)
+    for ended, state in ((ENDED, "open"), (STARTED + 600, "half_open")):
+        assert line(tell(answered(chain), ended=ended))["routing"]["circuit_breaker_state"] == state
 
 
 @pytest.mark.parametrize(
