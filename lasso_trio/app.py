@@ -32,6 +32,7 @@ from lasso_trio.reloading import FIRST_PROBES_S, Load, Reloading, from_disk
 from lasso_trio.routing.directory import Directory
 from lasso_trio.routing.probers import make_probers
 from lasso_trio.routing.service import Service
+from lasso_trio.server.admin_api import Admin
 from lasso_trio.server.batch import Record
 from lasso_trio.server.budget import ByteBudget
 from lasso_trio.server.call_teller import CallTeller
@@ -112,13 +113,15 @@ class App:
         reloading = Reloading(handler, registry, tasks, load, probes=settings.probes)
         if settings.probes:
             tasks.start(make_probers(directory))
+        token = settings.admin_token
+        admin = None if token is None else Admin(token, lambda: handler.directory, reloading.reload)
         limits = LaneLimits(
             max_body_bytes=settings.max_body_bytes,
             max_connections=settings.max_connections,
             gzip_min_bytes=settings.gzip_min_bytes or NEVER,
         )
         budget = ByteBudget(settings.byte_budget)
-        web = HypercornLane(make_app(node, lambda: handler.directory, handler, limits, budget))
+        web = HypercornLane(make_app(node, lambda: handler.directory, handler, limits, budget, admin))
         door = FrontDoor(
             handler, web.lane, limits=limits, budget=budget, error_answer=of_refusal, supervisor=supervisor
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 import trio
 import trio.testing
 from structlog.testing import capture_logs
@@ -32,6 +33,12 @@ chains:
 
 def write(directory: Path, id: str = "a", key: str = "x", priority: int = 1) -> None:  # noqa: A002
     (directory / "public.yml").write_text(TEXT.format(id=id, key=key, priority=priority))
+
+
+@pytest.fixture(autouse=True)
+def every_line() -> None:
+    """Whatever level another test left."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -22,10 +22,14 @@ FILE: Final = "environment"
 SHORTEST_SECRET: Final = 64
 """Bytes of `SECRET_KEY_BASE`."""
 
+SHORTEST_TOKEN: Final = 16
+"""Characters of `LASSO_ADMIN_TOKEN`."""
+
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 MIB: Final = 1024 * 1024
 KNOWN: Final = frozenset(
     {
+        "LASSO_ADMIN_TOKEN",
         "LASSO_BYTE_BUDGET",
         "LASSO_ENV",
         "LASSO_GRACE_S",
@@ -75,6 +79,8 @@ class Settings:
     public_host: str = "localhost"
     public_scheme: str = "http"
     secret_key_base: Secret | None = None
+    admin_token: Secret | None = None
+    """None: there is no admin API."""
     grace_s: float = 25.0
     log_sample_rate: float = 1.0
     log_level: str = "info"
@@ -121,6 +127,7 @@ def _settings(variables: Variables, mode: Mode) -> Settings:
         public_host=variables.host("PHX_HOST", usual.public_host),
         public_scheme=variables.choice("PHX_SCHEME", ("http", "https"), "https" if in_prod else "http"),
         secret_key_base=_secret(variables, in_prod),
+        admin_token=_admin_token(variables),
         grace_s=variables.number("LASSO_GRACE_S", usual.grace_s),
         log_sample_rate=variables.number("LASSO_LOG_SAMPLE_RATE", usual.log_sample_rate, most=1.0),
         log_level=variables.choice("LASSO_LOG_LEVEL", LOG_LEVELS, usual.log_level),
@@ -157,6 +164,16 @@ def _secret(variables: Variables, in_prod: bool) -> Secret | None:
     length = len(value.encode(errors="surrogateescape"))
     if in_prod and length < SHORTEST_SECRET:
         what = f"SECRET_KEY_BASE must be at least {SHORTEST_SECRET} bytes, found {length} (`lasso secret` makes one)"
+        variables.report.add(None, what)
+    return Secret(value)
+
+
+def _admin_token(variables: Variables) -> Secret | None:
+    value = variables.get("LASSO_ADMIN_TOKEN")
+    if value is None:
+        return None
+    if len(value) < SHORTEST_TOKEN:
+        what = f"LASSO_ADMIN_TOKEN must have at least {SHORTEST_TOKEN} characters, found {len(value)}"
         variables.report.add(None, what)
     return Secret(value)
 

@@ -15,7 +15,8 @@ from werkzeug.exceptions import HTTPException
 
 from lasso_trio import __version__
 from lasso_trio.routing.directory import Directory
-from lasso_trio.server import node_api, request_id, rpc_answer, rpc_over_asgi
+from lasso_trio.server import admin_api, node_api, request_id, rpc_answer, rpc_over_asgi
+from lasso_trio.server.admin_api import Admin
 from lasso_trio.server.asgi_guard import AsgiGuard
 from lasso_trio.server.budget import ByteBudget
 from lasso_trio.server.limits import LaneLimits
@@ -29,7 +30,12 @@ _CORS = [tuple(line.split(": ", 1)) for line in CORS.decode().split("\r\n") if l
 
 
 def make_app(
-    node: Node, directory: Callable[[], Directory], handler: Handler, limits: LaneLimits, budget: ByteBudget
+    node: Node,
+    directory: Callable[[], Directory],
+    handler: Handler,
+    limits: LaneLimits,
+    budget: ByteBudget,
+    admin: Admin | None = None,
 ) -> QuartTrio:
     """`directory` is asked at each request, so that a reload is seen. `limits` and `budget` are the lane's."""
     app = QuartTrio("lasso_trio", static_folder=None)
@@ -40,6 +46,8 @@ def make_app(
     _serve_node(app, node, directory)
     _serve_metrics(app, node, directory)
     rpc_over_asgi.serve(app, handler, limits, budget)
+    if admin is not None:
+        admin_api.serve(app, admin)
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(500, _crashed)
     app.after_request(_complete)

@@ -23,7 +23,7 @@ NODE = Provider("a", "A", "1:a:0", SecretUrl("http://a/"))
 PROFILES = ProfileSet.of([Profile("public", "Public", (Chain("eth", 1, "Ethereum", (NODE,)),))])
 
 
-async def told(body: bytes) -> Any:  # noqa: ANN401
+async def told(body: bytes) -> Any:
     route = resolve("/rpc/eth?explain=1", {}, Directory.of(PROFILES, Registry(Pool)))
     assert route.explain
     answer = explanation(Service(), Exchange(route, "me", trio.current_time()), decode(body, 10))
