@@ -145,3 +145,19 @@ def test_a_budget_that_changes_keeps_what_was_spent(registry: Registry) -> None:
     assert (channel.budget.terms.rps, channel.budget.spent(100.0)) == (7, (1, 0))
     registry.add([profile("p", free)])
     assert channel.budget is None
+
+
+async def test_who_is_not_named_any_more_is_forgotten_and_the_others_stay(registry: Registry) -> None:
+    a, b = provider("a"), provider("b")
+    registry.add([profile("p", a, b), profile("q", a)])
+    kept, left = registry.instances[a.instance_id], registry.instances[b.instance_id]
+    version = registry.version.value
+    assert registry.keep_only([profile("p", a)]) == [left]
+    assert registry.instances == {a.instance_id: kept}
+    assert kept.channels[Transport.HTTP].breaker.policy is ISOLATED
+    assert registry.version.value > version
+    pool = left.channels[Transport.HTTP].pool
+    assert pool is not None
+    assert pool not in list(registry.pools())
+    await registry.aclose()
+    assert "retired" in repr(pool)

@@ -383,3 +383,14 @@ async def test_a_dial_that_ends_after_the_pool_was_closed_is_undone(provider: Pr
         gate.set()
     assert settled(pool)
     assert provider.open_lines == 0
+
+
+async def test_who_holds_a_pool_that_winds_down_may_call_and_nothing_is_kept(provider: Provider) -> None:
+    pool = Pool(provider.endpoint, dial=provider.dial)
+    await pool.exchange(b"x", replay_safe=True)
+    assert pool.idle == 1
+    pool.wind_down()
+    assert (pool.idle, provider.open_lines) == (0, 0)
+    assert (await pool.exchange(b"x", replay_safe=True)).body == b"x"
+    assert (pool.idle, pool.busy, provider.open_lines) == (0, 0, 0)
+    assert pool.counters.closed == {"retired": 2}
