@@ -34,7 +34,7 @@ def command(script: str, task: Mapping[str, Any]) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    return {**os.environ, "LASSO_TOOLBOX": str(toolbox.TOOLBOX)}
+    return {**os.environ, "E2E_TOOLBOX": str(toolbox.TOOLBOX)}
 
 
 def reading(url: str, history: History) -> Steps:

@@ -4,7 +4,7 @@
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
-const fromToolbox = createRequire(process.env.LASSO_TOOLBOX + "/");
+const fromToolbox = createRequire(process.env.E2E_TOOLBOX + "/");
 export const viem = fromToolbox("viem");
 export const { privateKeyToAccount } = fromToolbox("viem/accounts");
 
