@@ -74,12 +74,12 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session
 def e2e(session: nox.Session) -> None:
-    """Real nodes and real clients: LASSO_TOOLBOX is the folder with viem, LASSO_ANVIL the node's binary."""
-    toolbox = Path(os.environ.get("LASSO_TOOLBOX", ROOT / ".toolbox"))
+    """Real nodes and real clients: E2E_TOOLBOX is the folder with viem, E2E_ANVIL the node's binary."""
+    toolbox = Path(os.environ.get("E2E_TOOLBOX", ROOT / ".toolbox"))
     anvil = toolbox / "node_modules" / "@foundry-rs" / "anvil-linux-amd64" / "bin" / "anvil"
-    tools = {"LASSO_TOOLBOX": str(toolbox), "LASSO_ANVIL": os.environ.get("LASSO_ANVIL", str(anvil))}
-    if not Path(tools["LASSO_ANVIL"]).exists():
-        session.error(f"no real node at {tools['LASSO_ANVIL']}: scripts/test fetches it (npm is needed)")
+    tools = {"E2E_TOOLBOX": str(toolbox), "E2E_ANVIL": os.environ.get("E2E_ANVIL", str(anvil))}
+    if not Path(tools["E2E_ANVIL"]).exists():
+        session.error(f"no real node at {tools['E2E_ANVIL']}: scripts/test fetches it (npm is needed)")
     python(session, "-m", "pytest", "-m", "e2e", "--timeout=180", "tests/e2e", *session.posargs, **tools)
 
 

@@ -16,7 +16,7 @@ from typing import Final, NoReturn
 import pytest
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-TOOLBOX: Final = Path(os.environ.get("LASSO_TOOLBOX", ROOT / ".toolbox"))
+TOOLBOX: Final = Path(os.environ.get("E2E_TOOLBOX", ROOT / ".toolbox"))
 _BUNDLED_ANVIL: Final = TOOLBOX / "node_modules" / "@foundry-rs" / "anvil-linux-amd64" / "bin" / "anvil"
 _PATH: Final = f"{os.environ.get('PATH', '')}:/usr/sbin"  # where Debian keeps nginx, off a user's path
 
@@ -35,7 +35,7 @@ def lacking(reason: str) -> NoReturn:
 
 
 def anvil() -> Path:
-    binary = Path(os.environ.get("LASSO_ANVIL", _BUNDLED_ANVIL))
+    binary = Path(os.environ.get("E2E_ANVIL", _BUNDLED_ANVIL))
     if not binary.is_file():
         lacking(f"no anvil at {binary} (scripts/test fetches it)")
     return binary
