@@ -99,7 +99,7 @@ class RpcHandler:
         """Every call counts, those of a batch too. The 429 carries the client's id where there is one."""
         route = exchange.route
         host = client_address(peer.host, forwarded_for, self.settings.trusted_proxies) if forwarded_for else peer.host
-        n = 1 if isinstance(decoded, Request | Invalid) else len(decoded)
+        n = len(decoded) if isinstance(decoded, list) else 1
         wait = route.routed_profile.limit.take(client_key(host), n, exchange.started)
         if not wait:
             return None

@@ -22,12 +22,26 @@ from lasso_trio.upstream.tls_stream import TlsStream
 class Connection:
     """`served`: answers so far; if any, it was kept, and the peer may have hung up. `idle_since`: the pool's clock."""
 
-    __slots__ = ("_max_body", "_socket", "_stream", "closed", "dialled", "distrusted", "idle_since", "reader", "served")
+    __slots__ = (
+        "_max_body",
+        "_socket",
+        "_stream",
+        "closed",
+        "dialled",
+        "distrusted",
+        "idle_since",
+        "plain",
+        "reader",
+        "served",
+    )
 
     def __init__(self, dialled: Dialled, max_body: int) -> None:
         self.dialled = dialled
         self._stream = dialled.stream
         self._socket = dialled.stream if isinstance(dialled.stream, RawStream | TlsStream) else None
+        # Asked at every exchange, and `isinstance` of an abstract class is not cheap: so it is asked once.
+        self.plain = self._socket.raw if isinstance(self._socket, TlsStream) else self._socket
+        """The stream of the socket below, if there is one: what an `Alarm` can wake."""
         self._max_body = max_body
         self.reader: ResponseReader | None = None
         """Of the answer that is coming; None as long as nothing of it came, and when it came whole."""
@@ -42,11 +56,6 @@ class Connection:
         return f"<Connection {state} served={self.served}>"
 
     # In use…
-
-    @property
-    def plain(self) -> RawStream | None:
-        """The stream of the socket below, if there is one: what an `Alarm` can wake."""
-        return self._socket.raw if isinstance(self._socket, TlsStream) else self._socket
 
     def begin(self, request: bytes) -> int:
         """Begin an exchange with what can be sent without a wait; that many bytes are out. Raises Disconnected."""
