@@ -136,7 +136,8 @@ async def _ask(
         http.body = await _whole(done, http, until, room)
         now = clock()
         done.seconds = now - started
-    _hold(done, room, len(http.body))
+    if room is not None:
+        _hold(done, room, len(http.body))
     if http.status == 200:
         done.reply = _checked(done.candidate, http, id_)
         if done.reply.error is None:
