@@ -5,18 +5,15 @@ from __future__ import annotations
 from random import Random
 
 from lasso_trio.providers.breaker import (
-    ISOLATED,
     JITTER,
     LONGEST_WAIT_S,
     SHARED,
     Breaker,
     State,
 )
-from lasso_trio.providers.catalogue import VERDICTS, Category
+from lasso_trio.providers.catalogue import Category
 
 RNG = Random(7)
-COUNTING = [c for c in Category if VERDICTS[c].counts and c not in ISOLATED.ignored]
-"""What may open a breaker at all."""
 
 
 def fail(breaker: Breaker, category: Category, times: int, now: float = 0.0) -> None:
@@ -29,13 +26,6 @@ def opened(category: Category = Category.SERVER_ERROR, now: float = 0.0) -> Brea
     fail(breaker, category, 5, now)
     assert breaker.state(now) is State.OPEN
     return breaker
-
-
-def half_open() -> tuple[Breaker, float]:
-    breaker = opened()
-    now = breaker.until
-    assert breaker.state(now) is State.HALF_OPEN
-    return breaker, now
 
 
 def test_a_refused_key_is_quarantined_for_five_minutes_then_twice_as_long_up_to_an_hour() -> None:
