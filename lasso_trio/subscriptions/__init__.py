@@ -1,0 +1,1 @@
+"""What WebSocket clients subscribe to: keepers, feeds, streams and their fan-out."""
