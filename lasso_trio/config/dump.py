@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 import attrs
 
-from lasso_trio.config.profile import Capabilities, Chain, MethodOverride, Profile, Provider, Routing
+from lasso_trio.config.profile import Capabilities, Chain, HedgePolicy, MethodOverride, Profile, Provider, Routing
 from lasso_trio.config.settings import Settings
 
 Value: TypeAlias = "str | int | float | bool | Sequence[Value] | Mapping[str, Value] | None"
@@ -54,6 +54,7 @@ def _profile(profile: Profile) -> dict[str, Value]:
         "burst_limit": profile.burst_limit,
         "unlisted": profile.unlisted,
         "routing": _routing(profile.routing),
+        "cache": attrs.asdict(profile.cache),
         "chains": {chain.key: _chain(chain) for chain in profile.chains},
     }
 
@@ -79,6 +80,8 @@ def _chain(chain: Chain) -> dict[str, Value]:
                 "max_backfill_blocks": chain.websocket.max_backfill_blocks,
                 "backfill_timeout_ms": chain.websocket.backfill_timeout_ms,
             },
+            "feeds": chain.websocket.feeds,
+            "conflate_heads": chain.websocket.conflate_heads,
         },
         "ui-topology": {"color": chain.topology.color, "size": chain.topology.size},
         "routing": _routing(chain.routing),
@@ -131,12 +134,23 @@ def _routing(routing: Routing) -> dict[str, Value]:
         "default_strategy": routing.default_strategy.value,
         "method_overrides": overrides,
         "split_logs": routing.split_logs,
+        "hedge": _hedge(routing.hedge),
+        "broadcast": routing.broadcast,
+        "coalesce": routing.coalesce,
     }
+
+
+def _hedge(policy: HedgePolicy) -> dict[str, Value]:
+    """`enabled` is left out where the strategy decides."""
+    return {name: value for name, value in attrs.asdict(policy).items() if value is not None}
 
 
 def _override(override: MethodOverride) -> dict[str, Value]:
     strategy = None if override.strategy is None else override.strategy.value
-    return {"strategy": strategy, "providers": override.providers, "timeout_ms": override.timeout_ms}
+    told: dict[str, Value] = {"strategy": strategy, "providers": override.providers, "timeout_ms": override.timeout_ms}
+    if override.hedge is not None:
+        told["hedge"] = {name: value for name, value in _hedge(override.hedge).items() if name != "budget"}
+    return told
 
 
 def _lines(mapping: Mapping[str, Value], indent: str) -> Iterator[str]:

@@ -17,6 +17,7 @@ from lasso_trio.config.report import Report, nearest
 T = TypeVar("T")
 
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
+_DECIMAL: Final = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,12})?")
 _LARGEST: Final = 2**63 - 1
 _BOOLEANS: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
@@ -76,6 +77,16 @@ class Fields:
             return number
         if scalar is not None:
             self.complain(key, f"{key!r} must be {_integer_kind(least)}, found {found(scalar)}")
+        return default
+
+    def share(self, key: str, default: float) -> float:
+        """A decimal number between 0 and 1, both included."""
+        scalar = self._scalar(key, default, "a number")
+        if scalar is None:
+            return default
+        if unquoted(scalar) and _DECIMAL.fullmatch(scalar.text) and float(scalar.text) <= 1:
+            return float(scalar.text)
+        self.complain(key, f"{key!r} must be a number from 0 to 1, found {found(scalar)}")
         return default
 
     def boolean(self, key: str, default: bool) -> bool:

@@ -102,20 +102,53 @@ class Provider:
 
 
 @attrs.frozen
+class HedgePolicy:
+    """When a late call is raced against another provider.
+
+    The timer is `quantile` (0…1) of what the asked provider needs for the method, held between `min_ms` and `max_ms`.
+    `budget`: extra upstream calls, as a share of the calls.
+    """
+
+    enabled: bool | None = None
+    """None: as the strategy has it; `fastest` hedges, the others do not."""
+    quantile: float = 0.97
+    min_ms: int = 5
+    max_ms: int = 2_000
+    max_extra: int = 1
+    budget: float = 0.05
+
+
+@attrs.frozen
 class MethodOverride:
     """What one method does differently. `providers`: only these, in this order for `priority`; empty means all."""
 
     strategy: Strategy | None = None
     providers: tuple[str, ...] = ()
     timeout_ms: int | None = None
+    hedge: HedgePolicy | None = None
+    """The whole policy, where the method has one of its own."""
 
 
 @attrs.frozen
 class Routing:
+    """`broadcast`: how many providers are sent a signed transaction. `coalesce`: equal reads in flight share a call."""
+
     default_strategy: Strategy = Strategy.LOAD_BALANCED
     method_overrides: Mapping[str, MethodOverride] = attrs.field(factory=dict)
     split_logs: bool = True
     """An `eth_getLogs` that is too large for the providers is asked for in parts."""
+    hedge: HedgePolicy = HedgePolicy()
+    broadcast: int = 2
+    coalesce: bool = True
+
+
+@attrs.frozen
+class CachePolicy:
+    """Answers that are kept for a while. `max_bytes` bounds all of them, keys included; `price_ms`: gas prices."""
+
+    enabled: bool = False
+    max_bytes: int = 64 * 1024 * 1024
+    price_ms: int = 1_000
 
 
 @attrs.frozen
@@ -136,6 +169,10 @@ class WebSocketPolicy:
     new_heads_timeout_ms: int = 42_000
     max_backfill_blocks: int = 100
     backfill_timeout_ms: int = 30_000
+    feeds: int = 2
+    """How many providers feed a stream at one time."""
+    conflate_heads: bool = False
+    """A client that is slow gets the newest head and not each of them; else it is closed with 1013."""
 
 
 @attrs.frozen
@@ -173,4 +210,5 @@ class Profile:
     burst_limit: int = 500
     unlisted: bool = False
     routing: Routing = Routing()
+    cache: CachePolicy = CachePolicy()
     source: str = "<memory>"

@@ -226,4 +226,4 @@ def test_no_problem_shows_a_secret_of_the_environment() -> None:
         load_profile_text(FULL.replace("priority: 1", "priority: ${FIRST_KEY}"), "full.yml", environ)
     assert len(caught.value.problems) == 4
     assert "top" not in str(caught.value)
-    assert "\n" + "full.yml:50: 'priority' must be an integer, found '${FIRST_KEY}'" in "\n" + str(caught.value)
+    assert "\n" + "full.yml:58: 'priority' must be an integer, found '${FIRST_KEY}'" in "\n" + str(caught.value)

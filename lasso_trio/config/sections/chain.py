@@ -39,7 +39,7 @@ MONITORING_KEYS: Final = (
     "new_heads_staleness_threshold_ms",
 )
 SELECTION_KEYS: Final = ("max_lag_blocks", "archival_threshold")
-WEBSOCKET_KEYS: Final = ("subscribe_new_heads", "new_heads_timeout_ms", "failover")
+WEBSOCKET_KEYS: Final = ("subscribe_new_heads", "new_heads_timeout_ms", "failover", "feeds", "conflate_heads")
 FAILOVER_KEYS: Final = ("max_backfill_blocks", "backfill_timeout_ms")
 OLD_FAILOVER_KEYS: Final = (*FAILOVER_KEYS, "backfill_timeout")
 OLD_TIMEOUT_KEYS: Final = ("backfill_timeout_ms", "backfill_timeout")
@@ -137,7 +137,12 @@ def _websocket(chain: Fields) -> WebSocketPolicy:
     if fields is None:
         return WebSocketPolicy()
     failover = fields.section("failover", FAILOVER_KEYS)
-    return _policy(fields, "new_heads_timeout_ms", failover, "backfill_timeout_ms")
+    policy = _policy(fields, "new_heads_timeout_ms", failover, "backfill_timeout_ms")
+    return attrs.evolve(
+        policy,
+        feeds=fields.integer("feeds", policy.feeds, least=1),
+        conflate_heads=fields.boolean("conflate_heads", policy.conflate_heads),
+    )
 
 
 def _old_websocket(chain: Fields) -> WebSocketPolicy:

@@ -8,17 +8,20 @@ some chain, and each chain keeps those it has (none left means all, as always).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 import attrs
 
 from lasso_trio.config.document import Scalar, Table
 from lasso_trio.config.fields import Fields, found
-from lasso_trio.config.profile import STRATEGY_NAMES, MethodOverride, Routing, Strategy
+from lasso_trio.config.profile import STRATEGY_NAMES, HedgePolicy, MethodOverride, Routing, Strategy
 from lasso_trio.config.report import nearest
+from lasso_trio.config.sections.hedge import METHOD_HEDGE_KEYS, NOTHING, HedgeDraft, laid_over, read_hedge
 
-ROUTING_KEYS: Final = ("default_strategy", "method_overrides", "split_logs")
-OVERRIDE_KEYS: Final = ("strategy", "providers", "timeout_ms")
+T = TypeVar("T")
+
+ROUTING_KEYS: Final = ("default_strategy", "method_overrides", "split_logs", "hedge", "broadcast", "coalesce")
+OVERRIDE_KEYS: Final = ("strategy", "providers", "timeout_ms", "hedge")
 
 
 @attrs.frozen
@@ -28,6 +31,10 @@ class RoutingDraft:
     default_strategy: Strategy | None = None
     method_overrides: Mapping[str, MethodOverride] = attrs.field(factory=dict)
     split_logs: bool | None = None
+    hedge: HedgeDraft = NOTHING
+    method_hedges: Mapping[str, HedgeDraft] = attrs.field(factory=dict)
+    broadcast: int | None = None
+    coalesce: bool | None = None
     mentions: tuple[Scalar, ...] = ()
     """Every provider name that is mentioned, for the check against those that exist."""
 
@@ -41,6 +48,12 @@ def read_routing(owner: Fields) -> RoutingDraft:
         default_strategy=_strategy(fields, "default_strategy"),
         method_overrides={method: _override(section) for method, section in sections.items()},
         split_logs=fields.boolean("split_logs", True) if "split_logs" in fields else None,
+        hedge=read_hedge(fields),
+        method_hedges={
+            method: read_hedge(section, METHOD_HEDGE_KEYS) for method, section in sections.items() if "hedge" in section
+        },
+        broadcast=fields.integer("broadcast", None, least=1),
+        coalesce=fields.boolean("coalesce", True) if "coalesce" in fields else None,
         mentions=tuple(name for section in sections.values() for name in section.texts("providers")),
     )
 
@@ -54,16 +67,33 @@ def check_mentions(draft: RoutingDraft, known: Mapping[str, object] | frozenset[
 
 def settled(profile: RoutingDraft, chain: RoutingDraft, providers: frozenset[str]) -> Routing:
     """The effective routing of a chain that has `providers`. For the profile itself, the chain's draft is empty."""
-    strategy = chain.default_strategy or profile.default_strategy or Routing().default_strategy
+    usual = Routing()
     methods = dict.fromkeys([*profile.method_overrides, *chain.method_overrides])
     return Routing(
-        default_strategy=strategy,
-        split_logs=next((s for s in (chain.split_logs, profile.split_logs) if s is not None), Routing().split_logs),
+        default_strategy=_first(chain.default_strategy, profile.default_strategy, usual.default_strategy),
+        split_logs=_first(chain.split_logs, profile.split_logs, usual.split_logs),
+        hedge=laid_over(profile.hedge, chain.hedge),
+        broadcast=_first(chain.broadcast, profile.broadcast, usual.broadcast),
+        coalesce=_first(chain.coalesce, profile.coalesce, usual.coalesce),
         method_overrides={
-            method: _laid_over(profile.method_overrides.get(method), chain.method_overrides.get(method), providers)
+            method: attrs.evolve(
+                _laid_over(profile.method_overrides.get(method), chain.method_overrides.get(method), providers),
+                hedge=_method_hedge(profile, chain, method),
+            )
             for method in methods
         },
     )
+
+
+def _first(above: T | None, below: T | None, default: T) -> T:
+    if above is not None:
+        return above
+    return default if below is None else below
+
+
+def _method_hedge(profile: RoutingDraft, chain: RoutingDraft, method: str) -> HedgePolicy | None:
+    own = [draft.method_hedges[method] for draft in (profile, chain) if method in draft.method_hedges]
+    return laid_over(profile.hedge, chain.hedge, *own) if own else None
 
 
 def _laid_over(below: MethodOverride | None, above: MethodOverride | None, providers: frozenset[str]) -> MethodOverride:

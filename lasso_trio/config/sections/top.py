@@ -6,7 +6,7 @@ from typing import Final
 
 from lasso_trio.config.document import Table
 from lasso_trio.config.fields import Fields, found
-from lasso_trio.config.profile import Profile
+from lasso_trio.config.profile import CachePolicy, Profile
 from lasso_trio.config.report import Report
 from lasso_trio.config.sections.chain import CHAIN_KEYS, ChainDraft, read_chain
 from lasso_trio.config.sections.names import check_collisions, check_name
@@ -24,8 +24,10 @@ PROFILE_KEYS: Final = (
     "default_burst_limit",
     "unlisted",
     "routing",
+    "cache",
     "chains",
 )
+CACHE_KEYS: Final = ("enabled", "max_bytes", "price_ms")
 
 
 def read_profile(document: Table, base_name: str | None, report: Report) -> Profile:
@@ -47,7 +49,19 @@ def read_profile(document: Table, base_name: str | None, report: Report) -> Prof
         burst_limit=fields.integer(fields.first_of("burst_limit", "default_burst_limit"), 500, least=1),
         unlisted=fields.boolean("unlisted", False),
         routing=settled(routing, RoutingDraft(), known),
+        cache=_cache(fields.section("cache", CACHE_KEYS)),
         source=report.file,
+    )
+
+
+def _cache(fields: Fields | None) -> CachePolicy:
+    if fields is None:
+        return CachePolicy()
+    usual = CachePolicy()
+    return CachePolicy(
+        enabled=fields.boolean("enabled", True),  # who writes the section wants it
+        max_bytes=fields.integer("max_bytes", usual.max_bytes, least=65_536),
+        price_ms=fields.integer("price_ms", usual.price_ms, least=0),
     )
 
 

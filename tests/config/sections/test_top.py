@@ -5,7 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from lasso_trio.config.profile import Capabilities, ErrorRule, Limits, MethodOverride, Profile, SharingMode, Strategy
+from lasso_trio.config.profile import (
+    CachePolicy,
+    Capabilities,
+    ErrorRule,
+    HedgePolicy,
+    Limits,
+    MethodOverride,
+    Profile,
+    SharingMode,
+    Strategy,
+)
 
 Faults = Callable[..., list[str]]
 Read = Callable[..., Profile]
@@ -30,8 +40,18 @@ def test_every_field_of_a_full_profile_arrives(read: Read) -> None:
     assert (ethereum.monitoring.probe_interval_ms, ethereum.monitoring.lag_alert_threshold_blocks) == (7000, 4)
     assert ethereum.routing.default_strategy is Strategy.FASTEST
     assert base.routing.default_strategy is Strategy.LATENCY_WEIGHTED
-    assert ethereum.routing.method_overrides["eth_getLogs"] == MethodOverride(Strategy.PRIORITY, ("second",), 4000)
-    assert base.routing.method_overrides["eth_getLogs"] == MethodOverride(Strategy.PRIORITY, ("elsewhere",), 9000)
+    hedge = HedgePolicy(enabled=True, quantile=0.9, min_ms=8, max_ms=900, max_extra=2, budget=0.1)
+    assert ethereum.routing.method_overrides["eth_getLogs"] == MethodOverride(
+        Strategy.PRIORITY, ("second",), 4000, hedge
+    )
+    assert ethereum.routing.hedge == HedgePolicy(quantile=0.9, min_ms=8, max_ms=900, budget=0.1)
+    assert (ethereum.routing.broadcast, ethereum.routing.coalesce, base.routing.coalesce) == (3, False, True)
+    assert (ethereum.websocket.feeds, ethereum.websocket.conflate_heads) == (3, True)
+    assert profile.cache == CachePolicy(enabled=True, max_bytes=1_000_000, price_ms=500)
+    hedge = HedgePolicy(enabled=True, quantile=0.9, min_ms=8, budget=0.1)
+    assert base.routing.method_overrides["eth_getLogs"] == MethodOverride(
+        Strategy.PRIORITY, ("elsewhere",), 9000, hedge
+    )
 
 
 def test_every_field_of_a_full_provider_arrives(read: Read) -> None:
