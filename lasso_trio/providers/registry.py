@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from random import Random
+from typing import Any
 from weakref import WeakSet
 
 import attrs
@@ -33,6 +34,8 @@ class Instance:
     """`budget`: what is spent of the tightest allowance that any profile gives it; None while none gives any.
 
     `head`: what it last told of its chain, to its `prober` if it has one.
+    `keeper`: who holds its WebSocket, if it has a URL for one; a `subscriptions.feed.FeedSource`, which is all that
+    this room may know of it.
     """
 
     id: str
@@ -42,6 +45,7 @@ class Instance:
     budget: Budget | None = None
     head: Head = attrs.field(factory=Head)
     prober: Prober | None = None
+    keeper: Any = None
 
     def allow(self, terms: Allowance) -> None:
         """Keep to `terms` from now on; what was spent already counts."""
