@@ -1,6 +1,7 @@
 """One dispatch to one channel: send, wait, check, classify, and tell the channel how it went.
 
 Exactly one of the channel's `succeeded`, `failed`, `expired`, `abandoned` is called for each attempt, whatever happens.
+An attempt may come back `waiting`, when it was asked to be back by a certain time: then whoever asked must `finish` it.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import count
+from math import inf
 from typing import Final
 
 import attrs
@@ -31,11 +33,27 @@ from lasso_trio.providers.hint import NO_HINT, Hint, hint_in
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.outcome import Large
 from lasso_trio.routing.room import Room
+from lasso_trio.upstream.call import Call as HttpCall
 from lasso_trio.upstream.faults import Expired, TooLarge, UpstreamFault
 from lasso_trio.upstream.reply import Reply as HttpReply
 
 _ids: Final = count(1)
 """Upstream ids: small integers, never used twice, so that no late answer can be taken for another's."""
+
+
+@attrs.frozen(eq=False)
+class Waiting:
+    """What an attempt that is still under way needs to go on. Times are absolute (trio's clock)."""
+
+    http: HttpCall
+    id: int
+    method: Method
+    client_id: bytes
+    started: float
+    until: float
+    stream: bool
+    clock: Callable[[], float]
+    room: Room | None
 
 
 @attrs.define(eq=False)
@@ -55,6 +73,8 @@ class Attempt:
     final: bool = False
     held: int = 0
     """Bytes taken of the room that results may be held in."""
+    waiting: Waiting | None = None
+    """Set as long as it is under way and nobody waits for it."""
 
     @property
     def unanswered(self) -> bool:
@@ -82,39 +102,76 @@ async def attempt(
     stream: bool,
     clock: Callable[[], float] = trio.current_time,
     room: Room | None = None,
+    late: float = inf,
 ) -> Attempt:
     """Ask `candidate` once, until the absolute time `until`. Its channel must have admitted the call.
 
     With `stream` a large result is returned half-way (`large`); else it is read to its end, as far as there is `room`
-    (None: the pool's cap alone bounds it). Raises only Cancelled.
+    (None: the pool's cap alone bounds it). What is not answered by `late` comes back `waiting`. Raises only Cancelled.
     """
     channel = candidate.channel
     done = Attempt(candidate)
     candidate.tally.attempts += 1
     channel.in_flight += 1
     try:
-        await _ask(done, method, params, client_id, started, until, stream, clock, room)
-    except BrokenReply:
-        _failed(done, method, VERDICTS[Category.PROVIDER_ERROR], broken_reply(), clock() - started)
-    except UpstreamFault as fault:
-        if isinstance(fault, Expired) and not fault.local:
-            _expired(done, method, fault.dispatched, clock() - started)
+        pool = channel.pool
+        assert pool is not None, "a channel without a pool is not live and never planned"
+        id_ = next(_ids)
+        request = encode_request(id_, method.raw, params)
+        if late < until:
+            http = await pool.ask(request, replay_safe=method.replay_safe, gzip=method.bulky, until=until, late=late)
+            if isinstance(http, HttpCall):
+                done.waiting = Waiting(http, id_, method, client_id, started, until, stream, clock, room)
+                return done
         else:
-            _faulted(done, method, fault, clock() - started)
-    except BaseException:
-        channel.abandoned(started)
-        raise
+            http = await pool.exchange(request, replay_safe=method.replay_safe, gzip=method.bulky, until=until)
+        await _take(done, http, id_, method, client_id, started, until, stream, clock, room)
+    except BaseException as error:
+        _went_wrong(done, error, method, started, clock())
     finally:
-        channel.in_flight -= 1
-        if room is not None and done.reply is None:
-            room.give_back(done.held)
+        if done.waiting is None:
+            _over(done, room)
     return done
 
 
-async def _ask(
+async def finish(done: Attempt) -> None:
+    """Wait for the end of an attempt that came back `waiting`. Raises only Cancelled."""
+    waiting, done.waiting = done.waiting, None
+    assert waiting is not None, "only an attempt under way can be finished"
+    w = waiting
+    try:
+        http = await w.http.answer_by(w.until)
+        await _take(done, http, w.id, w.method, w.client_id, w.started, w.until, w.stream, w.clock, w.room)
+    except BaseException as error:
+        _went_wrong(done, error, w.method, w.started, w.clock())
+    finally:
+        _over(done, w.room)
+
+
+def _over(done: Attempt, room: Room | None) -> None:
+    done.candidate.channel.in_flight -= 1
+    if room is not None and done.reply is None:
+        room.give_back(done.held)
+
+
+def _went_wrong(done: Attempt, error: BaseException, method: Method, started: float, now: float) -> None:
+    """There was no answer that can be read. Raises what is not the upstream's doing."""
+    if isinstance(error, BrokenReply):
+        _failed(done, method, VERDICTS[Category.PROVIDER_ERROR], broken_reply(), now - started)
+    elif not isinstance(error, UpstreamFault):
+        done.candidate.channel.abandoned(started)
+        raise error
+    elif isinstance(error, Expired) and not error.local:
+        _expired(done, method, error.dispatched, now - started)
+    else:
+        _faulted(done, method, error, now - started)
+
+
+async def _take(
     done: Attempt,
+    http: HttpReply,
+    id_: int,
     method: Method,
-    params: bytes,
     client_id: bytes,
     started: float,
     until: float,
@@ -122,11 +179,7 @@ async def _ask(
     clock: Callable[[], float],
     room: Room | None,
 ) -> None:
-    pool = done.candidate.channel.pool
-    assert pool is not None, "a channel without a pool is not live and never planned"
-    id_ = next(_ids)
-    request = encode_request(id_, method.raw, params)
-    http = await pool.exchange(request, replay_safe=method.replay_safe, gzip=method.bulky, until=until)
+    """Read what is left of the answer, and judge it."""
     now = clock()
     done.seconds = now - started
     if http.rest is not None:

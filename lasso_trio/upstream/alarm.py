@@ -6,8 +6,9 @@ entered here with the time at which to wake, and left out again when the answer 
 stream raises `Woken` in its reader, and nothing on it is lost. Every other wait (a dial, a queue, a second read) has
 its cancel scope.
 
-The task looks at all entries every 20 ms and sleeps no longer than to the earliest; no deadline is shorter than that
-when it is entered, so none is kept late. After a second without entries it sleeps until there is one.
+The task looks at all entries every 20 ms and sleeps no longer than to the earliest: an earlier one that is entered
+meanwhile moves the end of its nap, which wakes nobody. Looks are a millisecond apart at least, so nobody is woken later
+than that. After a second without entries the task sleeps until there is one.
 """
 
 from __future__ import annotations
@@ -21,18 +22,20 @@ import trio
 from lasso_trio.upstream.raw_stream import RawStream
 
 TICK_S: Final = 0.02
+SHORTEST_NAP_S: Final = 0.001
 QUIET_TICKS: Final = 50
 
 
 class Alarm:
     """`set` before the wait, `clear` in a `finally`. `running` tells whether anybody would wake the sleeper."""
 
-    __slots__ = ("_armed", "_bell", "_nags", "_quiet", "running")
+    __slots__ = ("_armed", "_bell", "_nags", "_nap", "_quiet", "running")
 
     def __init__(self) -> None:
         self._armed: dict[RawStream, float] = {}
         self._nags: dict[Callable[[float], bool], None] = {}
         self._bell: trio.Event | None = None
+        self._nap = trio.CancelScope()
         self._quiet = 0
         self.running = False
 
@@ -43,6 +46,8 @@ class Alarm:
         self._armed[stream] = at
         if self._bell is not None:
             self._ring()
+        elif at < self._nap.deadline:
+            self._nap.deadline = at
 
     def nag(self, callback: Callable[[float], bool]) -> None:
         """Call `callback(now)` at every tick until it says False. It must be quick and must not raise."""
@@ -85,7 +90,10 @@ class Alarm:
     async def _sleep(self, earliest: float) -> None:
         self._quiet = 0 if self._armed or self._nags else self._quiet + 1
         if self._quiet <= QUIET_TICKS:
-            await trio.sleep_until(min(trio.current_time() + TICK_S, earliest))
+            now = trio.current_time()
+            self._nap = trio.CancelScope(deadline=max(now + SHORTEST_NAP_S, min(now + TICK_S, earliest)))
+            with self._nap:
+                await trio.sleep_forever()
             return
         self._bell = trio.Event()
         await self._bell.wait()

@@ -25,7 +25,7 @@ from lasso_trio.upstream.connection import Connection
 from lasso_trio.upstream.dial import Dialer
 from lasso_trio.upstream.dialled import Dial
 from lasso_trio.upstream.endpoint import Endpoint
-from lasso_trio.upstream.faults import Expired, PoolClosed, PoolFull
+from lasso_trio.upstream.faults import PoolClosed, PoolFull
 from lasso_trio.upstream.reaper import Abandoned, Reaper
 from lasso_trio.upstream.reply import Reply, ReplyStream, Timings
 from lasso_trio.upstream.slots import Slots
@@ -108,20 +108,25 @@ class Pool:
         `replay_safe`: sending it twice does no harm, so a stale kept connection is silently replaced, once. Cancelled
         while waiting: the connection goes to the reaper.
         """
-        call = Call(self, self.endpoint.request(body, gzip=gzip), replay_safe)
-        try:
-            if self._alarm is not None and self._alarm.running:
-                reply = await call.quick_answer(self._alarm, until)
-                if reply is not None:
-                    return reply
-            with trio.CancelScope(deadline=until):
-                return await call.answer()
-            if call.timings.queued:
-                raise Expired("queued", dispatched=False, local=True)
-            raise Expired("deadline", dispatched=call.sent)
-        except BaseException:
-            call.abandon()
-            raise
+        call, alarm = Call(self, self.endpoint.request(body, gzip=gzip), replay_safe), self._alarm
+        if alarm is not None and alarm.running:
+            reply = await call.quick_answer(alarm, until)
+            if reply is not None:
+                return reply
+        return await call.answer_by(until)
+
+    async def ask(self, body: bytes, *, replay_safe: bool, gzip: bool, until: float, late: float) -> Reply | Call:
+        """`exchange`, but a call that is under way at the absolute time `late`, or that cannot be sent at once, is given
+        back as it is: the caller then owns it, and takes it up with `answer_by` or abandons it.
+        """
+        call, alarm = Call(self, self.endpoint.request(body, gzip=gzip), replay_safe), self._alarm
+        if alarm is not None and alarm.running:
+            reply = await call.quick_answer(alarm, min(until, late))
+            if reply is not None:
+                return reply
+        if late >= until:
+            return await call.answer_by(until)
+        return await call.answer_till(late) or call if call.sent else call
 
     def call(self, body: bytes, *, replay_safe: bool, gzip: bool = False) -> Call:
         """The same in steps, for races: `await call.answer()` can be cancelled and awaited again, or `abandon`ed."""
