@@ -43,8 +43,9 @@ def _classes() -> Iterator[str]:
             effect.cooldown,
             learned.replace("_", " "),
         )
-    yield "\n`repeatable`: only calls that may be repeated. `weighted`: by how long it took."
-    yield "`quarantine`: until it is looked at. `hinted`: as told, else backing off. `long`: minutes to hours."
+    yield "\n`repeatable`: only calls that may be repeated. `once`: such calls, and one other provider. `weighted`: half a"
+    yield "failure, as the deadline may be to blame. `quarantine`: out for longer. `hinted`: as told, else backing off."
+    yield "`long`: minutes to hours."
 
 
 def _section(catalogue: Catalogue, section: str) -> Iterator[str]:

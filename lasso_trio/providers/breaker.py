@@ -6,11 +6,12 @@
     half_open ──(2 successes)──► closed
     half_open ──(1 failure)──► open, for twice as long, up to 10 minutes
 
-A refused key (and whatever `quarantine` is told) opens it as well, but for longer and `quarantined`: no success from
-elsewhere ends that early. Half-open admits one call at a time. Every admitted call ends in exactly one of `success`,
-`failure` or `cancelled`; should one never report, its place is free again after `PROBE_LEASE_S`. `on_transition` is
-called after each change of state, from whatever call noticed it; it must not raise or block. Pure: clock (seconds) and
-dice are passed in.
+What a failure does here is its verdict's `breaker`: `failure` counts in full, `weighted` (a time-out) is half a failure
+for the ratio, `quarantine` (a refused key, and whatever `quarantine` is told) opens for longer and `quarantined`: no
+success from elsewhere ends that early. Half-open admits one call at a time. Every admitted call ends in exactly one of
+`success`, `failure` or `cancelled`; should one never report, its place is free again after `PROBE_LEASE_S`.
+`on_transition` is called after each change of state, from whatever call noticed it; it must not raise or block. Pure:
+clock (seconds) and dice are passed in.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import attrs
 
 from lasso_trio.providers.catalogue import VERDICTS, Category
 from lasso_trio.providers.outcome_window import SPAN_S, OutcomeWindow
+from lasso_trio.providers.verdict import COUNTING, BreakerEffect
 
 PROBE_LEASE_S: Final = 60.0
 TRANSITIONS_KEPT: Final = 16
@@ -61,8 +63,8 @@ class Transition:
 class BreakerPolicy:
     """`ignored`: categories that are not the channel's illness: a method it does not have, another profile's deadline.
 
-    The ratio is looked at from `ratio_calls` calls on; `weights` are for the ratio alone, 1 unless given: a time-out
-    may be the deadline's fault.
+    The ratio is looked at from `ratio_calls` calls on; `weights`, by effect, are for the ratio alone, 1 unless given: a
+    time-out may be the deadline's fault.
     """
 
     failures: int = 5
@@ -81,7 +83,7 @@ class BreakerPolicy:
     longest_quarantine_s: float = 3600.0
     ratio: float = 0.5
     ratio_calls: int = 10
-    weights: Mapping[Category, float] = attrs.field(factory=lambda: {Category.TIMEOUT: 0.5, Category.AUTH_ERROR: 0.0})
+    weights: Mapping[BreakerEffect, float] = attrs.field(factory=lambda: {"weighted": 0.5, "quarantine": 0.0})
     ignored: frozenset[Category] = frozenset({Category.METHOD_ERROR})
 
 
@@ -160,29 +162,40 @@ class Breaker:
             self._close(now)
         return self._state is not before
 
-    def failure(self, category: Category, now: float, rng: Random, started: float | None = None) -> bool:
-        """A failure; True if the state changed. Categories that do not count are a `cancelled`."""
-        if not VERDICTS[category].counts or category in self.policy.ignored:
+    def failure(
+        self,
+        category: Category,
+        now: float,
+        rng: Random,
+        started: float | None = None,
+        effect: BreakerEffect | None = None,
+    ) -> bool:
+        """A failure; True if the state changed. Those that do not count are a `cancelled`.
+
+        `effect`: what the verdict says; None: what is usual for the category.
+        """
+        effect = effect or VERDICTS[category].breaker
+        if effect not in COUNTING or category in self.policy.ignored:
             self.cancelled(started)
             return False
         before = self.state(now)
         if before is State.OPEN or not (before is State.CLOSED or self._is_news(started)):
             return False
         self.failures += 1
-        why = "failed again" if before is State.HALF_OPEN else self._too_many(category, now)
+        why = "failed again" if before is State.HALF_OPEN else self._too_many(category, effect, now)
         if why:
             self._reopens += before is State.HALF_OPEN
-            self._open(category, now, rng, why)
+            self._open(category, effect, now, rng, why)
         return self._state is not before
 
-    def _too_many(self, category: Category, now: float) -> str:
+    def _too_many(self, category: Category, effect: BreakerEffect, now: float) -> str:
         """Why that was one too many for a closed breaker, in words; empty if it was not."""
         policy = self.policy
-        self.window.failure(now, policy.weights.get(category, 1.0))
+        self.window.failure(now, policy.weights.get(effect, 1.0))
         if self.failures >= policy.by_category.get(category, policy.failures):
             return f"{self.failures} in a row"
         calls, failed = self.window.totals(now)
-        if calls >= policy.ratio_calls and failed >= policy.ratio * calls and category is not Category.AUTH_ERROR:
+        if calls >= policy.ratio_calls and failed >= policy.ratio * calls and effect != "quarantine":
             return f"{failed:g} of {calls} calls in {SPAN_S:g} s"
         return ""
 
@@ -213,8 +226,8 @@ class Breaker:
 
     # -- changing -----------------------------------------------------------------------------------------------------
 
-    def _open(self, category: Category, now: float, rng: Random, detail: str) -> None:
-        policy, auth = self.policy, category is Category.AUTH_ERROR
+    def _open(self, category: Category, effect: BreakerEffect, now: float, rng: Random, detail: str) -> None:
+        policy, auth = self.policy, effect == "quarantine"
         first = policy.quarantine_s if auth else policy.recovery_s
         longest = policy.longest_quarantine_s if auth else policy.longest_recovery_s
         delay = min(first * 2.0 ** min(self._reopens, 4), longest)

@@ -16,7 +16,7 @@ import structlog
 from lasso_trio.config.profile import Transport
 from lasso_trio.providers.allowance import Budget
 from lasso_trio.providers.breaker import Breaker, State, Transition
-from lasso_trio.providers.catalogue import Category, Verdict
+from lasso_trio.providers.catalogue import Verdict
 from lasso_trio.providers.cooldown import Cooldown
 from lasso_trio.providers.latency import Evidence
 from lasso_trio.providers.learned import LearnedLimits
@@ -30,8 +30,6 @@ log = structlog.get_logger(__name__)
 EVIDENCE_ROWS: Final = 256
 """Method rows kept per channel; further ones share one."""
 _SHARED_ROW: Final = "other"
-_MISSING: Final = frozenset({Category.METHOD_NOT_FOUND, Category.METHOD_ERROR})
-"""What a provider says of a method that it does not have."""
 
 
 @attrs.define(eq=False)
@@ -131,10 +129,13 @@ class Channel:
             self.version.bump()
         return True
 
-    def succeeded(self, method: str, seconds: float, now: float) -> None:
-        """It answered: a result, or an error that is not the provider's fault."""
+    def succeeded(self, method: str, seconds: float, now: float, verdict: Verdict | None = None) -> None:
+        """It answered: a result, or an error that is not the provider's fault, judged by `verdict`."""
         self.row(method).record(seconds, now)
-        self.breaker.success(now, now - seconds)
+        if verdict is None or verdict.breaker == "success":
+            self.breaker.success(now, now - seconds)
+        else:
+            self.breaker.cancelled(now - seconds)
         if self.pacing.rate is not None:
             self.pacing.answered(now)
         if self.bans.until and self.bans.lift(method):
@@ -149,14 +150,20 @@ class Channel:
         hint_s: float | None = None,
         per_second: float | None = None,
     ) -> None:
-        """It answered with what `verdict` says, or not at all. The last two: what a refusal said of its limit."""
-        if verdict.kind == "quota":
-            self._throttled(now, hint_s, per_second)
-        elif verdict.category in _MISSING:
+        """It answered with what `verdict` says, or not at all. The last two: what a refusal said of its limit.
+
+        The verdict decides alone: its `cooldown`, its `learning`, its `breaker`.
+        """
+        if verdict.cooldown != "none":
+            self._throttled(verdict, now, hint_s, per_second)
+        if verdict.learning == "method":
             self._ban(method, now)
         if verdict.counts:
             self.row(method).record_failure(now)
-        self.breaker.failure(verdict.category, now, self.rng, now - seconds)
+        if verdict.breaker == "success":
+            self.breaker.success(now, now - seconds)
+        else:
+            self.breaker.failure(verdict.category, now, self.rng, now - seconds, verdict.breaker)
 
     def expired(self, method: str, verdict: Verdict, seconds: float, now: float) -> None:
         """No answer within the attempt's time; `seconds` is a lower bound of its latency."""
@@ -167,15 +174,24 @@ class Channel:
         """The caller of a call admitted at `started` went away: no verdict on the provider."""
         self.breaker.cancelled(started)
 
-    def _throttled(self, now: float, hint_s: float | None, per_second: float | None) -> None:
-        fresh = not self.cooldown.active(now)
-        self.cooldown.begin(now, hint_s, self.rng)
-        self.version.bump()
+    def _throttled(self, verdict: Verdict, now: float, hint_s: float | None, per_second: float | None) -> None:
+        fresh, limited, long = not self.cooldown.active(now), self.limited(now), verdict.cooldown == "long"
+        news = fresh or (long and not self.cooldown.long)
+        self.cooldown.begin(now, hint_s, self.rng, long=long)
         # Refusals during a cooldown answer calls that were sent in spite of it: no news, unless they name the limit.
-        if fresh or per_second is not None:
+        # How fast it may be asked is not the matter when its volume is used up.
+        if not long and (fresh or per_second is not None):
             self.pacing.refused(now, self.breaker.window.per_second(now), per_second)
-        if fresh:
-            seconds, rate = round(self.cooldown.remaining(now), 3), self.pacing.rate
+        if not limited:  # a longer cooldown changes no plan: when the old end is due, plans are made anew
+            self.version.bump()
+        if news:
+            self._tell_cooldown(now, long)
+
+    def _tell_cooldown(self, now: float, long: bool) -> None:
+        seconds, rate = round(self.cooldown.remaining(now), 3), self.pacing.rate
+        if long:
+            log.error("quota.used_up", seconds=seconds, **self._who())
+        else:
             log.warning("cooldown.begun", seconds=seconds, per_second=rate and round(rate, 3), **self._who())
 
     def _ban(self, method: str, now: float) -> None:

@@ -65,9 +65,11 @@ class ErrorClass(StrEnum):
 
 
 Kind = Literal["quota", "capability", "deterministic", "provider_failure"]
-Failover = Literal["never", "always", "repeatable"]
+Failover = Literal["never", "always", "repeatable", "once"]
 BreakerEffect = Literal["success", "neutral", "failure", "weighted", "quarantine"]
 CooldownEffect = Literal["none", "hinted", "long"]
+COUNTING: Final[frozenset[BreakerEffect]] = frozenset({"failure", "weighted", "quarantine"})
+"""The effects by which a breaker may open."""
 Learning = Literal["head", "archive", "method", "tag", "range", "results", "size", "address_count"]
 
 
@@ -101,7 +103,7 @@ EFFECTS: Final = {
     ErrorClass.SERVER: Effect("node or gateway failed", "repeatable", "failure"),
     ErrorClass.TIMEOUT: Effect("no answer in time", "repeatable", "weighted"),
     ErrorClass.TRANSPORT: Effect("no proper answer arrived: TLS, reset, HTML, nothing", "repeatable", "failure"),
-    ErrorClass.UNCLASSIFIED: Effect("-32000 with a text nobody has reported", "never", "neutral"),
+    ErrorClass.UNCLASSIFIED: Effect("-32000 with a text nobody has reported", "once", "neutral"),
     ErrorClass.UNKNOWN: Effect("a code nobody has reported", "never", "failure"),
     ErrorClass.LOCAL: Effect("our own limits were met; the provider was not asked", "always", "neutral"),
 }
@@ -132,6 +134,8 @@ _CLASS_OF: Final = {
     Category.LOCAL_CAPACITY: ErrorClass.LOCAL,
 }
 
+_MISSING_METHOD: Final = frozenset({Category.METHOD_NOT_FOUND, Category.METHOD_ERROR})
+
 CATEGORY_OF: Final = {
     ErrorClass.REVERT: Category.EXECUTION_REVERT,
     ErrorClass.CLIENT_FAULT: Category.CLIENT_ERROR,
@@ -161,9 +165,10 @@ class Verdict:
     `retriable`: another provider may do better. `counts`: a failure for the breaker. `kind`: `quota` and `capability`
     always go to the next candidate, `deterministic` goes back to the client, `provider_failure` goes to the next
     candidate only when the call may be repeated. These three follow from what the class says in full: `failover`
-    (`repeatable`: only a call that may be repeated), `breaker` (`weighted`: by how long it took; `quarantine`: not
-    used until somebody looked), `cooldown` (`hinted`: as told, else backing off; `long`: minutes to hours, an alert)
-    and `learning`, what the text may teach. `row`: the catalogue's row that decided, empty where none did.
+    (`repeatable`: only a call that may be repeated; `once`: such a call, and one other provider), `breaker`
+    (`weighted`: half a failure for the ratio, the deadline may be to blame; `quarantine`: not used until somebody
+    looked), `cooldown` (`hinted`: as told, else backing off; `long`: minutes to hours, an alert) and `learning`, what
+    the text may teach. `row`: the catalogue's row that decided, empty where none did.
     """
 
     category: Category
@@ -184,7 +189,7 @@ def verdict_of(
     """The verdict on a category; its own class and that class's lesson unless others are named."""
     decided = error_class or _CLASS_OF[category]
     effect = EFFECTS[decided]
-    counts = effect.breaker in ("failure", "weighted", "quarantine")
+    counts = effect.breaker in COUNTING
     return Verdict(
         category=category,
         retriable=effect.failover != "never",
@@ -194,13 +199,13 @@ def verdict_of(
         failover=effect.failover,
         breaker=effect.breaker,
         cooldown=effect.cooldown,
-        learning=learning or effect.learning or ("method" if category is Category.METHOD_NOT_FOUND else None),
+        learning=learning or effect.learning or ("method" if category in _MISSING_METHOD else None),
         row=row,
     )
 
 
 def _kind(effect: Effect, counts: bool) -> Kind:
-    if counts:
+    if counts or effect.failover in ("repeatable", "once"):
         return "provider_failure"
     if effect.failover == "never":
         return "deterministic"

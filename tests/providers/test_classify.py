@@ -228,7 +228,7 @@ PROPERTIES = {
                                  C.METHOD_NOT_FOUND, C.LOCAL_CAPACITY}),
     "quota": (True, False, {C.RATE_LIMIT}),
     "deterministic": (False, False, {C.INVALID_REQUEST, C.INVALID_PARAMS, C.PARSE_ERROR, C.USER_ERROR, C.CLIENT_ERROR,
-                                     C.EXECUTION_REVERT, C.UNCLASSIFIED_SERVER_ERROR}),
+                                     C.EXECUTION_REVERT}),
 }  # fmt: skip
 
 
@@ -237,6 +237,9 @@ def test_the_properties_of_every_category(category: Category) -> None:
     verdict = verdict_for(category)
     if category is C.UNKNOWN_ERROR:
         assert (verdict.retriable, verdict.counts, verdict.kind) == (False, True, "provider_failure")
+        return
+    if category is C.UNCLASSIFIED_SERVER_ERROR:
+        assert (verdict.failover, verdict.counts, verdict.kind) == ("once", False, "provider_failure")
         return
     retriable, counts, members = PROPERTIES[verdict.kind]
     assert category in members

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lasso_trio.providers.cooldown import LONGEST_HINT_S, LONGEST_S, QUIET_S, Cooldown
+from lasso_trio.providers.cooldown import (
+    FIRST_LONG_S,
+    LONGEST_HINT_S,
+    LONGEST_LONG_S,
+    LONGEST_S,
+    QUIET_S,
+    Cooldown,
+)
 
 
 @pytest.fixture
@@ -86,3 +93,26 @@ def test_after_a_quiet_minute_it_starts_over(rng: Random) -> None:
         cooldown.begin(cooldown.until if cooldown.times else 0.0, None, rng)
     late = cooldown.until + QUIET_S + 1
     assert cooldown.begin(late, None, rng) - late == pytest.approx(1.0, rel=0.11)
+
+
+def test_a_volume_that_is_used_up_waits_from_five_minutes_to_an_hour(rng: Random) -> None:
+    cooldown, now, waits = Cooldown(), 0.0, []
+    for _ in range(7):
+        waits.append(cooldown.begin(now, None, rng, long=True) - now)
+        now = cooldown.until + 10 * QUIET_S
+    assert waits[0] == pytest.approx(FIRST_LONG_S, rel=0.1)
+    assert waits[1] == pytest.approx(2 * FIRST_LONG_S, rel=0.1)
+    assert waits[-1] == pytest.approx(LONGEST_LONG_S, rel=0.1)
+    assert max(waits) <= LONGEST_LONG_S
+
+
+def test_that_it_is_the_volume_is_news_during_a_short_cooldown_and_not_the_other_way_round(rng: Random) -> None:
+    cooldown = Cooldown()
+    short = cooldown.begin(0.0, None, rng)
+    long = cooldown.begin(0.0, None, rng, long=True)
+    assert long > short + 200
+    assert cooldown.begin(1.0, None, rng, long=True) == long
+    assert cooldown.begin(1.0, None, rng) == long
+    assert cooldown.long
+    assert cooldown.begin(long, None, rng) == pytest.approx(long + 1.0, abs=0.2)
+    assert not cooldown.long

@@ -29,7 +29,7 @@ def test_every_category_has_a_verdict_of_its_own_name(category: Category) -> Non
         (ErrorClass.RATE_LIMIT, "quota", True, False),
         (ErrorClass.TIMEOUT, "provider_failure", True, True),
         (ErrorClass.AUTH, "provider_failure", True, True),
-        (ErrorClass.UNCLASSIFIED, "deterministic", False, False),
+        (ErrorClass.UNCLASSIFIED, "provider_failure", True, False),
     ],
 )
 def test_what_follows_from_a_class(error_class: ErrorClass, kind: str, retriable: bool, counts: bool) -> None:
