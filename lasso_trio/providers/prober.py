@@ -248,12 +248,9 @@ class Prober:
 
     def _recovery_s(self, now: float) -> float:
         """An instance that answers is looked at as soon as its breaker may be closed."""
-        breaker = self.channel.breaker
         if self.schedule.backoff_s or not self.head.check.may_serve:
             return inf
-        if breaker.state(now) is State.HALF_OPEN:
-            return TRIAL_S if self._witness.may_vouch(now) else inf
-        return max(TRIAL_S, breaker.until - now)
+        return max(TRIAL_S, self._witness.due(now) - now)
 
     def _who(self) -> dict[str, str]:
         return {"instance": self.channel.instance_id}

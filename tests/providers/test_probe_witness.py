@@ -1,18 +1,21 @@
 from __future__ import annotations
 
+from math import inf
 from random import Random
+
+import pytest
 
 from lasso_trio.providers.breaker import Breaker, State
 from lasso_trio.providers.classify import Category
-from lasso_trio.providers.probe_witness import Witness
+from lasso_trio.providers.probe_witness import ALONE_S, QUIET_S, Witness
 
 DEAD = Category.NETWORK_ERROR
 
 
-def opened_by_calls(at: float = 0.0) -> Breaker:
+def opened_by_calls(at: float = 0.0, category: Category = Category.SERVER_ERROR) -> Breaker:
     breaker = Breaker()
     for _ in range(5):
-        breaker.failure(DEAD, at, Random(1))
+        breaker.failure(category, at, Random(1))
     assert breaker.state(at) is State.OPEN
     return breaker
 
@@ -71,7 +74,62 @@ def test_who_saw_nothing_does_not_hurry_an_open_breaker_and_vouches_once() -> No
     assert witness.take_trial(now)
     witness.success(now, now, trial=True)
     assert witness.breaker.state(now) is State.HALF_OPEN
-    assert not witness.take_trial(now)
+    assert not witness.take_trial(now + ALONE_S - 0.1)
+
+
+def test_what_no_call_decides_is_closed_by_a_second_round() -> None:
+    witness = Witness(opened_by_calls())
+    now = half_open(witness.breaker)
+    assert say_it_lives(witness, now) is State.HALF_OPEN
+    assert witness.due(now) == now + ALONE_S
+    assert say_it_lives(witness, now + ALONE_S) is State.CLOSED
+    assert witness.due(now + ALONE_S) == inf
+
+
+@pytest.mark.parametrize("category", [Category.NETWORK_ERROR, Category.TIMEOUT])
+def test_who_died_and_came_back_between_two_rounds_is_let_back_by_two_rounds(category: Category) -> None:
+    witness = Witness(opened_by_calls(category=category))
+    assert witness.due(2.0) == 2.0
+    assert say_it_lives(witness, 2.0) is State.HALF_OPEN
+    assert say_it_lives(witness, 2.1) is State.HALF_OPEN  # the same round
+    assert say_it_lives(witness, 4.0) is State.CLOSED
+
+
+def test_an_answer_to_what_was_asked_before_it_opened_is_no_news() -> None:
+    witness = Witness(opened_by_calls(5.0, Category.NETWORK_ERROR))
+    witness.success(4.9, 5.1, trial=False)
+    assert witness.breaker.state(5.1) is State.OPEN
+
+
+def test_who_answers_probes_and_fails_calls_again_waits_out_its_time() -> None:
+    witness = Witness(opened_by_calls(category=Category.NETWORK_ERROR))
+    say_it_lives(witness, 2.0)
+    assert say_it_lives(witness, 4.0) is State.CLOSED
+    for _ in range(3):
+        witness.breaker.failure(DEAD, 5.0, Random(1))
+    until = witness.breaker.until
+    assert until >= 65.0
+    assert say_it_lives(witness, 30.0) is State.OPEN
+    assert witness.due(30.0) == until
+    witness.breaker.state(until)
+    for _ in range(2):
+        witness.breaker.success(until)
+    for _ in range(3):
+        witness.breaker.failure(DEAD, 2.0 + QUIET_S, Random(1))
+    assert say_it_lives(witness, 3.0 + QUIET_S) is State.HALF_OPEN
+
+
+def test_a_quarantine_is_never_ended_by_a_probe() -> None:
+    witness = Witness(opened_by_calls(category=Category.AUTH_ERROR))
+    witness.saw_failure()
+    assert say_it_lives(witness, 2.0) is State.OPEN
+    assert witness.due(2.0) == witness.breaker.until
+
+
+def say_it_lives(witness: Witness, at: float) -> State:
+    """A good answer to a probe, and the breaker's state after it."""
+    witness.success(at, at, trial=witness.take_trial(at))
+    return witness.breaker.state(at)
 
 
 def test_the_half_open_place_is_not_taken_from_a_call() -> None:

@@ -15,6 +15,7 @@ from lasso_trio.config.profile import Transport
 from lasso_trio.config.secret import SecretUrl
 from lasso_trio.devnet import Chain, Failure, Faults, Kind, Provider
 from lasso_trio.providers.breaker import State
+from lasso_trio.providers.catalogue import VERDICTS, Category
 from lasso_trio.providers.channel import Channel, Version
 from lasso_trio.providers.head import ChainCheck, Head
 from lasso_trio.providers.probe_schedule import ProbeSchedule, ProbeStatus
@@ -309,7 +310,36 @@ async def test_a_breaker_that_calls_opened_is_tried_at_half_open_by_a_probe_once
         its.channel.breaker.quarantine("test", trio.current_time(), 60.0)
         await trio.sleep(59.0)
         assert its.state is State.OPEN
-        await trio.sleep(14.0)
+        await trio.sleep(8.0)
         assert its.state is State.HALF_OPEN
         assert its.channel.breaker.success(trio.current_time())
         assert its.state is State.CLOSED
+
+
+async def test_who_died_and_came_back_between_two_rounds_is_back_with_the_next(
+    bench: Build, autojump_clock: trio.testing.MockClock
+) -> None:
+    with capture_logs():
+        its = bench()
+        await trio.sleep(1.0)
+        for _ in range(3):
+            its.channel.failed("eth_call", VERDICTS[Category.NETWORK_ERROR], 0.1, trio.current_time())
+        assert its.state is State.OPEN
+        await trio.sleep(12.0 + 3.0)
+        assert its.state is State.CLOSED
+
+
+async def test_a_failing_method_is_not_covered_up_by_probes_that_succeed(
+    bench: Build, autojump_clock: trio.testing.MockClock
+) -> None:
+    with capture_logs():
+        its = bench()
+        await trio.sleep(1.0)
+        for _ in range(5):
+            its.channel.failed("eth_getLogs", VERDICTS[Category.SERVER_ERROR], 0.1, trio.current_time())
+        await trio.sleep(55.0)
+        assert its.state is State.OPEN
+        await trio.sleep(10.0)
+        assert its.state is State.HALF_OPEN
+        its.channel.failed("eth_getLogs", VERDICTS[Category.SERVER_ERROR], 0.1, trio.current_time())
+        assert its.channel.breaker.retry_after(trio.current_time()) >= 120.0
