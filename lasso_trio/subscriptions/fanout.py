@@ -1,0 +1,171 @@
+"""One stream's events to everybody who subscribed to it: encoded once, whatever the number of sockets.
+
+A subscription's id is made of its stream and of its ordinal: the how-manieth subscription of its socket to this stream
+it is, nearly always the first. Sockets so have equal ids for equal streams, and one frame is good for all of them.
+
+    reserve ─► id ─► (the answer is queued, replay by `publish_to`) ─► activate ─► live ─► leave
+
+An event goes to those who were active when it was published, unless they left since. Nothing here waits and nothing
+raises: what a slow client costs is the member's to decide. With `slices`, a large crowd is served bit by bit, so that
+calls are not held up; the order of one stream's events stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import blake2b
+from secrets import token_bytes
+from typing import Final, Protocol
+
+import attrs
+
+from lasso_trio.subscriptions.frames import text_frame
+from lasso_trio.subscriptions.slices import SLICE, Slices
+
+_SALT: Final = token_bytes(16)
+"""Ids say nothing about their streams, and those of another process are others."""
+
+
+class Member(Protocol):
+    """A client's socket."""
+
+    @property
+    def wants_gaps(self) -> bool:
+        """Whether to tell it of what is missing (`lasso_gap`)."""
+
+    def send_frame(self, frame: bytes, topic: object | None) -> None:
+        """Take a whole frame for the client. Never waits, never raises.
+
+        `topic`: not None when a later frame of the same topic may take this one's place while it waits.
+        """
+
+
+@attrs.define(eq=False)
+class Membership:
+    """One subscription of one socket."""
+
+    member: Member
+    ordinal: int
+    id: str
+    left: bool = False
+
+
+def subscription_id(stream_key: str, ordinal: int) -> str:
+    """`0x` and 32 hex digits: equal for equal arguments, within this process."""
+    return "0x" + blake2b(f"{ordinal} {stream_key}".encode(), digest_size=16, key=_SALT).hexdigest()
+
+
+def notification(id_: str, result: bytes) -> bytes:
+    """An event as clients get it; `result` is JSON and is passed on as it is."""
+    text = b'{"jsonrpc":"2.0","method":"eth_subscription","params":{"subscription":"%b","result":%b}}'
+    return text % (id_.encode(), result)
+
+
+def gap_notification(id_: str, gap: bytes) -> bytes:
+    """What a client is told when something could not be kept for it."""
+    return b'{"jsonrpc":"2.0","method":"lasso_gap","params":{"subscription":"%b","result":%b}}' % (id_.encode(), gap)
+
+
+class Fanout:
+    """The members of one stream. `conflate`: a newer event may replace an older one that waits for a slow client."""
+
+    def __init__(self, stream_key: str, conflate: bool = False, slices: Slices | None = None) -> None:
+        self._key = stream_key
+        self._conflate = conflate
+        self._slices = slices
+        self._ids: list[str] = []
+        self._by_member: dict[Member, dict[str, Membership]] = {}
+        self._active: dict[Membership, None] = {}
+        self._last: _Round | None = None
+
+    def __repr__(self) -> str:
+        return f"<Fanout {self._key} members={self.members} active={len(self._active)}>"
+
+    @property
+    def members(self) -> int:
+        """Subscriptions, active or not."""
+        return sum(map(len, self._by_member.values()))
+
+    def reserve(self, member: Member) -> str:
+        """The id of a new subscription, which gets nothing yet but what is published to it alone."""
+        own = self._by_member.setdefault(member, {})
+        taken = {membership.ordinal for membership in own.values()}
+        ordinal = next(n for n in range(len(taken) + 1) if n not in taken)
+        if ordinal == len(self._ids):
+            self._ids.append(subscription_id(self._key, ordinal))
+        membership = Membership(member, ordinal, self._ids[ordinal])
+        own[membership.id] = membership
+        return membership.id
+
+    def activate(self, member: Member, id: str) -> None:  # noqa: A002  (the word that clients use)
+        """From now on it gets what is published. Nothing happens when it has left."""
+        membership = self._by_member.get(member, {}).get(id)
+        if membership is not None:
+            self._active[membership] = None
+
+    def leave(self, member: Member, id: str) -> None:  # noqa: A002
+        """It gets nothing any more. Harmless when it is not there."""
+        own = self._by_member.get(member, {})
+        membership = own.pop(id, None)
+        if membership is None:
+            return
+        membership.left = True
+        self._active.pop(membership, None)
+        if not own:
+            del self._by_member[member]
+
+    def publish(self, result: bytes) -> None:
+        """One event, to every active subscription."""
+        self._deliver(_Round(notification, result, list(self._active), self._conflate))
+
+    def publish_to(self, member: Member, id: str, result: bytes) -> None:  # noqa: A002
+        """One event to one subscription, active or not. It does not overtake what was published before."""
+        membership = self._by_member.get(member, {}).get(id)
+        if membership is not None:
+            self._deliver(_Round(notification, result, [membership], self._conflate))
+
+    def announce_gap(self, gap: bytes) -> None:
+        """Tell every active subscription whose client wants to know that something is missing."""
+        told = [membership for membership in self._active if membership.member.wants_gaps]
+        self._deliver(_Round(gap_notification, gap, told, False))
+
+    def _deliver(self, round_: _Round) -> None:
+        if self._slices is not None and (len(round_.to) > SLICE or self._is_busy()):
+            self._last = round_
+            self._slices.add(round_)
+        else:
+            round_.serve(len(round_.to))
+
+    def _is_busy(self) -> bool:
+        """Whether something that was published earlier is still on its way."""
+        return self._last is not None and not self._last.over
+
+
+@attrs.define(eq=False)
+class _Round:
+    """One event on its way to those who are to have it; `done` of them were looked at."""
+
+    encode: Callable[[str, bytes], bytes]
+    result: bytes
+    to: list[Membership]
+    conflate: bool
+    done: int = 0
+    _frames: dict[str, bytes] = attrs.field(factory=dict)
+
+    @property
+    def over(self) -> bool:
+        return self.done >= len(self.to)
+
+    def serve(self, most: int) -> bool:
+        frames, end = self._frames, min(len(self.to), self.done + most)
+        while self.done < end:
+            membership = self.to[self.done]
+            self.done += 1
+            if membership.left:
+                continue
+            id_ = membership.id
+            frame = frames.get(id_)
+            if frame is None:
+                frame = frames[id_] = text_frame(self.encode(id_, self.result))
+            membership.member.send_frame(frame, id_ if self.conflate else None)
+        return self.over

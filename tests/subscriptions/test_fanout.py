@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import attrs
+import msgspec
+import trio
+from trio.testing import wait_all_tasks_blocked
+from wsproto.connection import Connection, ConnectionType
+from wsproto.events import TextMessage
+
+from lasso_trio.subscriptions.fanout import Fanout
+from lasso_trio.subscriptions.slices import SLICE, Slices
+
+
+@attrs.define(eq=False)
+class Listener:
+    wants_gaps: bool = True
+    frames: list[bytes] = attrs.field(factory=list)
+    topics: list[object | None] = attrs.field(factory=list)
+
+    def send_frame(self, frame: bytes, topic: object | None) -> None:
+        self.frames.append(frame)
+        self.topics.append(topic)
+
+    @property
+    def heard(self) -> list[object]:
+        """`(method, subscription, result)` of each message."""
+        return [said(frame) for frame in self.frames]
+
+
+def said(frame: bytes) -> tuple[str, str, object]:
+    (event,) = Connection(ConnectionType.CLIENT, trailing_data=frame).events()
+    assert isinstance(event, TextMessage)
+    message = msgspec.json.decode(event.data)
+    assert message["jsonrpc"] == "2.0"
+    return message["method"], message["params"]["subscription"], message["params"]["result"]
+
+
+def joined(fanout: Fanout, member: Listener) -> str:
+    id_ = fanout.reserve(member)
+    fanout.activate(member, id_)
+    return id_
+
+
+def test_an_id_is_0x_and_32_hex_digits() -> None:
+    id_ = Fanout("heads").reserve(Listener())
+    assert id_.startswith("0x")
+    assert len(bytes.fromhex(id_[2:])) == 16
+
+
+def test_sockets_of_one_stream_share_their_frames() -> None:
+    fanout, one, other = Fanout("heads"), Listener(), Listener()
+    assert joined(fanout, one) == joined(fanout, other)
+    fanout.publish(b'{"number":"0x1"}')
+    assert one.frames[0] is other.frames[0]
+
+
+def test_the_second_subscription_of_a_socket_has_an_id_of_its_own_and_gets_everything_too() -> None:
+    fanout, member = Fanout("heads"), Listener()
+    first, second = joined(fanout, member), joined(fanout, member)
+    assert first != second
+    fanout.publish(b"1")
+    assert member.heard == [("eth_subscription", first, 1), ("eth_subscription", second, 1)]
+
+
+def test_other_streams_have_other_ids() -> None:
+    member = Listener()
+    assert Fanout("heads").reserve(member) != Fanout("logs").reserve(member)
+
+
+def test_an_ordinal_is_used_again_when_its_subscription_has_left() -> None:
+    fanout, member = Fanout("heads"), Listener()
+    first, second = fanout.reserve(member), fanout.reserve(member)
+    fanout.leave(member, first)
+    assert fanout.reserve(member) == first
+    assert fanout.reserve(member) not in (first, second)
+
+
+def test_the_result_is_passed_on_byte_for_byte() -> None:
+    fanout, member = Fanout("heads"), Listener()
+    joined(fanout, member)
+    fanout.publish(b'{ "b": 1.0, "a":1e3 }')
+    assert b'{ "b": 1.0, "a":1e3 }' in member.frames[0]
+
+
+def test_who_is_not_active_yet_gets_only_what_is_published_to_it_alone() -> None:
+    fanout, member = Fanout("heads"), Listener()
+    id_ = fanout.reserve(member)
+    fanout.publish(b"1")
+    fanout.publish_to(member, id_, b"2")
+    assert member.heard == [("eth_subscription", id_, 2)]
+
+
+def test_who_has_left_gets_nothing() -> None:
+    fanout, member = Fanout("heads"), Listener()
+    id_ = joined(fanout, member)
+    fanout.leave(member, id_)
+    fanout.leave(member, id_)
+    fanout.activate(member, id_)
+    fanout.publish(b"1")
+    fanout.publish_to(member, id_, b"2")
+    assert member.frames == []
+    assert fanout.members == 0
+
+
+def test_members_are_counted_by_subscription() -> None:
+    fanout, member = Fanout("heads"), Listener()
+    joined(fanout, member)
+    joined(fanout, member)
+    fanout.reserve(Listener())
+    assert fanout.members == 3
+
+
+def test_a_gap_is_told_to_those_who_want_to_know() -> None:
+    fanout, told, untold = Fanout("heads"), Listener(), Listener(wants_gaps=False)
+    id_ = joined(fanout, told)
+    joined(fanout, untold)
+    fanout.announce_gap(b'{"from":"0x1"}')
+    assert told.heard == [("lasso_gap", id_, {"from": "0x1"})]
+    assert untold.frames == []
+
+
+def test_only_events_of_a_conflated_stream_may_be_replaced_and_gaps_never() -> None:
+    plain, conflated, member = Fanout("logs"), Fanout("heads", conflate=True), Listener()
+    joined(plain, member)
+    joined(conflated, member)
+    plain.publish(b"1")
+    conflated.publish(b"1")
+    conflated.publish(b"2")
+    conflated.announce_gap(b"{}")
+    first, one, two, gap = member.topics
+    assert first is None
+    assert gap is None
+    assert one is not None
+    assert one == two
+
+
+def test_a_crowd_without_slices_is_served_at_once() -> None:
+    fanout = Fanout("heads")
+    crowd = [Listener() for _ in range(3 * SLICE)]
+    for member in crowd:
+        joined(fanout, member)
+    fanout.publish(b"1")
+    assert all(len(member.frames) == 1 for member in crowd)
+
+
+async def test_a_crowd_is_served_in_slices_and_the_order_of_events_stays(nursery: trio.Nursery) -> None:
+    slices = Slices()
+    fanout = Fanout("heads", slices=slices)
+    crowd = [Listener() for _ in range(3 * SLICE)]
+    for member in crowd:
+        id_ = joined(fanout, member)
+    fanout.publish(b"1")
+    fanout.publish_to(crowd[-1], id_, b"2")
+    assert crowd[-1].frames == []
+    nursery.start_soon(slices.run)
+    await wait_all_tasks_blocked()
+    assert all(member.heard[0] == ("eth_subscription", id_, 1) for member in crowd)
+    assert [result for _, _, result in crowd[-1].heard] == [1, 2]  # type: ignore[misc]
+
+
+async def test_who_leaves_while_a_crowd_is_served_gets_nothing_more(nursery: trio.Nursery) -> None:
+    slices = Slices()
+    fanout = Fanout("heads", slices=slices)
+    crowd = [Listener() for _ in range(2 * SLICE)]
+    for member in crowd:
+        id_ = joined(fanout, member)
+    fanout.publish(b"1")
+    fanout.leave(crowd[-1], id_)
+    nursery.start_soon(slices.run)
+    await wait_all_tasks_blocked()
+    assert crowd[-1].frames == []
+    assert len(crowd[-2].frames) == 1
+
+
+async def test_a_small_circle_is_served_at_once_though_there_are_slices() -> None:
+    fanout, member = Fanout("heads", slices=Slices()), Listener()
+    joined(fanout, member)
+    fanout.publish(b"1")
+    assert len(member.frames) == 1
