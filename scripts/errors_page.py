@@ -43,7 +43,7 @@ def _classes() -> Iterator[str]:
             effect.cooldown,
             learned.replace("_", " "),
         )
-    yield "\n`repeatable`: only calls that may be repeated. `once`: such calls, and one other provider. `weighted`: half a"
+    yield "\n`repeatable`: only calls that may be repeated. `once`: such calls, one other provider. `weighted`: half a"
     yield "failure, as the deadline may be to blame. `quarantine`: out for longer. `hinted`: as told, else backing off."
     yield "`long`: minutes to hours."
 

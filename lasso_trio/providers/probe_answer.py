@@ -7,12 +7,14 @@ unanswered.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
 import attrs
 import msgspec
 
+from lasso_trio.config.profile import ErrorRule
 from lasso_trio.jsonrpc.reply import BrokenReply, ErrorObject, check
 from lasso_trio.providers.classify import Category, Verdict, classify, verdict_for
 from lasso_trio.providers.probe_schedule import Question
@@ -35,7 +37,8 @@ class Kind(StrEnum):
 class ProbeAnswer:
     """`number`: the chain id or a block's. `timestamp`: that block's, Unix seconds. `syncing`: for that question.
 
-    `words`: what was wrong. `hint_s`: how long it wants to be left alone.
+    `words`: what was wrong. `hint_s`: how long it wants to be left alone. `foreign`: it answers another request, so its
+    connection must not be used again.
     """
 
     kind: Kind
@@ -45,6 +48,7 @@ class ProbeAnswer:
     syncing: bool = False
     words: str = ""
     hint_s: float | None = None
+    foreign: bool = False
 
 
 class _Block(msgspec.Struct):
@@ -70,17 +74,28 @@ def failure(category: Category, words: str) -> ProbeAnswer:
 
 
 def read(
-    question: Question, status: int, body: bytes, id_: int, wall: float, retry_header: bytes | None = None
+    question: Question,
+    status: int,
+    body: bytes,
+    id_: int,
+    wall: float,
+    retry_header: bytes | None = None,
+    rules: Sequence[ErrorRule] = (),
 ) -> ProbeAnswer:
-    """Judge the answer to request `id_`. `wall`: Unix time now, for dates in `retry_header` (Retry-After)."""
+    """Judge the answer to request `id_`. `wall`: Unix time now, for dates in `retry_header` (Retry-After).
+
+    `rules`: what the profiles say of this provider's errors.
+    """
     try:
         error = check(body, id_).error
     except BrokenReply as broken:
         if status == 200:
-            return failure(Category.PROVIDER_ERROR, f"broken reply: {broken.reason}")
-        return _refusal(status, None, body, wall, retry_header)
+            answer = failure(Category.PROVIDER_ERROR, f"broken reply: {broken.reason}")
+        else:
+            answer = _refusal(status, None, body, wall, retry_header, rules)
+        return attrs.evolve(answer, foreign=broken.reason == "id_mismatch")
     if error is not None or status != 200:
-        return _refusal(status, error, body, wall, retry_header)
+        return _refusal(status, error, body, wall, retry_header, rules)
     try:
         return _value(question, body)
     except (msgspec.DecodeError, ValueError, RecursionError):
@@ -106,10 +121,17 @@ def _hex(text: str) -> int:
     return number
 
 
-def _refusal(status: int, error: ErrorObject | None, body: bytes, wall: float, header: bytes | None) -> ProbeAnswer:
+def _refusal(
+    status: int,
+    error: ErrorObject | None,
+    body: bytes,
+    wall: float,
+    header: bytes | None,
+    rules: Sequence[ErrorRule],
+) -> ProbeAnswer:
     text = body[:2048].decode("utf-8", "replace") if error is None else error.text
     data = error.data or None if error is not None else None
-    verdict = classify(status, None if error is None else error.code, text, data)
+    verdict = classify(status, None if error is None else error.code, text, data, rules)
     said = f"HTTP {status}" if error is None else f"{error.code} {text}"
     hint_s = retry_after(header, data, text, wall)
     return ProbeAnswer(_kind(status, verdict), verdict, words=said[:LONGEST_WORDS], hint_s=hint_s)

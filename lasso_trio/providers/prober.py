@@ -18,6 +18,7 @@ import attrs
 import structlog
 import trio
 
+from lasso_trio.config.profile import ErrorRule
 from lasso_trio.jsonrpc.reply import encode_request
 from lasso_trio.providers.breaker import State
 from lasso_trio.providers.channel import Channel
@@ -54,7 +55,8 @@ def nobody() -> int:
 class Prober:
     """`channel`: an HTTP channel, of the instance that `head` tells of. `activity`: moves with every client's call.
 
-    `settled` is set when the first round is over. `wall` is Unix time, for the age of blocks and for dates.
+    `settled` is set when the first round is over. `wall` is Unix time, for the age of blocks and for dates. `rules`:
+    what the profiles that name the instance say of its errors.
     """
 
     channel: Channel
@@ -64,6 +66,7 @@ class Prober:
     activity: Callable[[], int] = nobody
     rng: Random = attrs.field(factory=Random)
     wall: Callable[[], float] = unix_time
+    rules: tuple[ErrorRule, ...] = ()
     calls: HourCount = attrs.field(factory=HourCount)
     last_error: str = ""
     last_s: float | None = None
@@ -142,7 +145,10 @@ class Prober:
             await http.rest.aclose()
             return failure(Category.PROVIDER_ERROR, f"{question} answered with too much")
         body = self.channel.pool.endpoint.without_keys(http.body)
-        return read(question, http.status, body, id_, self.wall(), http.header(b"retry-after"))
+        answer = read(question, http.status, body, id_, self.wall(), http.header(b"retry-after"), self.rules)
+        if answer.foreign:
+            self.channel.pool.distrust(http)
+        return answer
 
     def _count_failure(self, answer: ProbeAnswer) -> None:
         match answer.kind:

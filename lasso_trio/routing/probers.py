@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 
-from lasso_trio.config.profile import Transport
+from lasso_trio.config.profile import ErrorRule, Transport
 from lasso_trio.providers.probe_schedule import SHORTEST_INTERVAL_S, ProbeSchedule
 from lasso_trio.providers.prober import Prober
 from lasso_trio.routing.directory import Directory
@@ -38,7 +38,14 @@ def make_probers(directory: Directory) -> list[Prober]:
         else:
             instance.prober.schedule.interval_s = max(interval_s, SHORTEST_INTERVAL_S)
             instance.prober.activity = _activity(chains)
+        instance.prober.rules = _rules(chains, id_)
     return made
+
+
+def _rules(chains: list[RoutedChain], instance_id: str) -> tuple[ErrorRule, ...]:
+    """Those of every profile that names the instance, each once."""
+    providers = (p for chain in chains for p in chain.chain.providers if p.instance_id == instance_id)
+    return tuple(dict.fromkeys(rule for provider in providers for rule in provider.capabilities.error_rules))
 
 
 def _activity(chains: list[RoutedChain]) -> Callable[[], int]:

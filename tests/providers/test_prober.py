@@ -11,7 +11,7 @@ import trio
 import trio.testing
 from structlog.testing import capture_logs
 
-from lasso_trio.config.profile import Transport
+from lasso_trio.config.profile import ErrorRule, Transport
 from lasso_trio.config.secret import SecretUrl
 from lasso_trio.devnet import Chain, Failure, Faults, Kind, Provider
 from lasso_trio.providers.breaker import State
@@ -216,6 +216,30 @@ async def test_whatever_it_does_the_prober_lives_and_says_so(
         its.set()
         await trio.sleep(40.0)
         assert its.head.check is ChainCheck.RIGHT
+
+
+async def test_an_answer_to_another_request_ends_its_connection(
+    bench: Build, autojump_clock: trio.testing.MockClock
+) -> None:
+    its = bench(running=False)
+    await its.prober.round()
+    assert its.channel.pool is not None
+    assert its.channel.pool.idle == 1
+    its.set(failures=[Failure(Kind.WRONG_ID)])
+    with capture_logs():
+        await its.prober.round()
+    assert its.channel.pool.idle == 0
+
+
+async def test_what_a_profile_says_of_the_errors_holds_for_probes_too(
+    bench: Build, autojump_clock: trio.testing.MockClock
+) -> None:
+    its = bench(running=False, failures=[Failure(Kind.RPC, code=-32055, message="come back tomorrow")])
+    its.prober.rules = (ErrorRule("rate_limit", code=-32055),)
+    with capture_logs():
+        await its.prober.round()
+    assert its.channel.cooldown.active(trio.current_time())
+    assert its.prober.schedule.failures == 0
 
 
 async def test_an_answer_without_end_is_cut(bench: Build, autojump_clock: trio.testing.MockClock) -> None:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from random import Random
 
-from lasso_trio.config.profile import Chain, Monitoring, Profile, Provider, Transport
+import attrs
+
+from lasso_trio.config.profile import Capabilities, Chain, ErrorRule, Monitoring, Profile, Provider, Transport
 from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.secret import SecretUrl
 from lasso_trio.providers.head import ChainCheck
@@ -39,6 +41,16 @@ def test_calls_of_every_profile_are_activity() -> None:
     for chain in names.chains():
         chain.counts.calls += 1
     assert (shared.activity(), own.activity()) == (2, 1)
+
+
+def test_the_error_rules_of_every_profile_are_the_probers() -> None:
+    names = directory()
+    ours, theirs = ErrorRule("rate_limit", code=1), ErrorRule("auth_error", code=2)
+    for chain, rules in zip(names.chains(), ([ours, theirs], [theirs]), strict=True):
+        its = (attrs.evolve(p, capabilities=Capabilities(error_rules=tuple(rules))) for p in chain.chain.providers)
+        chain.chain = attrs.evolve(chain.chain, providers=tuple(its))
+    shared, own = make_probers(names)
+    assert (shared.rules, own.rules) == ((ours, theirs), (theirs,))
 
 
 def test_who_has_a_prober_gets_no_second_one() -> None:
