@@ -24,8 +24,12 @@ from lasso_trio.providers.method_bans import MethodBans
 from lasso_trio.providers.pacing import Pacing
 from lasso_trio.providers.unknown_errors import UnknownErrors
 from lasso_trio.upstream.http1 import Pool
+from lasso_trio.upstream.ws_link import WsLink
 
 log = structlog.get_logger(__name__)
+
+Line = Pool | WsLink
+"""What calls are sent on: many HTTP connections, or one WebSocket."""
 
 EVIDENCE_ROWS: Final = 256
 """Method rows kept per channel; further ones share one."""
@@ -52,7 +56,7 @@ class Channel:
     instance_id: str
     origin: str
     transport: Transport
-    pool: Pool | None
+    pool: Line | None
     version: Version
     rng: Random
     breaker: Breaker = attrs.field(factory=Breaker)

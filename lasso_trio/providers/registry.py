@@ -18,7 +18,7 @@ from lasso_trio.config.profile import Allowance, Chain, Profile, Provider, Trans
 from lasso_trio.config.secret import SecretUrl
 from lasso_trio.providers.allowance import Budget, tightest
 from lasso_trio.providers.breaker import ISOLATED, SHARED
-from lasso_trio.providers.channel import Channel, Version
+from lasso_trio.providers.channel import Channel, Line, Version
 from lasso_trio.providers.head import Head
 from lasso_trio.providers.learned import LearnedLimits
 from lasso_trio.providers.pacing import Pacing
@@ -67,7 +67,7 @@ class Registry:
     rng: Random = attrs.field(factory=Random)
     version: Version = attrs.field(factory=Version)
     instances: dict[str, Instance] = attrs.field(factory=dict)
-    _leaving: WeakSet[Pool] = attrs.field(factory=WeakSet)
+    _leaving: WeakSet[Line] = attrs.field(factory=WeakSet)
     """Pools of forgotten instances, while somebody holds them."""
 
     def add(self, profiles: Collection[Profile]) -> None:
@@ -112,7 +112,7 @@ class Registry:
     def channels(self, provider: Provider) -> Iterator[Channel]:
         yield from self.instances[provider.instance_id].channels.values()
 
-    def pools(self) -> Iterator[Pool]:
+    def pools(self) -> Iterator[Line]:
         for instance in self.instances.values():
             yield from (c.pool for c in instance.channels.values() if c.pool is not None)
 

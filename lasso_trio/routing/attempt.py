@@ -34,8 +34,9 @@ from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.outcome import Large
 from lasso_trio.routing.room import Room
 from lasso_trio.upstream.call import Call as HttpCall
-from lasso_trio.upstream.faults import Expired, TooLarge, UpstreamFault
+from lasso_trio.upstream.faults import Expired, PoolClosed, TooLarge, UpstreamFault
 from lasso_trio.upstream.reply import Reply as HttpReply
+from lasso_trio.upstream.ws_link import WsCall
 
 _ids: Final = count(1)
 """Upstream ids: small integers, never used twice, so that no late answer can be taken for another's."""
@@ -45,7 +46,7 @@ _ids: Final = count(1)
 class Waiting:
     """What an attempt that is still under way needs to go on. Times are absolute (trio's clock)."""
 
-    http: HttpCall
+    http: HttpCall | WsCall
     id: int
     method: Method
     client_id: bytes
@@ -115,12 +116,13 @@ async def attempt(
     channel.in_flight += 1
     try:
         pool = channel.pool
-        assert pool is not None, "a channel without a pool is not live and never planned"
+        if pool is None:  # a WebSocket that was lost since the plan was made
+            raise PoolClosed("not_connected")
         id_ = next(_ids)
         request = encode_request(id_, method.raw, params)
         if late < until:
             http = await pool.ask(request, replay_safe=method.replay_safe, gzip=method.bulky, until=until, late=late)
-            if isinstance(http, HttpCall):
+            if not isinstance(http, HttpReply):
                 done.waiting = Waiting(http, id_, method, client_id, started, until, stream, clock, room)
                 return done
         else:

@@ -1,0 +1,306 @@
+"""Calls over one open WebSocket, any number at a time, told apart by their ids: what a pool is to HTTP.
+
+Routing uses both alike: `exchange` for a call, `call` for one in steps, and the same faults. The link knows no socket:
+requests wait in an outbox, which `requests` gives out one by one, and whoever reads the socket hands the answers to
+`answered`. So a caller that is cancelled never cuts a message in two; it is forgotten, and its late answer is dropped.
+
+    begun ──post──► waiting in the outbox ──requests()──► sent ──answered()──► over
+                                └───────────── abandon(), or the link's end ─────►
+
+`_asked` holds what was sent and not answered, abandoned calls too (None) until their answer came or too many came
+after them: a late answer is then known for one, and an error without an id is only given to a call that is alone.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from math import inf
+from typing import Final
+
+import attrs
+import trio
+
+from lasso_trio.upstream.alarm import Alarm
+from lasso_trio.upstream.endpoint import Endpoint
+from lasso_trio.upstream.faults import Disconnected, Expired, PoolFull, UpstreamFault
+from lasso_trio.upstream.reply import Reply, Timings
+from lasso_trio.upstream.response_head import ResponseHead
+from lasso_trio.upstream.ws_message import sent_id
+
+MOST_CALLS: Final = 1024
+"""In flight at one time; beyond, calls are refused here rather than queued behind a provider that does not keep up."""
+MOST_FORGOTTEN: Final = 4096
+
+Hear = Callable[[bytes], None]
+"""Called with the answer the moment it is read, before anything that came behind it. Must not raise."""
+
+
+@attrs.define
+class LinkCounters:
+    """Since the link was opened. `late`: answers to abandoned calls. `stray`: answers to nobody."""
+
+    calls: int = 0
+    answers: int = 0
+    late: int = 0
+    stray: int = 0
+    complaints: int = 0
+    """Errors without an id."""
+    noise: int = 0
+
+
+class WsCall:
+    """Made by `WsLink.call`. `answer()` may be cancelled and awaited again; `abandon()` ends it otherwise."""
+
+    __slots__ = ("_done", "_fault", "_hear", "_link", "_message", "_since", "body", "id", "sent", "timings")
+
+    def __init__(self, link: WsLink, body: bytes, hear: Hear | None = None) -> None:
+        self.id = sent_id(body)
+        self.body = body
+        self.sent = False
+        """It was taken from the outbox: the provider may have seen it."""
+        self.timings = Timings()
+        self._link = link
+        self._hear = hear
+        self._since = 0.0
+        self._done: trio.Event | None = None
+        self._message: bytes | None = None
+        self._fault: UpstreamFault | None = None
+
+    def __repr__(self) -> str:
+        state = "over" if self.over else "sent" if self.sent else "waiting" if self._done else "begun"
+        return f"<WsCall {self.id} {state}>"
+
+    @property
+    def over(self) -> bool:
+        return self._message is not None or self._fault is not None
+
+    def post(self) -> None:
+        """Put it in the outbox, if it is not there. Raises PoolFull or Disconnected."""
+        if self._done is None:
+            self._done = trio.Event()
+            self._since = self._link.clock()
+            self._link.submit(self)
+
+    async def answer(self) -> Reply:
+        """Raises an UpstreamFault. Cancelled: await it again, or `abandon()`."""
+        self.post()
+        assert self._done is not None
+        await self._done.wait()
+        if self._fault is not None:
+            raise self._fault
+        assert self._message is not None
+        return Reply(_OK, self._message, None, self.timings)
+
+    async def quick_answer(self, alarm: Alarm, until: float) -> Reply | None:
+        """There is no quicker way here: None, always. `answer()` takes it up."""
+        return None
+
+    async def answer_till(self, late: float) -> Reply | None:
+        """`answer()`, if it is there by the absolute time `late`; then the call goes on."""
+        try:
+            with trio.CancelScope(deadline=late):
+                return await self.answer()
+        except BaseException:
+            self.abandon()
+            raise
+        return None
+
+    async def answer_by(self, until: float) -> Reply:
+        """`answer()` until the absolute time `until`. Raises an UpstreamFault. Whatever it raises, the call is over."""
+        try:
+            with trio.CancelScope(deadline=until):
+                return await self.answer()
+            raise Expired("deadline", dispatched=self.sent).at(self._link.origin)
+        except BaseException:
+            self.abandon()
+            raise
+
+    def abandon(self) -> None:
+        """Nobody waits any more. Idempotent, never a wait. If it was not sent yet, it will not be."""
+        if self._done is not None and not self.over:
+            self._fault = Disconnected("closed", "given up by its caller", dispatched=self.sent, local=True)
+            self._link.forget(self)
+
+    # For the link…
+
+    def hear(self, message: bytes) -> None:
+        self.timings.first_byte = self.timings.last_byte = self._link.clock() - self._since
+        self._message = message
+        if self._hear is not None:
+            self._hear(message)
+        self._finish()
+
+    def lose(self, fault: UpstreamFault) -> None:
+        if not self.over:
+            self._fault = fault
+            self._finish()
+
+    def _finish(self) -> None:
+        if self._done is not None:
+            self._done.set()
+
+
+class WsLink:
+    """`cut(reason)` is called when the link cannot be trusted any more: whoever owns the socket ends it."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        cut: Callable[[str], None] = lambda reason: None,
+        clock: Callable[[], float] = trio.current_time,
+    ) -> None:
+        self.endpoint = endpoint
+        self.clock = clock
+        self.counters = LinkCounters()
+        self.leaving = False
+        """Its instance is gone from the configuration: who holds it may still call."""
+        self._cut = cut
+        self._asked: dict[int, WsCall | None] = {}
+        self._outbox: deque[WsCall] = deque()
+        self._waiting = 0
+        self._news = trio.Event()
+        self._lost: UpstreamFault | None = None
+
+    def __repr__(self) -> str:
+        return f"<WsLink {self.origin} {'lost' if self._lost else f'busy={self.busy}'}>"
+
+    @property
+    def origin(self) -> str:
+        """`ws(s)://host:port`. Safe to print."""
+        return f"ws{self.endpoint.origin.removeprefix('http')}"
+
+    @property
+    def busy(self) -> int:
+        """Calls that somebody waits for."""
+        return self._waiting
+
+    @property
+    def waiting(self) -> int:
+        """Nobody queues for a link, as for a pool's connections."""
+        return 0
+
+    # For those who call…
+
+    async def exchange(self, body: bytes, *, replay_safe: bool, gzip: bool = False, until: float = inf) -> Reply:
+        """Send `body` and wait for its answer, until the absolute time `until`. Raises an UpstreamFault.
+
+        `replay_safe` and `gzip` mean nothing here. Cancelled while waiting: the answer will be dropped.
+        """
+        return await WsCall(self, body).answer_by(until)
+
+    async def ask(self, body: bytes, *, replay_safe: bool, gzip: bool, until: float, late: float) -> Reply | WsCall:
+        """`exchange`, but a call that is still under way at the absolute time `late` is given back as it is: the caller
+        then owns it, and takes it up with `answer_by` or abandons it.
+        """
+        call = WsCall(self, body)
+        if late >= until:
+            return await call.answer_by(until)
+        return await call.answer_till(late) or call
+
+    def call(self, body: bytes, *, replay_safe: bool = True, gzip: bool = False, hear: Hear | None = None) -> WsCall:
+        """The same in steps. `hear`: see there; also told when the call was abandoned meanwhile."""
+        return WsCall(self, body, hear)
+
+    def distrust(self, reply: Reply) -> None:
+        """`reply` is not to what was asked: the socket's end."""
+        self._cut("distrusted")
+
+    # For those who keep house, as pools have it…
+
+    def expire(self, now: float) -> None:
+        """Nothing is kept that could be too old."""
+
+    def wind_down(self) -> None:
+        self.leaving = True
+
+    async def aclose(self) -> None:
+        """Calls in flight raise Disconnected("closed"). Idempotent."""
+        self.lose(Disconnected("closed", "by us", local=True))
+        await trio.lowlevel.checkpoint()
+
+    # For a call…
+
+    def submit(self, call: WsCall) -> None:
+        if self._lost is not None:
+            raise Disconnected("closed", "the session is over", dispatched=False, local=True).at(self.origin)
+        if self._waiting >= MOST_CALLS:
+            raise PoolFull("pool_full", f"{self._waiting} calls wait for an answer").at(self.origin)
+        self.counters.calls += 1
+        self._waiting += 1
+        self._asked[call.id] = call
+        self._outbox.append(call)
+        self._news.set()
+
+    def forget(self, call: WsCall) -> None:
+        """It was given up: the answer, if there will be one, is nobody's."""
+        self._waiting -= 1
+        if not call.sent:
+            self._asked.pop(call.id, None)
+        elif call._hear is None:
+            self._asked[call.id] = None
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Answers that never came are given up, the oldest first."""
+        if len(self._asked) - self._waiting > MOST_FORGOTTEN:
+            oldest = next((id_ for id_, call in self._asked.items() if call is None or call.over), None)
+            if oldest is not None:
+                del self._asked[oldest]
+
+    # For the session…
+
+    async def requests(self) -> AsyncIterator[bytes]:
+        """What is to be sent, one after the other, until cancelled."""
+        while True:
+            while self._outbox:
+                call = self._outbox.popleft()
+                if not call.over:
+                    call.sent = True
+                    yield call.body
+            self._news = trio.Event()
+            await self._news.wait()
+
+    def answered(self, id_: int, message: bytes) -> None:
+        """An answer to request `id_` was read."""
+        if id_ not in self._asked:
+            self.counters.stray += 1
+            return
+        call = self._asked.pop(id_)
+        if call is None or call.over:
+            self.counters.late += 1
+            if call is not None and call._hear is not None:
+                call._hear(message)
+            return
+        self.counters.answers += 1
+        self._waiting -= 1
+        call.hear(message)
+
+    def complained(self, message: bytes) -> None:
+        """An error without an id was read: it is the only call's, if there is only one."""
+        self.counters.complaints += 1
+        if len(self._asked) == 1:
+            (id_,) = self._asked
+            self.answered(id_, message)
+
+    def lose(self, fault: UpstreamFault) -> None:
+        """The session is over: all calls fail, those that were not sent as not dispatched. Idempotent."""
+        if self._lost is not None:
+            return
+        self._lost = fault.at(self.origin)
+        calls = [call for call in self._asked.values() if call is not None]
+        self._asked.clear()
+        self._outbox.clear()
+        self._waiting = 0
+        for call in calls:
+            call.lose(self._fault_of(call))
+
+    def _fault_of(self, call: WsCall) -> UpstreamFault:
+        """Each caller raises one of its own: a shared one would collect all their tracebacks."""
+        lost = self._lost
+        assert lost is not None
+        return Disconnected(lost.reason, lost.detail, dispatched=call.sent, local=lost.local).at(self.origin)
+
+
+_OK: Final = ResponseHead(200, b"", None, False, True, b"")
