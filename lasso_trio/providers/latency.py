@@ -245,6 +245,19 @@ class Evidence:
         self._cached[q] = (size, value)
         return value
 
+    def remaining(self, seconds: float, now: float) -> float:
+        """How much longer an attempt that has run for `seconds` is likely to take, from those that ran that long too.
+
+        Zero when none did. Attempts that were left before their end count with the time they had.
+        """
+        window, count, total = self.window(now), 0, 0.0
+        for buckets in (window.latency.buckets, window.censored.buckets):
+            for bucket, times in buckets.items():
+                if _MIDDLE[bucket] > seconds:
+                    count += times
+                    total += times * (_MIDDLE[bucket] - seconds)
+        return total / count if count else 0.0
+
     def qualified(self, now: float) -> bool:
         """Whether the latency may be ranked on: reliable, not failing just now, and 3 successes not yet forgotten."""
         return self.consecutive_failures < 3 and self.reliability >= 0.75 and self.count(now) >= 3

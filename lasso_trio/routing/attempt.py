@@ -150,6 +150,14 @@ async def finish(done: Attempt) -> None:
         _over(done, w.room)
 
 
+def drop(done: Attempt, room: Room | None) -> None:
+    """Give back what an answer holds that nobody wants any more."""
+    if done.large is not None and done.large.http.rest is not None:
+        done.large.http.rest.abandon()
+    if room is not None and done.reply is not None:
+        room.give_back(done.held)
+
+
 def _over(done: Attempt, room: Room | None) -> None:
     done.candidate.channel.in_flight -= 1
     if room is not None and done.reply is None:

@@ -35,7 +35,8 @@ class Outcome:
     """Exactly one of `reply`, `large` and `error` is set.
 
     `reply` may itself hold an upstream's error; `verdict` says what kind. Times are seconds; `upstream_s` is summed
-    over attempts. `selection_s` passed before the first attempt; `retries` counts attempts after it.
+    over attempts, except those that raced. `selection_s` passed before the first attempt; `retries` counts attempts
+    after it that replaced a failed one, `hedges` those that raced a late one.
     """
 
     reply: Reply | None = None
@@ -47,6 +48,11 @@ class Outcome:
     retries: int = 0
     selection_s: float = 0.0
     upstream_s: float = 0.0
+    hedges: int = 0
+    hedge_delay_s: float = 0.0
+    hedge_won: bool = False
+    saved_s: float = 0.0
+    """How much longer the attempt that was late would have taken, as far as its provider's past tells."""
     failed: bool = attrs.field(init=False)
     """The client is told an error, the upstream's or ours."""
 

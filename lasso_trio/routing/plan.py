@@ -22,6 +22,7 @@ from lasso_trio.jsonrpc.methods import Method
 from lasso_trio.providers.breaker import State
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.filters import Exclusion
+from lasso_trio.routing.hedge import Timing
 from lasso_trio.routing.strategies import HALF_OPEN_TIER, REASONS, Standing, race_order, rank, tier, weights
 from lasso_trio.telemetry.call_record import CallScope
 
@@ -50,6 +51,8 @@ class Plan:
     excluded: tuple[Exclusion, ...]
     version: int
     valid_until: float
+    timing: Timing | None = None
+    """When this plan's attempts are late; made by the first call that asks."""
     scope: CallScope | None = None
     """What the log lines of this plan's calls share; filled by the first that is told."""
     _weights: tuple[float, ...] = ()

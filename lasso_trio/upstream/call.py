@@ -17,9 +17,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+import trio
+
 from lasso_trio.upstream.alarm import Alarm
 from lasso_trio.upstream.connection import Connection
-from lasso_trio.upstream.faults import Disconnected, UpstreamFault
+from lasso_trio.upstream.faults import Disconnected, Expired, UpstreamFault
 from lasso_trio.upstream.raw_stream import Woken
 from lasso_trio.upstream.reply import BodySource, Reply, ReplyStream, Timings
 
@@ -82,7 +84,8 @@ class Call:
     async def quick_answer(self, alarm: Alarm, until: float) -> Reply | None:
         """The common case without a cancel scope: sent on a plain kept connection, answered in one read.
 
-        None: it is not that case, or not any more; `answer()` takes it up from here. Raises an UpstreamFault.
+        None: it is not that case, or not any more; `answer()` takes it up from here. Raises an UpstreamFault. Whatever
+        it raises, the call is over.
         """
         try:
             stream = self._connection.plain if self._send_on_kept() and self._connection is not None else None
@@ -98,6 +101,31 @@ class Call:
         except UpstreamFault as fault:
             self._after(fault)
             return None
+        except BaseException:
+            self.abandon()
+            raise
+
+    async def answer_till(self, late: float) -> Reply | None:
+        """`answer()`, if it is there by the absolute time `late`; then the call goes on. For calls that are `sent`."""
+        try:
+            with trio.CancelScope(deadline=late):
+                return await self.answer()
+        except BaseException:
+            self.abandon()
+            raise
+        return None
+
+    async def answer_by(self, until: float) -> Reply:
+        """`answer()` until the absolute time `until`. Raises an UpstreamFault. Whatever it raises, the call is over."""
+        try:
+            with trio.CancelScope(deadline=until):
+                return await self.answer()
+            if self.timings.queued:
+                raise Expired("queued", dispatched=False, local=True)
+            raise Expired("deadline", dispatched=self.sent)
+        except BaseException:
+            self.abandon()
+            raise
 
     def _after(self, fault: UpstreamFault) -> None:
         """Forget a stale connection, or raise `fault`."""

@@ -116,7 +116,7 @@ class Pool:
         return await call.answer_by(until)
 
     async def ask(self, body: bytes, *, replay_safe: bool, gzip: bool, until: float, late: float) -> Reply | Call:
-        """`exchange`, but a call that is under way at the absolute time `late`, or that cannot be sent at once, is given
+        """`exchange`, but a call that is under way at the time `late`, or that cannot be sent at once, is given
         back as it is: the caller then owns it, and takes it up with `answer_by` or abandons it.
         """
         call, alarm = Call(self, self.endpoint.request(body, gzip=gzip), replay_safe), self._alarm

@@ -140,6 +140,10 @@ class ReplyStream:
 
     async def aclose(self) -> None:
         """Idempotent and without a checkpoint. Before the end it closes the connection."""
+        self.abandon()
+
+    def abandon(self) -> None:
+        """`aclose` for those who cannot wait."""
         self._close(None, exhausted=False)
 
     def _close(self, fault: UpstreamFault | None, *, exhausted: bool) -> None:

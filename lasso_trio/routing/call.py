@@ -1,0 +1,170 @@
+"""One call on its way, and how far it has come: what attempts, failover and races share.
+
+A candidate that was `admitted` must be asked: its channel counts on hearing how that went.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from math import inf
+from typing import Final
+
+import attrs
+import trio
+
+from lasso_trio.jsonrpc.errors import RpcError
+from lasso_trio.jsonrpc.methods import Method
+from lasso_trio.routing.attempt import Attempt, attempt
+from lasso_trio.routing.candidate import Candidate
+from lasso_trio.routing.hedge import Timing, policy_for
+from lasso_trio.routing.outcome import Outcome
+from lasso_trio.routing.plan import Plan
+from lasso_trio.routing.retry_budget import RetryBudget
+from lasso_trio.routing.room import Room
+from lasso_trio.routing.routed_chain import RoutedChain
+
+MAX_DISPATCHES: Final = 3
+SHORTEST_ATTEMPT_S: Final = 0.025
+FIRST_SHARE: Final = 0.6
+"""An attempt that others may follow takes no more of the budget; what is left is for them."""
+
+Clock = Callable[[], float]
+
+
+@attrs.define(eq=False)
+class Call:
+    """`deadline` is absolute (trio's clock) and bounds everything that is done for it.
+
+    `stream`: a large result may be passed through; else it is held whole, in `room` if that is given. `hedge_s`: after
+    how long the client wants it hedged, infinity for not at all; None: as its profile says.
+    """
+
+    chain: RoutedChain
+    method: Method
+    params: bytes
+    client_id: bytes
+    plan: Plan
+    started: float
+    deadline: float
+    clock: Clock = trio.current_time
+    stream: bool = True
+    prefer: Candidate | None = None
+    room: Room | None = None
+    watch: Callable[[Attempt], bool] | None = None
+    """Told of each failed attempt; True ends the call there."""
+    hedge_s: float | None = None
+    retries: RetryBudget | None = None
+
+    def late_at(self, candidate: Candidate, now: float) -> float:
+        """When an attempt sent now is late; infinity when it is not hedged."""
+        plan = self.plan
+        if self.hedge_s is not None:
+            return now + self.hedge_s if self.method.replay_safe and len(plan.ranked) > 1 else inf
+        timing = plan.timing
+        if timing is None:
+            timing = plan.timing = self._timing()
+        return inf if timing.policy is None else now + timing.delay(candidate, self.method, now)
+
+    def _timing(self) -> Timing:
+        plan = self.plan
+        policy = policy_for(self.chain.chain.routing, self.method, plan.strategy)
+        instances = {candidate.channel.instance_id for candidate in plan.ranked}
+        return Timing(policy if len(instances) > 1 else None)
+
+
+@attrs.define(eq=False)
+class Progress:
+    """What has been tried so far. `hedges`: attempts that were raced against an earlier one."""
+
+    selection_s: float = 0.0
+    tried: int = 0
+    dispatched: int = 0
+    upstream_s: float = 0.0
+    last: Attempt | None = None
+    told: Attempt | None = None
+    """The last attempt that an upstream answered: what it said is worth more to a client than a later silence."""
+    too_late: bool = False
+    stopped: bool = False
+    again: int = 0
+    """Failures after which one more provider may be asked, and no second one."""
+    hedges: int = 0
+    hedge_delay_s: float = 0.0
+    hedge_won: bool = False
+    saved_s: float = 0.0
+
+    def ended(self, done: Attempt, call: Call) -> bool:
+        """Take note of an attempt's end. Whether its answer is to be kept."""
+        self.dispatched += done.dispatched
+        self.last = done
+        if done.reply is not None:
+            self.told = done
+        if done.final:
+            return True
+        self.again += done.verdict is not None and done.verdict.failover == "once"
+        if call.watch is not None:
+            self.stopped = call.watch(done) or self.stopped
+        return False
+
+
+async def dispatch(call: Call, candidate: Candidate, progress: Progress, now: float, late: float) -> Attempt | None:
+    """One attempt, if there is time and the breaker lets it through. May come back `waiting` at the time `late`."""
+    until = admitted(call, candidate, progress, now)
+    return None if until is None else await ask(call, candidate, now, until, late)
+
+
+def admitted(call: Call, candidate: Candidate, progress: Progress, now: float) -> float | None:
+    """Until when `candidate` may be asked; None if not at all. When it may, it must be."""
+    if call.deadline - now < SHORTEST_ATTEMPT_S:
+        progress.too_late = True
+        return None
+    if not candidate.channel.admit(now, call.method.row):
+        return None
+    until = until_of(call, progress, now)
+    progress.tried += 1
+    return until
+
+
+def ask(call: Call, candidate: Candidate, now: float, until: float, late: float = inf) -> Awaitable[Attempt]:
+    return attempt(
+        call.method, call.params, call.client_id, candidate, now, until, call.stream, call.clock, call.room, late
+    )
+
+
+def until_of(call: Call, progress: Progress, now: float) -> float:
+    """Whoever is asked while others are left leaves time for them; the last that can be asked may use all of it."""
+    asked_last = progress.tried + 1 >= len(call.plan.ranked) or progress.dispatched + 1 >= MAX_DISPATCHES
+    if asked_last or not call.method.replay_safe:
+        return call.deadline
+    return min(call.deadline, now + max(SHORTEST_ATTEMPT_S, FIRST_SHARE * (call.deadline - call.started)))
+
+
+def may_go_on(call: Call, progress: Progress) -> bool:
+    """After a failure: is there time, is there a dispatch left, and may this call be sent to somebody else?"""
+    last = progress.last
+    if progress.too_late or progress.stopped or progress.again > 1 or (last is not None and last.hopeless):
+        return False
+    if progress.dispatched >= MAX_DISPATCHES:
+        return False
+    if last is None or not last.dispatched:
+        return True
+    if not last.declined and not call.method.replay_safe:
+        return False
+    return call.retries is None or call.retries.take(call.clock())
+
+
+def outcome_of(progress: Progress, done: Attempt, reason: str, error: RpcError | None = None) -> Outcome:
+    outcome = Outcome(
+        done.reply,
+        done.large,
+        error,
+        done.verdict,
+        done.candidate,
+        reason,
+        progress.tried - 1 - progress.hedges,
+        progress.selection_s,
+        progress.upstream_s,
+    )
+    if progress.hedges:
+        outcome.hedges, outcome.hedge_delay_s = progress.hedges, progress.hedge_delay_s
+        outcome.hedge_won, outcome.saved_s = progress.hedge_won, progress.saved_s
+    return outcome

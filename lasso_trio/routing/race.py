@@ -1,0 +1,258 @@
+"""The race of a call whose attempt is late: hedges beside it, failover when all of them have failed, one winner.
+
+    late ─► hedge, if somebody is there to ask and the budget allows it ─► the first good answer wins
+                └─ everybody in flight failed: the next candidate at once, as without a race
+
+The common call never comes here: the nursery is opened when an attempt is late. The winner ends the race; the losers
+are cancelled where they wait, which hands their connections to the reaper without a wait, and what they took so far is
+kept as a lower bound of their latency. Cancellation from outside (the client left) ends all of it likewise.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+import attrs
+import trio
+
+from lasso_trio.config.profile import HedgePolicy
+from lasso_trio.jsonrpc.methods import known
+from lasso_trio.providers.latency import Evidence
+from lasso_trio.routing import filters
+from lasso_trio.routing.attempt import Attempt, drop, finish
+from lasso_trio.routing.call import MAX_DISPATCHES, Call, Progress, admitted, ask, may_go_on
+from lasso_trio.routing.candidate import Candidate
+from lasso_trio.routing.hedge import WIDE_BLOCKS, pick
+from lasso_trio.routing.winning import is_weak
+
+_LOGS = known("eth_getLogs")
+_BY_HAND = HedgePolicy(enabled=True)
+"""For calls whose client asks for hedging where the profile does not have it."""
+
+
+@attrs.define(eq=False)
+class Runner:
+    """One attempt in a race. `done` when it has ended, or from the start for one that came back waiting."""
+
+    candidate: Candidate
+    started: float
+    until: float
+    hedge: bool
+    done: Attempt | None = None
+    alive: bool = True
+
+
+async def race(call: Call, progress: Progress, late: Attempt, rest: list[Candidate]) -> Attempt | None:
+    """From an attempt that came back `waiting` to an answer to keep. None: nobody gave one, and no other may be asked.
+
+    Candidates that are asked are taken out of `rest` (best first). Raises only Cancelled.
+    """
+    racing = Race(call, progress, rest)
+    first = racing.enter(late)
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(racing.run, first)
+            await racing.decide(nursery)
+            nursery.cancel_scope.cancel()
+    except BaseException:
+        racing.renounce()
+        raise
+    finally:
+        racing.close()
+    progress.upstream_s += call.clock() - first.started
+    return racing.winner
+
+
+@attrs.define(eq=False)
+class Race:
+    """`hedge_at`: when the next hedge is due. `weak`: an answer that wins only if nobody gives a better one in time."""
+
+    call: Call
+    progress: Progress
+    rest: list[Candidate]
+    runners: list[Runner] = attrs.field(factory=list)
+    winner: Attempt | None = None
+    weak: Attempt | None = None
+    unwanted: list[Attempt] = attrs.field(factory=list)
+    hedge_at: float = inf
+    weak_until: float = inf
+    _ended: list[Runner] = attrs.field(factory=list)
+    _bell: trio.Event = attrs.field(factory=trio.Event)
+
+    def enter(self, late: Attempt) -> Runner:
+        waiting = late.waiting
+        assert waiting is not None
+        first = Runner(late.candidate, waiting.started, waiting.until, False, late)
+        self.runners.append(first)
+        self.hedge_at = self.call.late_at(first.candidate, first.started)
+        return first
+
+    async def run(self, runner: Runner) -> None:
+        """One attempt to its end. Raises only Cancelled."""
+        try:
+            if runner.done is not None:
+                await finish(runner.done)
+            else:
+                runner.done = await ask(self.call, runner.candidate, runner.started, runner.until)
+        except trio.Cancelled:
+            evidence, now = self._evidence(runner.candidate), self.call.clock()
+            evidence.record_censored(now - runner.started, now)
+            raise
+        self._ended.append(runner)
+        self._bell.set()
+
+    async def decide(self, nursery: trio.Nursery) -> None:
+        """Until there is a winner, or nobody left to hear of or to ask."""
+        while not self._hear():
+            now = self.call.clock()
+            if not self._in_flight() and not self._fail_over(nursery, now):
+                return
+            if now >= self.hedge_at:
+                self._hedge(nursery, now)
+            self._bell = trio.Event()
+            with trio.CancelScope(deadline=min(self.hedge_at, self.weak_until)):
+                await self._bell.wait()
+
+    def renounce(self) -> None:
+        """Nobody is there any more to take the answer."""
+        self.unwanted += [done for done in (self.winner, self.weak) if done is not None]
+        self.winner = self.weak = None
+
+    def close(self) -> None:
+        """Account for what was raced, however it ended, and give back what nobody wants."""
+        hedges, winner = self.call.chain.counts.hedges, self.winner
+        for runner in self.runners:
+            if runner.hedge:
+                hedges.end(won=winner is not None and runner.done is winner)
+        self.unwanted += [runner.done for runner in self._ended if runner.done is not None]
+        self._ended.clear()
+        for done in self.unwanted:
+            drop(done, self.call.room)
+
+    # What came back
+
+    def _hear(self) -> bool:
+        """Take in what has ended. Whether the race is over."""
+        while self._ended and self.winner is None:
+            runner = self._ended.pop(0)
+            runner.alive, done = False, runner.done
+            assert done is not None
+            if self.progress.ended(done, self.call):
+                self._judge(runner, done)
+        now = self.call.clock()
+        if self.winner is None and self.weak is not None and (not self._in_flight() or now >= self.weak_until):
+            self.winner, self.weak = self.weak, None
+        if self.winner is None:
+            return False
+        if self.weak is not None:
+            self.unwanted.append(self.weak)
+        self._note(now)
+        return True
+
+    def _judge(self, runner: Runner, done: Attempt) -> None:
+        if not self._in_flight() or not self._is_weak(done):
+            self.winner = done
+            return
+        if self.weak is None:
+            now = self.call.clock()
+            self.weak_until = min(self.call.late_at(runner.candidate, now), self.call.deadline)
+        else:
+            self.unwanted.append(self.weak)
+        self.weak = done
+
+    def _is_weak(self, done: Attempt) -> bool:
+        """A last word that says little: empty, or an error that nobody knows."""
+        if done.verdict is not None:
+            return done.verdict.kind != "deterministic"
+        if done.reply is None:
+            return False
+        head, tip = done.candidate.head.height, self.call.chain.heads.tip
+        behind = head is not None and tip is not None and head < tip
+        return is_weak(self.call.method, done.reply, behind)
+
+    def _note(self, now: float) -> None:
+        """What the race was good for."""
+        won = next((runner for runner in self.runners if runner.done is self.winner), None)
+        if won is None or not won.hedge:
+            return
+        self.progress.hedge_won = True
+        first = self.runners[0]
+        if first.alive:
+            saved = self._evidence(first.candidate).remaining(now - first.started, now)
+            self.progress.saved_s = saved
+            self.call.chain.counts.hedges.saved_s += saved
+
+    def _in_flight(self) -> list[Runner]:
+        return [runner for runner in self.runners if runner.alive]
+
+    # Who else is asked
+
+    def _fail_over(self, nursery: trio.Nursery, now: float) -> bool:
+        """Everybody in flight has failed: the next at once, if one may be asked."""
+        while self.rest and may_go_on(self.call, self.progress):
+            candidate = self.rest.pop(0)
+            if self._start(nursery, candidate, now, hedge=False):
+                self.hedge_at = self.call.late_at(candidate, now)
+                return True
+        return False
+
+    def _hedge(self, nursery: trio.Nursery, now: float) -> None:
+        self.hedge_at = inf
+        hedges = self.call.chain.counts.hedges
+        candidate, why_not = self._whom(now)
+        if candidate is None:
+            hedges.suppressed[why_not] += 1
+            return
+        self.rest.remove(candidate)
+        if not self._start(nursery, candidate, now, hedge=True):
+            hedges.suppressed["not_admitted"] += 1
+            return
+        hedges.fire()
+        if not self.progress.hedges:
+            self.progress.hedge_delay_s = now - self.runners[0].started
+        self.progress.hedges += 1
+        if self.progress.hedges < self._policy().max_extra:
+            self.hedge_at = self.call.late_at(candidate, now)
+
+    def _whom(self, now: float) -> tuple[Candidate | None, str]:
+        """Who is asked beside the late one, or why nobody is."""
+        call, policy = self.call, self._policy()
+        if self.progress.tried >= MAX_DISPATCHES:
+            return None, "dispatches"
+        if call.method is _LOGS and self._is_wide():
+            return None, "wide_range"
+        busy = {runner.candidate.channel.instance_id for runner in self.runners}
+        candidate, why_not = pick(self.rest, busy, call.deadline - now, lambda c: self._typical(c, now), now)
+        if candidate is None:
+            return None, why_not
+        counts = call.chain.counts
+        in_flight = sum(c.channel.in_flight for c in call.chain.candidates)
+        refusal = counts.hedges.refusal(policy.budget, counts.calls, in_flight)
+        return (None, refusal) if refusal else (candidate, "")
+
+    def _start(self, nursery: trio.Nursery, candidate: Candidate, now: float, *, hedge: bool) -> bool:
+        until = admitted(self.call, candidate, self.progress, now)
+        if until is None:
+            return False
+        runner = Runner(candidate, now, until, hedge)
+        self.runners.append(runner)
+        nursery.start_soon(self.run, runner)
+        return True
+
+    def _policy(self) -> HedgePolicy:
+        timing = self.call.plan.timing
+        return _BY_HAND if timing is None or timing.policy is None else timing.policy
+
+    def _is_wide(self) -> bool:
+        override = self.call.chain.override(self.call.method).hedge
+        if self.call.hedge_s is not None or (override is not None and override.enabled is True):
+            return False
+        span = filters.block_span(self.call.params)
+        return span is not None and span > WIDE_BLOCKS
+
+    def _typical(self, candidate: Candidate, now: float) -> float:
+        evidence = candidate.channel.evidence.get(self.call.method.row)
+        return 0.0 if evidence is None else evidence.quantile(0.5, now) or 0.0
+
+    def _evidence(self, candidate: Candidate) -> Evidence:
+        return candidate.channel.row(self.call.method.row)
