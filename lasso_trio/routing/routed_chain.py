@@ -21,6 +21,7 @@ from lasso_trio.providers.registry import Registry
 from lasso_trio.routing import archival, filters
 from lasso_trio.routing.archival import BlockNeed
 from lasso_trio.routing.candidate import Candidate
+from lasso_trio.routing.hedge import Hedges
 from lasso_trio.routing.log_filter import unknown_height
 from lasso_trio.routing.plan import Plan, build
 from lasso_trio.telemetry.rates import MinuteRates
@@ -47,6 +48,7 @@ class ChainCounts:
     limited: int = 0
     call_rate: MinuteRates = attrs.field(factory=MinuteRates)
     failover_rate: MinuteRates = attrs.field(factory=MinuteRates)
+    hedges: Hedges = attrs.field(factory=Hedges)
 
 
 PlanKey = tuple[Strategy, str, Transport | None, str | None]
@@ -146,7 +148,7 @@ class RoutedChain:
                 self._plans.clear()
             self._plans[key] = plan
         if self._ranged and method.name == "eth_getLogs":
-            return self._within_range(plan, method, params, now)
+            plan = self._within_range(plan, method, params, now)
         if method.name in archival.BLOCK_BOUND:
             return self._for_block(plan, method, params, now)
         return plan
@@ -187,8 +189,8 @@ class RoutedChain:
         need = archival.read(method.name, params)
         if need is archival.NOTHING or len(plan.ranked) < 2:
             return plan
-        kept, out = self._keeping(plan.ranked, method, need, now)
-        late = self._late(kept, need, now)
+        kept, out = self.keeping(plan.ranked, method, need, now)
+        late = self.late(kept, need, now)
         if not out and not late:
             return plan
         first, order = [c for c in kept if c not in late], self.override(method).providers
@@ -197,16 +199,20 @@ class RoutedChain:
         built.ranked += tuple(late)
         return built
 
-    def _keeping(self, ranked: Sequence[Candidate], method: Method, need: BlockNeed, now: float) -> filters.Split:
-        """Those that keep state as old as that, if it is old and not everybody does."""
-        if not self._pruned or method.name not in archival.ARCHIVAL:
+    def keeping(self, ranked: Sequence[Candidate], method: Method, need: BlockNeed, now: float) -> filters.Split:
+        """Those that keep state as old as that: by their profile if it is old and not everybody does, by their word."""
+        if method.name not in archival.ARCHIVAL:
             return list(ranked), []
+        kept, out = filters.by_depth(ranked, need.low, now)
+        if not self._pruned:
+            return kept, out
         consensus = self.heads.view(now).consensus
         if not need.archival(consensus, self.chain.selection.archival_threshold):
-            return list(ranked), []
-        return filters.by_archive(ranked)
+            return kept, out
+        archives, others = filters.by_archive(kept)
+        return archives, out + others
 
-    def _late(self, kept: Sequence[Candidate], need: BlockNeed, now: float) -> list[Candidate]:
+    def late(self, kept: Sequence[Candidate], need: BlockNeed, now: float) -> list[Candidate]:
         """Those that are not likely to have the block yet; nobody if that is true of all."""
         high = need.high
         if high is None or high <= self.heads.view(now).lowest:
@@ -227,7 +233,7 @@ class RoutedChain:
 
     def shortest_wait(self, plan: Plan, now: float) -> float | None:
         """Seconds until the first open breaker lets one of the plan's calls through; None if that is unknown."""
-        labels = {exclusion.label for exclusion in plan.excluded if exclusion.reason == "breaker_open"}
+        labels = {exclusion.label for exclusion in plan.excluded if exclusion.reason in filters.SHUT}
         mine = [c for c in self.candidates if c.label in labels or c in plan.ranked]
         waits = [wait for c in mine if (wait := c.channel.breaker.retry_after(now)) > 0]
         return min(waits, default=None)

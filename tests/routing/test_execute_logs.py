@@ -19,7 +19,7 @@ from lasso_trio.jsonrpc.reply import check
 from lasso_trio.jsonrpc.request import Request, decode
 from lasso_trio.providers.classify import classify
 from lasso_trio.providers.learned import Kind
-from lasso_trio.routing import execute, execute_logs
+from lasso_trio.routing import call, execute_logs
 from lasso_trio.routing.attempt import Attempt
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.outcome import Outcome
@@ -151,7 +151,7 @@ def net(monkeypatch: pytest.MonkeyPatch, chain_of: Build) -> Build:
 
     def build(nodes: Mapping[str, Node], logs: list[dict[str, Any]], seed: int = 1, **options: Any) -> Any:
         it = Net(nodes, Random(seed), logs)
-        monkeypatch.setattr(execute, "attempt", it.attempt)
+        monkeypatch.setattr(call, "attempt", it.attempt)
         options.setdefault("routing", Routing(Strategy.PRIORITY))
         chain, service = chain_of(*nodes, **options), Service(Random(seed))
 
