@@ -71,6 +71,13 @@ class LearnedLimits:
             return None
         return known.value if kind is Kind.EARLIEST else known.value << max(0, steps)
 
+    def reaches(self, block: int, now: float) -> bool:
+        """Does it keep `block`, as far as it told? For every call that names a block: nothing known costs a look-up."""
+        if Kind.EARLIEST not in self._limits:
+            return True
+        earliest = self.limit(Kind.EARLIEST, now)
+        return earliest is None or earliest <= block
+
     def told(self, kind: Kind, value: int, now: float) -> None:
         """The upstream named its limit. What it says now replaces what it said before."""
         if kind is not Kind.SUGGESTED:

@@ -23,6 +23,7 @@ import trio
 from lasso_trio.jsonrpc.errors import SERVER_ERROR, RpcError, broken_reply, reply_too_large
 from lasso_trio.jsonrpc.reply import ErrorObject
 from lasso_trio.providers.catalogue import VERDICTS, Category
+from lasso_trio.routing.archival import BlockNeed
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.execute import Call, execute
 from lasso_trio.routing.filters import Exclusion
@@ -55,10 +56,10 @@ async def execute_logs(call: Call, rng: Random) -> Outcome:
         return await execute(call, rng)
     job = Job(call, rng, began=call.clock())
     takers = job.takers(query)
-    if not takers and (parts := job.by_caps(query, call.plan.ranked)):
+    if not takers and (parts := job.by_caps(query, job.keepers(query))):
         return await job.collect(parts)
     # Without parts it would take more of them than there may be: a node is to say so.
-    plan = job.plan_of(takers) if takers else call.plan
+    plan = job.plan_of(query, takers) if takers else call.plan
     refusals = Refusals(query, call.clock, alone=False)
     whole = await execute(attrs.evolve(call, plan=plan, watch=refusals.hear), rng)
     refusals.conclude(whole)
@@ -118,12 +119,12 @@ class Job:
     async def _ask(self, query: LogQuery) -> tuple[Outcome, list[LogQuery]]:
         """One round among those who take `query`: the outcome, or the smaller parts to ask for instead."""
         takers = self.takers(query)
-        if not takers and (parts := self.by_caps(query, self.call.plan.ranked)):
+        if not takers and (parts := self.by_caps(query, self.keepers(query))):
             return Outcome(), parts  # learned from others while this one waited
         if not takers or self.parts_left <= 0:
             return Outcome(error=_too_many_parts()), []
         self.parts_left -= 1
-        plan, refusals = self.plan_of(takers), Refusals(query, self.call.clock, alone=True)
+        plan, refusals = self.plan_of(query, takers), Refusals(query, self.call.clock, alone=True)
         outcome = await execute(self._part_of(query, plan, refusals), self.rng)
         self.retries += outcome.retries
         refusals.conclude(outcome)
@@ -190,18 +191,27 @@ class Job:
 
     # Decisions
 
-    def takers(self, query: LogQuery) -> list[Candidate]:
-        """Who is not known to refuse `query` for its size."""
-        now = self.call.clock()
-        return [c for c in self.call.plan.ranked if cap_of(c, now).takes(query)]
+    def keepers(self, query: LogQuery) -> list[Candidate]:
+        """Who keeps blocks as old as the query's; everybody if nobody is known to."""
+        call = self.call
+        return call.chain.keeping(call.plan.ranked, call.method, _need(query), call.clock())[0]
 
-    def plan_of(self, takers: Sequence[Candidate]) -> Plan:
-        """The call's plan with `takers` alone, ranked afresh."""
+    def takers(self, query: LogQuery) -> list[Candidate]:
+        """Who of them is not known to refuse `query` for its size."""
+        now = self.call.clock()
+        return [c for c in self.keepers(query) if cap_of(c, now).takes(query)]
+
+    def plan_of(self, query: LogQuery, takers: Sequence[Candidate]) -> Plan:
+        """The call's plan with `takers` alone, ranked afresh; who has not seen the newest of the blocks yet is last."""
         call, now = self.call, self.call.clock()
         left_out = [Exclusion(c.label, "log_limits") for c in call.plan.ranked if c not in takers]
         order = call.chain.override(call.method).providers
         excluded = [*call.plan.excluded, *left_out]
-        return build(call.plan.strategy, takers, excluded, call.method, call.plan.version, now, order=order)
+        late = call.chain.late(takers, _need(query), now)
+        first = [c for c in takers if c not in late]
+        plan = build(call.plan.strategy, first, excluded, call.method, call.plan.version, now, order=order)
+        plan.ranked += tuple(late)
+        return plan
 
     def by_caps(self, query: LogQuery, among: Sequence[Candidate]) -> list[LogQuery]:
         """`query` in the fewest parts that one of `among` takes; none if these are too many, or all take it whole."""
@@ -212,21 +222,26 @@ class Job:
 
     def smaller(self, query: LogQuery, outcome: Outcome, refusals: Refusals, asked: Plan) -> list[LogQuery]:
         """What to ask for after `query` failed: nothing if size is not the matter."""
-        others = [c for c in self.call.plan.ranked if c not in asked.ranked]
+        others = [c for c in self.keepers(query) if c not in asked.ranked]
         if not refusals.too_large:
             return self.by_caps(query, others) if _worth_repeating(outcome) else []
         if refusals.suggested is not None and refusals.suggested < query.blocks:
             return cut(query, Cap(max(refusals.suggested, query.blocks // _FINEST_SUGGESTION)))
-        refusing = [c for c in self.call.plan.ranked if c not in self.takers(query)]
+        takers = self.takers(query)
+        refusing = [c for c in self.keepers(query) if c not in takers]
         if refusing and not refusals.dense:
             return self.by_caps(query, refusing)
         halves = halve(query)
         return halves if len(halves) > 1 else []
 
 
+def _need(query: LogQuery) -> BlockNeed:
+    return BlockNeed(query.first, query.last)
+
+
 def _worth_repeating(outcome: Outcome) -> bool:
     verdict = outcome.verdict
-    if verdict is None:
+    if verdict is None or verdict.failover == "once":
         return False
     return verdict.retriable and (verdict.kind != "capability" or verdict.category is Category.LOCAL_CAPACITY)
 

@@ -32,8 +32,10 @@ WORDS: Final[Mapping[str, str]] = {
     "wrong_chain": "it told the id of another chain",
     "unverified": "it has not told yet which chain it serves",
     "breaker_open": "its breaker is open",
+    "quarantined": "it is kept out until it was looked at: a refused key, or an operator's word",
     "lagging": "it is further behind than the chain's max_lag_blocks",
     "not_archival": "the call needs old state, which it does not keep",
+    "pruned": "it told that it keeps no blocks as old as that",
     "block_range": "the range is wider than the max_block_range of its profile",
     "not_named": "the call, or the profile's override for this method, names other providers",
 }

@@ -60,8 +60,21 @@ def by_cordon(candidates: Iterable[Candidate]) -> Split:
     return _partition(candidates, lambda c: not c.channel.cordoned, "cordoned")
 
 
+SHUT: Final = frozenset({"breaker_open", "quarantined"})
+"""The reasons that `by_breaker` gives."""
+
+
 def by_breaker(candidates: Iterable[Candidate], now: float) -> Split:
-    return _partition(candidates, lambda c: c.channel.breaker.state(now) is not State.OPEN, "breaker_open")
+    """Without those whose breaker is open; `quarantined` ones (a refused key, an operator's word) are said to be so."""
+    admitted: list[Candidate] = []
+    shut: list[Exclusion] = []
+    for candidate in candidates:
+        breaker = candidate.channel.breaker
+        if breaker.state(now) is not State.OPEN:
+            admitted.append(candidate)
+        else:
+            shut.append(Exclusion(candidate.label, "quarantined" if breaker.quarantined else "breaker_open"))
+    return admitted, shut
 
 
 def by_chain(candidates: Iterable[Candidate]) -> Split:
@@ -83,6 +96,14 @@ def by_archive(candidates: Sequence[Candidate]) -> Split:
     return (kept, dropped) if kept else (list(candidates), [])
 
 
+def by_depth(candidates: Sequence[Candidate], oldest: int | None, now: float) -> Split:
+    """Without those that told that they begin after the block `oldest`. Fails open when all do; None: no number."""
+    if oldest is None:
+        return list(candidates), []
+    kept, dropped = _partition(candidates, lambda c: c.channel.learned.reaches(oldest, now), "pruned")
+    return (kept, dropped) if kept else (list(candidates), [])
+
+
 def can_serve(capabilities: Capabilities, method: Method) -> bool:
     return (
         method.category not in capabilities.unsupported_categories
@@ -99,7 +120,10 @@ def by_ability(candidates: Sequence[Candidate], method: Method) -> Split:
 
 
 def by_block_range(candidates: Sequence[Candidate], span: int | None) -> Split:
-    """Fails open when every candidate's limit is below `span`. A span of None is unknown, hence allowed."""
+    """Fails open when every candidate's limit is below `span` (`toBlock - fromBlock`, as `max_block_range` counts).
+
+    A span of None is unknown, hence allowed.
+    """
     if span is None:
         return list(candidates), []
     kept, dropped = _partition(candidates, lambda c: _takes(c, span), "block_range")

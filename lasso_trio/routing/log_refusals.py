@@ -19,11 +19,12 @@ from lasso_trio.routing.split import Cap
 
 
 def cap_of(candidate: Candidate, now: float) -> Cap:
-    """The profile's word and what was learned, whichever is less."""
+    """The profile's word and what was learned, whichever is less. Caps count blocks, both ends included."""
     learned = candidate.channel.learned
-    stated = candidate.provider.capabilities.limits.max_block_range
+    span = candidate.provider.capabilities.limits.max_block_range
+    stated = None if span is None else span + 1  # `toBlock - fromBlock`, as in `filters.by_block_range`
     blocks = [most for most in (stated, learned.limit(Kind.BLOCKS, now)) if most is not None]
-    return Cap(max(1, min(blocks)) if blocks else None, learned.limit(Kind.ADDRESSES, now))
+    return Cap(min(blocks, default=None), learned.limit(Kind.ADDRESSES, now))
 
 
 @attrs.define(eq=False)

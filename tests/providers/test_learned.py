@@ -20,6 +20,14 @@ def test_the_oldest_block_does_not_double() -> None:
     assert learned.limit(Kind.EARLIEST, TOLD_FOR_S) == 500
 
 
+def test_how_far_back_it_goes_is_believed_until_it_is_forgotten() -> None:
+    learned = LearnedLimits()
+    assert learned.reaches(0, 0.0)
+    learned.told(Kind.EARLIEST, 500, 0.0)
+    assert [learned.reaches(block, 1.0) for block in (499, 500)] == [False, True]
+    assert learned.reaches(499, TOLD_FOR_S * DOUBLINGS)
+
+
 def test_a_refusal_without_a_number_halves_what_was_asked_for_a_short_time() -> None:
     learned = LearnedLimits()
     learned.inferred(Kind.BLOCKS, 1000, 0.0)

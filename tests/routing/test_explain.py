@@ -56,7 +56,7 @@ def test_nothing_is_counted_and_nothing_is_admitted(chain_of: Chains) -> None:
     ("spoil", "reason"),
     [
         (lambda c: c.channel.cordon(out=True), "cordoned"),
-        (lambda c: c.channel.breaker.quarantine("auth_error", NOW, 30.0), "breaker_open"),
+        (lambda c: c.channel.breaker.quarantine("auth_error", NOW, 30.0), "quarantined"),
         (lambda c: setattr(c.head, "check", ChainCheck.WRONG), "wrong_chain"),
         (lambda c: setattr(c.head, "check", ChainCheck.PENDING), "unverified"),
         (lambda c: setattr(c.channel, "pool", None), "not_connected"),

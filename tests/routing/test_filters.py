@@ -12,6 +12,7 @@ from lasso_trio.config.profile import Capabilities, Limits, Transport
 from lasso_trio.jsonrpc.methods import Method, lookup
 from lasso_trio.providers.catalogue import Category
 from lasso_trio.providers.head import ChainCheck
+from lasso_trio.providers.learned import Kind
 from lasso_trio.routing import filters
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.filters import Exclusion, block_span
@@ -70,6 +71,14 @@ def test_open_is_out_and_half_open_is_in(chain_of: ChainOf) -> None:
         chain.candidates[1].channel.breaker.failure(Category.NETWORK_ERROR, 0.0, rng)
     kept, out = filters.by_breaker(chain.candidates, 101.0)
     assert (labels(kept), out) == (["b:http", "c:http"], [Exclusion("a:http", "breaker_open")])
+
+
+def test_a_quarantine_is_called_one_until_it_is_half_open(chain_of: ChainOf) -> None:
+    candidates = chain_of("a", "b").candidates
+    candidates[0].channel.breaker.quarantine("operator", 100.0, 60.0)
+    kept, out = filters.by_breaker(candidates, 101.0)
+    assert (labels(kept), out) == (["b:http"], [Exclusion("a:http", "quarantined")])
+    assert labels(filters.by_breaker(candidates, 160.0)[0]) == ["a:http", "b:http"]
 
 
 # Abilities
@@ -193,6 +202,17 @@ def test_who_lags_is_left_out_unless_it_is_everybody(chain_of: ChainOf) -> None:
     assert out == [Exclusion("a:http", "lagging")]
     kept, out = filters.by_lag(candidates, lambda _: -3, 2)
     assert (labels(kept), out) == (labels(candidates), [])
+
+
+def test_who_told_that_it_begins_later_is_left_out_unless_all_did(chain_of: ChainOf) -> None:
+    candidates = chain_of("a", "b").candidates
+    candidates[0].channel.learned.told(Kind.EARLIEST, 500, 0.0)
+    kept, out = filters.by_depth(candidates, 499, 1.0)
+    assert (labels(kept), out) == (["b:http"], [Exclusion("a:http", "pruned")])
+    for oldest in (500, None):
+        assert labels(filters.by_depth(candidates, oldest, 1.0)[0]) == ["a:http", "b:http"]
+    candidates[1].channel.learned.told(Kind.EARLIEST, 700, 0.0)
+    assert labels(filters.by_depth(candidates, 0, 1.0)[0]) == ["a:http", "b:http"]
 
 
 def test_old_state_is_asked_of_who_keeps_it_unless_nobody_does(chain_of: ChainOf) -> None:

@@ -9,6 +9,7 @@ from lasso_trio.config.profile import Capabilities, Limits
 from lasso_trio.jsonrpc.errors import RpcError, reply_too_large, upstream_http_status
 from lasso_trio.jsonrpc.reply import check
 from lasso_trio.providers.learned import Kind
+from lasso_trio.routing import filters
 from lasso_trio.routing.attempt import Attempt
 from lasso_trio.routing.log_filter import LogQuery
 from lasso_trio.routing.log_refusals import Refusals, cap_of
@@ -32,10 +33,20 @@ def test_the_profiles_word_and_what_was_learned_hold_both(chain_of: Build) -> No
         "c": Capabilities(limits=Limits(max_block_range=0)),
     }
     a, b, c = chain_of("a", "b", "c", capabilities=stated).candidates
-    assert [cap_of(one, NOW) for one in (a, b, c)] == [Cap(300), Cap(), Cap(1)]
+    assert [cap_of(one, NOW) for one in (a, b, c)] == [Cap(301), Cap(), Cap(1)]
     a.channel.learned.told(Kind.BLOCKS, 100, NOW)
     b.channel.learned.told(Kind.ADDRESSES, 7, NOW)
     assert [cap_of(one, NOW) for one in (a, b)] == [Cap(100), Cap(None, 7)]
+
+
+@pytest.mark.parametrize("span", [0, 1, 300])
+def test_the_profiles_word_means_the_same_to_those_who_cut_and_to_those_who_choose(chain_of: Build, span: int) -> None:
+    stated = {"a": Capabilities(limits=Limits(max_block_range=span))}
+    candidates = chain_of("a", "b", capabilities=stated).candidates
+    for more in (0, 1):
+        query = LogQuery(5, 5 + span + more)
+        chosen = candidates[0] in filters.by_block_range(candidates, filters.block_span(query.encode()))[0]
+        assert cap_of(candidates[0], NOW).takes(query) == chosen == (more == 0)
 
 
 def test_a_refusal_is_learned_by_who_said_it(chain_of: Build) -> None:

@@ -12,6 +12,7 @@ from lasso_trio.config.profile import Chain, Profile, Provider, Selection, Strat
 from lasso_trio.config.secret import SecretUrl
 from lasso_trio.jsonrpc.methods import known
 from lasso_trio.providers.head import ChainCheck
+from lasso_trio.providers.learned import Kind
 from lasso_trio.providers.registry import Registry
 from lasso_trio.routing import archival
 from lasso_trio.routing.plan import REFRESH_S, Plan
@@ -148,3 +149,19 @@ def test_latest_is_the_height_agreed_upon(monkeypatch: pytest.MonkeyPatch) -> No
     routed = chain({"a": 998, "b": 1000, "c": 1000})
     monkeypatch.setattr("trio.current_time", lambda: NOW)
     assert routed.latest_height() == 1000
+
+
+def test_who_told_that_it_keeps_no_block_so_old_is_not_asked_for_one() -> None:
+    routed = chain({"a": 1000, "b": 1000})
+    routed.candidates[0].channel.learned.told(Kind.EARLIEST, 500, NOW)
+    for name, params in (("eth_call", OLD), ("eth_getLogs", '[{"fromBlock":"0x1","toBlock":"0x2"}]')):
+        old = plan(routed, name, params)
+        assert (asked(old), reasons(old)) == ("b", {"a": "pruned"})
+    assert asked(plan(routed, params='[{},"0x1f4"]')) == "ab"
+    assert asked(plan(routed, "eth_gasPrice")) == "ab"
+
+
+def test_a_log_query_that_fits_everybodys_range_still_asks_for_an_archive() -> None:
+    routed = chain({"a": 1000, "b": 1000}, pruned=("a",))
+    routed._ranged = True
+    assert asked(plan(routed, "eth_getLogs", '[{"fromBlock":"0x1","toBlock":"0x2"}]')) == "b"
