@@ -2,7 +2,7 @@
 
     root ─ signals
      └─ services ─ reaper · housekeeping · web application · loop-lag sampler · reloading     outlive the traffic
-         ├─ instances ─ a prober each                                                        likewise
+         ├─ instances ─ a prober and a keeper each                                           likewise
          └─ traffic ─ the front door: one task per connection                                ends first
 
 SIGTERM and SIGINT: readiness goes, the door stops accepting, calls in flight finish within the grace, then what is left
@@ -30,7 +30,6 @@ from lasso_trio.providers.prober import Prober
 from lasso_trio.providers.registry import Registry
 from lasso_trio.reloading import FIRST_PROBES_S, Load, Reloading, from_disk
 from lasso_trio.routing.directory import Directory
-from lasso_trio.routing.probers import make_probers
 from lasso_trio.routing.service import Service
 from lasso_trio.server.admin_api import Admin
 from lasso_trio.server.batch import Record
@@ -43,6 +42,7 @@ from lasso_trio.server.listener import Listener, open_listeners
 from lasso_trio.server.rpc import RpcHandler
 from lasso_trio.server.rpc_answer import of_refusal
 from lasso_trio.server.web import make_app
+from lasso_trio.subscriptions.keeper import Keeper
 from lasso_trio.supervision import Supervisor, supervise
 from lasso_trio.telemetry.call_record import CallLog
 from lasso_trio.telemetry.log import Log, configure
@@ -111,8 +111,7 @@ class App:
             load = from_disk(settings.profiles_dir)
         tasks = InstanceTasks(supervisor)
         reloading = Reloading(handler, registry, tasks, load, probes=settings.probes)
-        if settings.probes:
-            tasks.start(make_probers(directory))
+        reloading.start_tasks(directory)
         token = settings.admin_token
         admin = None if token is None else Admin(token, lambda: handler.directory, reloading.reload)
         limits = LaneLimits(
@@ -135,6 +134,10 @@ class App:
     @property
     def probers(self) -> list[Prober]:
         return [instance.prober for instance in self.registry.instances.values() if instance.prober is not None]
+
+    @property
+    def keepers(self) -> list[Keeper]:
+        return [instance.keeper for instance in self.registry.instances.values() if instance.keeper is not None]
 
     async def reload(self, why: str = "asked") -> ReloadResult:
         """Read the profiles again and serve what they say, if they are right. Calls in flight are untouched."""
@@ -173,9 +176,12 @@ class App:
             services.start_soon(partial(supervise, name, child, registry=self.supervisor), name=name)
 
     async def _first_probes(self) -> None:
+        """Also of sockets, where there is nothing else to ask."""
+        events = [prober.settled for prober in self.probers]
+        events += [keeper.settled for keeper in self.keepers if keeper.alone]
         with trio.move_on_after(FIRST_PROBES_S):
-            for prober in self.probers:
-                await prober.settled.wait()
+            for settled in events:
+                await settled.wait()
 
     async def _web(self) -> None:
         async with trio.open_nursery() as nursery:

@@ -1,27 +1,41 @@
-"""Owns the tasks that belong to single instances: today their probers. Each comes and goes with its instance.
+"""Owns the tasks that belong to single instances: their probers and keepers. Each comes and goes with its instance.
 
-    services ─ instances ─ prober 1:alchemy… · prober 1:infura…      each supervised, each in a cancel scope of its own
+    services ─ instances ─ prober 1:alchemy… · keeper 1:alchemy…     each supervised, each in a cancel scope of its own
 
 `run` is the nursery; who is started before it runs waits for it. Stopping an instance that has no task does nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NoReturn
+from collections.abc import Iterable, Sequence
+from typing import Final, NoReturn, Protocol
 
 import attrs
 import trio
 
-from lasso_trio.providers.prober import Prober
+from lasso_trio.providers.channel import Channel
 from lasso_trio.supervision import Supervisor, supervise
+
+PROBER: Final = "prober"
+KEEPER: Final = "keeper"
+
+
+class Worker(Protocol):
+    """What runs for one instance until it is cancelled."""
+
+    @property
+    def channel(self) -> Channel: ...
+
+    async def run(self) -> NoReturn: ...
 
 
 @attrs.define(eq=False)
 class InstanceTasks:
+    """`_scopes` by the task's name, which is its kind and its instance's id."""
+
     supervisor: Supervisor
     _scopes: dict[str, trio.CancelScope] = attrs.field(factory=dict)
-    _waiting: list[Prober] = attrs.field(factory=list)
+    _waiting: dict[str, Worker] = attrs.field(factory=dict)
     _nursery: trio.Nursery | None = None
 
     def __len__(self) -> int:
@@ -31,37 +45,39 @@ class InstanceTasks:
         """Until cancelled."""
         try:
             async with trio.open_nursery() as self._nursery:
-                waiting, self._waiting = self._waiting, []
-                self.start(waiting)
+                waiting, self._waiting = self._waiting, {}
+                for name, worker in waiting.items():
+                    self._start(name, worker)
                 task_status.started()
                 await trio.sleep_forever()
         finally:
             self._nursery = None
         raise AssertionError("it never ends by itself")
 
-    def start(self, probers: Iterable[Prober]) -> None:
-        """Let each probe from now on."""
-        for prober in probers:
-            if self._nursery is None:
-                self._waiting.append(prober)
-            else:
-                name, scope = f"prober {prober.channel.instance_id}", trio.CancelScope()
-                self._scopes[prober.channel.instance_id] = scope
-                self._nursery.start_soon(self._life, prober, scope, name, name=name)
+    def start(self, workers: Sequence[Worker], kind: str = PROBER) -> None:
+        """Let each work from now on."""
+        for worker in workers:
+            self._start(f"{kind} {worker.channel.instance_id}", worker)
 
     def stop(self, instance_ids: Iterable[str]) -> None:
-        """End what runs for these, at their next checkpoint. Probes in flight are given up."""
-        for id_ in instance_ids:
-            scope = self._scopes.pop(id_, None)
+        """End what runs for these, at their next checkpoint. Probes in flight are given up, sockets closed."""
+        for name in [f"{kind} {id_}" for id_ in instance_ids for kind in (PROBER, KEEPER)]:
+            scope = self._scopes.pop(name, None)
             if scope is not None:
                 scope.cancel()
-            self._waiting = [prober for prober in self._waiting if prober.channel.instance_id != id_]
+            self._waiting.pop(name, None)
 
-    async def _life(self, prober: Prober, scope: trio.CancelScope, name: str) -> None:
-        id_ = prober.channel.instance_id
+    def _start(self, name: str, worker: Worker) -> None:
+        if self._nursery is None:
+            self._waiting[name] = worker
+            return
+        scope = self._scopes[name] = trio.CancelScope()
+        self._nursery.start_soon(self._life, worker, scope, name, name=name)
+
+    async def _life(self, worker: Worker, scope: trio.CancelScope, name: str) -> None:
         try:
             with scope:
-                await supervise(name, prober.run, registry=self.supervisor)
+                await supervise(name, worker.run, registry=self.supervisor)
         finally:
-            if self._scopes.get(id_) is scope:  # the instance may have come back meanwhile
-                del self._scopes[id_]
+            if self._scopes.get(name) is scope:  # the instance may have come back meanwhile
+                del self._scopes[name]

@@ -24,12 +24,13 @@ from lasso_trio.config.loader import load_profiles
 from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.reload import Changes, ReloadResult, diff
 from lasso_trio.errors import ConfigError, Problem
-from lasso_trio.instances import InstanceTasks
+from lasso_trio.instances import KEEPER, PROBER, InstanceTasks
 from lasso_trio.providers.registry import Registry
 from lasso_trio.routing.directory import Directory
 from lasso_trio.routing.probers import make_probers
 from lasso_trio.routing.succession import successor
 from lasso_trio.server.rpc import RpcHandler
+from lasso_trio.subscriptions.keepers import make_keepers
 
 log = structlog.get_logger(__name__)
 
@@ -118,13 +119,19 @@ class Reloading:
 
     async def _first_probes(self, directory: Directory) -> None:
         """Nobody serves before its chain is known: a swap to providers that are all new would leave none."""
-        if not self.probes:
-            return
-        probers = make_probers(directory)
-        self.tasks.start(probers)
+        started = self.start_tasks(directory)
         with trio.move_on_after(FIRST_PROBES_S):
-            for prober in probers:
-                await prober.settled.wait()
+            for settled in started:
+                await settled.wait()
+
+    def start_tasks(self, directory: Directory) -> list[trio.Event]:
+        """A prober and a keeper for each instance that has none yet; each event is set when the first look is over."""
+        probers = make_probers(directory) if self.probes else []
+        keepers = make_keepers(directory)
+        self.tasks.start(probers, PROBER)
+        self.tasks.start(keepers, KEEPER)
+        alone = [keeper for keeper in keepers if keeper.alone]
+        return [*(prober.settled for prober in probers), *(keeper.settled for keeper in alone)]
 
     def _forget_but(self, profiles: ProfileSet) -> None:
         gone = self.registry.keep_only(profiles.profiles.values())

@@ -10,7 +10,7 @@ more after a send that was cut in two.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, TypeVar, cast
 
@@ -237,7 +237,7 @@ async def _upgrade(nursery: trio.Nursery, wire: Wire, endpoint: Endpoint) -> Web
     raise Over(Ending("eof" if wire.ended else "timed_out"))
 
 
-def ws_endpoint(url: SecretUrl, headers: dict[str, Secret]) -> Endpoint:
+def ws_endpoint(url: SecretUrl, headers: Mapping[str, Secret]) -> Endpoint:
     """The endpoint of a `ws` or `wss` URL: dialled as the `http(s)` one that it begins as. Raises ValueError."""
     return Endpoint.from_url(SecretUrl(f"http{url.reveal().strip().removeprefix('ws')}"), headers)
 

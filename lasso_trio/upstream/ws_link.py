@@ -1,10 +1,10 @@
 """Calls over one open WebSocket, any number at a time, told apart by their ids: what a pool is to HTTP.
 
 Routing uses both alike: `exchange` for a call, `call` for one in steps, and the same faults. The link knows no socket:
-requests wait in an outbox, which `requests` gives out one by one, and whoever reads the socket hands the answers to
+requests wait in an outbox, which `next_request` empties, and whoever reads the socket hands the answers to
 `answered`. So a caller that is cancelled never cuts a message in two; it is forgotten, and its late answer is dropped.
 
-    begun ──post──► waiting in the outbox ──requests()──► sent ──answered()──► over
+    begun ──post──► waiting in the outbox ──next_request()──► sent ──answered()──► over
                                 └───────────── abandon(), or the link's end ─────►
 
 `_asked` holds what was sent and not answered, abandoned calls too (None) until their answer came or too many came
@@ -14,7 +14,7 @@ after them: a late answer is then known for one, and an error without an id is o
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from math import inf
 from typing import Final
 
@@ -251,14 +251,14 @@ class WsLink:
 
     # For the session…
 
-    async def requests(self) -> AsyncIterator[bytes]:
-        """What is to be sent, one after the other, until cancelled."""
+    async def next_request(self) -> bytes:
+        """What is to be sent next. Its call counts as sent from here on. Cancelled: nothing is taken."""
         while True:
             while self._outbox:
                 call = self._outbox.popleft()
                 if not call.over:
                     call.sent = True
-                    yield call.body
+                    return call.body
             self._news = trio.Event()
             await self._news.wait()
 

@@ -1,0 +1,262 @@
+"""A keeper owns the WebSocket of one instance: session after session, for as long as the instance is configured.
+
+    wait ─► dial, upgrade ─► eth_chainId ─► live: calls, feeds, heads ─► ended: why? whose fault? ─► wait …
+                                 └─ wrong chain: quarantined and shouted about, tried again later
+
+While a session is live the channel has its link as `pool` and may be planned; that it begins and ends moves the shared
+version. What a session's end means is `keeper_policy`'s to say; the channel's breaker hears of it through a witness, as
+it does of a prober's rounds. A session's tasks (sender, reader, head watch, subscribers) live in one nursery and end
+together; an end is a value (`Ending`) and no crash. Where nobody asks over HTTP, the keeper's word is the instance's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import NoReturn
+
+import attrs
+import structlog
+import trio
+
+from lasso_trio.providers.breaker import State
+from lasso_trio.providers.channel import Channel
+from lasso_trio.providers.classify import Verdict
+from lasso_trio.providers.head import ChainCheck, Head
+from lasso_trio.providers.probe_answer import Kind, ProbeAnswer
+from lasso_trio.providers.probe_schedule import Question
+from lasso_trio.providers.probe_witness import Witness
+from lasso_trio.providers.prober import unix_time
+from lasso_trio.subscriptions import keeper_policy as policy
+from lasso_trio.subscriptions.feed import Feed, NotConnected
+from lasso_trio.subscriptions.keeper_heads import HeadWatch, Terms, ask
+from lasso_trio.subscriptions.session_feeds import FeedCounters, SessionFeeds
+from lasso_trio.telemetry.scrub import scrub
+from lasso_trio.upstream.dialled import Dial
+from lasso_trio.upstream.endpoint import Endpoint
+from lasso_trio.upstream.faults import Disconnected
+from lasso_trio.upstream.websocket import Ending, Life, Over, Socket, hold
+from lasso_trio.upstream.ws_link import WsLink
+from lasso_trio.upstream.ws_message import Answer, Complaint, News, read
+
+log = structlog.get_logger(__name__)
+
+
+@attrs.define(eq=False, repr=False)
+class Keeper:
+    """`channel`: a WebSocket channel. `alone`: its instance has no HTTP channel, so `head.check` is the keeper's too.
+
+    `settled` is set when the first try is over, well or badly. `last_ending`: why the last session ended.
+    """
+
+    channel: Channel
+    head: Head
+    chain_id: int
+    endpoint: Endpoint
+    dial: Dial
+    terms: Terms = attrs.field(factory=Terms)
+    alone: bool = False
+    rng: Random = attrs.field(factory=Random)
+    wall: Callable[[], float] = unix_time
+    backoff: policy.Backoff = attrs.field(factory=policy.Backoff)
+    counters: FeedCounters = attrs.field(factory=FeedCounters)
+    sessions: int = 0
+    """That came to live, since the beginning."""
+    last_ending: Ending | None = None
+    since: float = 0.0
+    """When it was last connected or disconnected (trio's clock)."""
+    told_chain: int | None = None
+    """The id of a wrong chain, while that is what it says."""
+    settled: trio.Event = attrs.field(factory=trio.Event)
+    _feeds: SessionFeeds | None = None
+    _changed: trio.Event = attrs.field(factory=trio.Event)
+    _witness: Witness = attrs.field(init=False)
+    _farewells: tuple[bytes, ...] = ()
+    _distrusted: str = ""
+    _refusal: ProbeAnswer | None = None
+    """What it said instead of its chain's id."""
+
+    def __attrs_post_init__(self) -> None:
+        self._witness = Witness(self.channel.breaker)
+        if self.alone:
+            self.head.check = ChainCheck.PENDING
+
+    def __repr__(self) -> str:
+        return f"<Keeper {self.instance_id} {'connected' if self.connected else 'disconnected'}>"
+
+    # As a source of feeds…
+
+    @property
+    def instance_id(self) -> str:
+        return self.channel.instance_id
+
+    @property
+    def connected(self) -> bool:
+        return self._feeds is not None
+
+    def changed(self) -> trio.Event:
+        """Set at the next connect or disconnect."""
+        return self._changed
+
+    async def open(self, params: bytes) -> Feed:
+        """`feed.FeedSource.open`."""
+        if self._feeds is None:
+            raise NotConnected("there is no session")
+        return await self._feeds.open(params)
+
+    # Session after session…
+
+    async def run(self) -> NoReturn:
+        """Until cancelled; then says goodbye, within a second."""
+        try:
+            await trio.sleep(self.rng.uniform(0.0, policy.FIRST_CONNECT_S))
+            while True:
+                wait_s = await self.session()
+                self.settled.set()
+                await trio.sleep(wait_s)
+        finally:
+            self.settled.set()
+
+    async def session(self) -> float:
+        """One session from its dial to its end; how long to wait before the next one."""
+        started = trio.current_time()
+        self._farewells, self._distrusted, self._refusal = (), "", None
+        ending = await hold(self.endpoint, self.dial, Life(self._live, lambda: self._farewells))
+        self.last_ending = ending
+        self.backoff.ended()
+        verdict = self._refusal.verdict if self._refusal is not None else policy.judge(ending)
+        now = trio.current_time()
+        self._blame(ending, verdict, started, now)
+        wait_s = self.backoff.wait_s(ending, verdict, self.channel.cooldown.remaining(now), self.rng)
+        self._tell_ending(ending, wait_s)
+        return wait_s
+
+    async def _live(self, socket: Socket) -> None:
+        async with trio.open_nursery() as nursery:
+            link = WsLink(self.endpoint, cut=lambda reason: self._end(nursery, reason))
+            feeds = SessionFeeds(link, nursery, self.counters)
+            try:
+                nursery.start_soon(_send, socket, link, name="ws sender")
+                nursery.start_soon(_read, socket, link, feeds, name="ws reader")
+                await self._check_chain(link)
+                self._connected(link, feeds)
+                nursery.start_soon(self._prove, name="ws proof")
+                watch = HeadWatch(self.instance_id, self.head, lambda: self.terms, link, feeds, self.wall)
+                await watch.run()
+            finally:
+                self._farewells = tuple(feeds.farewells())
+                self._disconnected(link, feeds)
+        raise Over(Ending(self._distrusted or "lost", opened=True))
+
+    def _end(self, nursery: trio.Nursery, reason: str) -> None:
+        self._distrusted = reason
+        nursery.cancel_scope.cancel(reason)
+
+    async def _prove(self) -> None:
+        """Who stood so long has proved itself, as far as a way can be proved without a call."""
+        started = trio.current_time()
+        await trio.sleep(policy.STABLE_S)
+        self.backoff.stood()
+        now, breaker = trio.current_time(), self.channel.breaker
+        for _ in range(breaker.policy.successes):
+            self._witness.success(started, now, trial=breaker.state(now) is State.HALF_OPEN)
+
+    # Which chain…
+
+    async def _check_chain(self, link: WsLink) -> None:
+        """Raises Over unless the socket may serve."""
+        answer = await ask(link, Question.CHAIN_ID, self.wall)
+        if answer.kind not in (Kind.GOOD, Kind.UNANSWERED):
+            self._refusal = answer
+            raise Over(Ending("unchecked", text=answer.words, opened=True))
+        if answer.number is not None and answer.number != self.chain_id:
+            self._wrong(answer.number)
+            raise Over(Ending(policy.WRONG_CHAIN, opened=True))
+        self._right(ChainCheck.MUTE if answer.number is None else ChainCheck.RIGHT, answer.words)
+
+    def _wrong(self, told: int) -> None:
+        breaker, now = self.channel.breaker, trio.current_time()
+        if not (breaker.state(now) is State.OPEN and breaker.quarantined):
+            breaker.quarantine(policy.WRONG_CHAIN, now)
+        if self.told_chain != told:
+            log.error("keeper.wrong_chain", got=told, expected=self.chain_id, origin=self.channel.origin, **self._who())
+        self.told_chain = told
+        if self.alone:
+            self.head.check, self.head.told_chain = ChainCheck.WRONG, told
+        self.channel.version.bump()
+
+    def _right(self, check: ChainCheck, words: str) -> None:
+        breaker, now = self.channel.breaker, trio.current_time()
+        if check is ChainCheck.MUTE and self.sessions == 0:
+            log.warning("keeper.chain_unknown", said=words, **self._who())
+        if self.told_chain is not None:
+            self.told_chain = None
+            log.warning("keeper.right_chain", chain_id=self.chain_id, **self._who())
+            if breaker.reason == policy.WRONG_CHAIN:
+                breaker.release(now, "right chain again")
+                self._witness.saw_failure()
+        if self.alone:
+            self.head.check, self.head.told_chain = check, None
+
+    # What others see…
+
+    def _connected(self, link: WsLink, feeds: SessionFeeds) -> None:
+        self.sessions += 1
+        self.channel.pool, self._feeds = link, feeds
+        log.info("keeper.connected", origin=link.origin, sessions=self.sessions, **self._who())
+        self._announce()
+        self.settled.set()
+
+    def _disconnected(self, link: WsLink, feeds: SessionFeeds) -> None:
+        feeds.end()
+        link.lose(Disconnected("closed", "the session ended"))
+        if self._feeds is feeds:
+            self.channel.pool = self._feeds = None
+            self._announce()
+
+    def _announce(self) -> None:
+        self.since = trio.current_time()
+        self.channel.version.bump()
+        changed, self._changed = self._changed, trio.Event()
+        changed.set()
+
+    def _blame(self, ending: Ending, verdict: Verdict | None, started: float, now: float) -> None:
+        if verdict is None:
+            return
+        if verdict.kind == "quota":
+            hint_s = policy.hint_s(ending, self.wall()) if self._refusal is None else self._refusal.hint_s
+            self.channel.cooldown.begin(now, hint_s, self.rng)  # connections are refused, so no pace is learnt
+            self.channel.version.bump()
+        else:
+            self._witness.failure(verdict.category, started, now, self.rng, self.backoff.failures, trial=False)
+
+    def _tell_ending(self, ending: Ending, wait_s: float) -> None:
+        text = scrub(self.endpoint.without_keys(ending.text.encode("utf-8", "replace")).decode("utf-8", "replace"), 200)
+        told = {"reason": ending.reason, "code": ending.code, "said": text or None, "retry_s": round(wait_s, 2)}
+        tell = (
+            log.warning if ending.opened or self.backoff.failures == 1 or self.backoff.failures % 5 == 0 else log.info
+        )
+        tell("keeper.ended" if ending.opened else "keeper.not_connected", **told, **self._who())
+
+    def _who(self) -> dict[str, str]:
+        return {"instance": self.channel.instance_id}
+
+
+async def _send(socket: Socket, link: WsLink) -> None:
+    while True:
+        await socket.send(await link.next_request())
+
+
+async def _read(socket: Socket, link: WsLink, feeds: SessionFeeds) -> None:
+    """Never waits for anybody but the socket. What is not understood is counted and passed over."""
+    while True:
+        message = await socket.receive()
+        match read(message):
+            case Answer(id_):
+                link.answered(id_, message)
+            case News() as news:
+                feeds.notify(news)
+            case Complaint():
+                link.complained(message)
+            case _:
+                link.counters.noise += 1
