@@ -5,7 +5,7 @@ else is faked.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
@@ -30,6 +30,7 @@ from lasso_trio.upstream.dialled import Dialled
 from lasso_trio.upstream.endpoint import Endpoint
 from lasso_trio.upstream.faults import ConnectFault
 from lasso_trio.upstream.http1 import Pool
+from tests.routing.undialled import undialled
 
 
 @attrs.define(eq=False)
@@ -122,44 +123,10 @@ class World:
 Build = Callable[..., World]
 
 
-def _unreachable(endpoint: Endpoint) -> Pool:
-    async def dial() -> Dialled:
-        raise AssertionError("nothing is dialled in a pure room")
-
-    return Pool(endpoint, dial=dial)
-
-
 @pytest.fixture
 def chain_of() -> Callable[..., RoutedChain]:
     """`chain_of("a", "b", ws=["b"])`: a routed chain that nobody dials, providers in the order of their priority."""
-
-    def build(
-        *names: str,
-        ws: Collection[str] = (),
-        capabilities: Mapping[str, Capabilities] | None = None,
-        routing: Routing | None = None,
-        instances: Mapping[str, str] | None = None,
-        chain_id: int = 1,
-    ) -> RoutedChain:
-        providers = tuple(
-            Provider(
-                id=name,
-                name=name.title(),
-                instance_id=(instances or {}).get(name, f"1:{name}:0"),
-                url=SecretUrl(f"http://{name}/"),
-                ws_url=SecretUrl(f"ws://{name}/") if name in ws else None,
-                priority=rank,
-                capabilities=(capabilities or {}).get(name, Capabilities()),
-            )
-            for rank, name in enumerate(names, 1)
-        )
-        chain = Chain("ethereum", chain_id, "Ethereum", providers, routing=routing or Routing())
-        profile = Profile("default", "Default", (chain,))
-        registry = Registry(_unreachable, Random(1))
-        registry.add([profile])
-        return RoutedChain.of(profile, chain, registry)
-
-    return build
+    return undialled
 
 
 @pytest.fixture

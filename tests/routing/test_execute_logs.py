@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
@@ -14,135 +12,15 @@ import trio.testing
 
 from lasso_trio.config.profile import Capabilities, Limits, Routing, Strategy
 from lasso_trio.devnet import Faults, Latency
-from lasso_trio.jsonrpc.errors import upstream_http_status
-from lasso_trio.jsonrpc.reply import check
-from lasso_trio.jsonrpc.request import Request, decode
-from lasso_trio.providers.classify import classify
 from lasso_trio.providers.learned import Kind
 from lasso_trio.routing import call, execute_logs
-from lasso_trio.routing.attempt import Attempt
-from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.outcome import Outcome
-from lasso_trio.routing.service import ANYTHING, Service
+from lasso_trio.routing.service import Service
+from tests.routing import log_nodes
+from tests.routing.log_nodes import Net, Node, logs_in, random_logs
 
 Build = Callable[..., Any]
 Clock = trio.testing.MockClock
-
-
-@attrs.define
-class Node:
-    """`blocks`, `results`: its limits. `failing`: the share of calls that end in a 503. `salt`: its branch."""
-
-    blocks: int | None = None
-    results: int | None = None
-    addresses: int | None = None
-    failing: float = 0.0
-    suggests: bool = False
-    salt: int = 0
-    salt_from: int = 0
-    text: str = "query exceeds max block range {}"
-    asked: int = 0
-
-
-@attrs.define(slots=False)
-class Net:
-    """Random logs and nodes that tell them; `attempt` stands in for the room of that name."""
-
-    nodes: Mapping[str, Node]
-    rng: Random
-    logs: list[dict[str, Any]]
-    in_flight: int = 0
-    most: int = 0
-
-    async def attempt(
-        self,
-        method: Any,
-        params: bytes,
-        id_: bytes,
-        candidate: Candidate,
-        now: float,
-        *_: object,
-    ) -> Attempt:
-        self.in_flight += 1
-        self.most = max(self.most, self.in_flight)
-        try:
-            await trio.sleep(0.01)
-        except trio.Cancelled:
-            candidate.channel.abandoned(now)
-            raise
-        finally:
-            self.in_flight -= 1
-        node = self.nodes[candidate.provider.id]
-        node.asked += 1
-        body = self.told(node, json.loads(params)[0])
-        if body is None:
-            verdict = classify(503, None, "", None)
-            candidate.channel.abandoned(now)
-            return Attempt(candidate, verdict=verdict, error=upstream_http_status(503))
-        reply = check(body, 1)
-        candidate.channel.abandoned(now)
-        if reply.error is None:
-            return Attempt(candidate, reply, final=True, seconds=0.01)
-        verdict = classify(200, reply.error.code, reply.error.text, None)
-        return Attempt(candidate, reply, verdict=verdict, final=not verdict.retriable, seconds=0.01)
-
-    def told(self, node: Node, query: dict[str, Any]) -> bytes | None:
-        if self.rng.random() < node.failing:
-            return None
-        first, last = int(query["fromBlock"], 16), int(query["toBlock"], 16)
-        if node.blocks is not None and last - first + 1 > node.blocks:
-            return refused(-32602, node.text.format(node.blocks))
-        if node.addresses is not None and len(query.get("address", [])) > node.addresses:
-            return refused(-32602, f"specify less number of addresses, the maximum is {node.addresses}")
-        found = [self.seen(node, log) for log in self.matching(query, first, last)]
-        if node.results is not None and len(found) > node.results:
-            text = f"query returned more than {node.results} results."
-            if node.suggests:
-                text += f" Try with this block range [{first:#x}, {(first + last) // 2:#x}]."
-            return refused(-32005, text)
-        return b'{"jsonrpc":"2.0","id":1,"result":%b}' % msgspec.json.encode(found)
-
-    def matching(self, query: dict[str, Any], first: int, last: int) -> list[dict[str, Any]]:
-        wanted = query.get("address")
-        wanted = [wanted] if isinstance(wanted, str) else wanted
-        topics = (query.get("topics") or [None])[0]
-        topics = [topics] if isinstance(topics, str) else topics
-        return [
-            log
-            for log in self.logs
-            if first <= int(log["blockNumber"], 16) <= last
-            and (not wanted or log["address"] in wanted)
-            and (not topics or log["topics"][0] in topics)
-        ]
-
-    def seen(self, node: Node, log: dict[str, Any]) -> dict[str, Any]:
-        if not node.salt or int(log["blockNumber"], 16) < node.salt_from:
-            return log
-        return log | {"blockHash": f"{log['blockHash']}{node.salt}"}
-
-
-def refused(code: int, text: str) -> bytes:
-    return b'{"jsonrpc":"2.0","id":1,"error":%b}' % msgspec.json.encode({"code": code, "message": text})
-
-
-def random_logs(rng: Random, blocks: int, count: int, crowd: int = 0) -> list[dict[str, Any]]:
-    """`count` logs anywhere, and `crowd` more in one block."""
-    numbers = [rng.randrange(blocks) for _ in range(count)] + [rng.randrange(blocks)] * crowd
-    next_index: Counter[int] = Counter()
-    logs = []
-    for number in sorted(numbers):
-        logs.append(
-            {
-                "blockNumber": hex(number),
-                "logIndex": hex(next_index[number]),
-                "blockHash": f"0x{number:064x}",
-                "address": f"0x{rng.randrange(4):040x}",
-                "topics": [f"0x{rng.randrange(4):064x}"],
-                "data": rng.random(),
-            }
-        )
-        next_index[number] += 1
-    return logs
 
 
 @pytest.fixture
@@ -156,42 +34,11 @@ def net(monkeypatch: pytest.MonkeyPatch, chain_of: Build) -> Build:
         chain, service = chain_of(*nodes, **options), Service(Random(seed))
 
         async def ask(first: int, last: int | str, **members: object) -> Outcome:
-            bounds = {"fromBlock": hex(first), "toBlock": last if isinstance(last, str) else hex(last)}
-            params = json.dumps([bounds | members])
-            request = decode(f'{{"jsonrpc":"2.0","id":7,"method":"eth_getLogs","params":{params}}}'.encode())
-            assert isinstance(request, Request)
-            return (await service.serve(chain, ANYTHING, request, trio.current_time())).outcome
+            return await log_nodes.ask(service, chain, first, last, members)
 
         return it, chain, ask
 
     return build
-
-
-def logs_in(outcome: Outcome) -> list[dict[str, Any]]:
-    assert outcome.reply is not None, outcome.error
-    logs: list[dict[str, Any]] = json.loads(outcome.reply.splice(b"7"))["result"]
-    return logs
-
-
-@pytest.mark.parametrize("seed", range(12))
-async def test_a_hundred_thousand_blocks_are_those_of_an_unlimited_node(
-    autojump_clock: Clock, net: Build, seed: int
-) -> None:
-    rng = Random(seed)
-    logs = random_logs(rng, 100_000, rng.choice([0, 50, 1500]), crowd=rng.choice([0, 40]))
-    sizes = rng.sample([500, 1000, 10_000], 3)
-    results = [rng.choice([None, 60, 200]) for _ in sizes]
-    failing = rng.choice([0.0, 0.1])
-    nodes = {
-        name: Node(size, most, failing=failing, suggests=rng.random() < 0.5)
-        for name, size, most in zip("abc", sizes, results, strict=True)
-    }
-    it, _, ask = net(nodes, logs, seed)
-    for _ in range(2):
-        outcome = await ask(0, 99_999)
-        assert logs_in(outcome) == logs
-        assert outcome.reason == "split"
-    assert it.most <= execute_logs.IN_FLIGHT
 
 
 async def test_who_takes_the_range_whole_is_asked_first_once_the_others_limits_are_known(
@@ -207,7 +54,7 @@ async def test_who_takes_the_range_whole_is_asked_first_once_the_others_limits_a
 
 async def test_a_stated_limit_is_respected_without_a_refusal(autojump_clock: Clock, net: Build) -> None:
     nodes = {"a": Node(100)}
-    stated = {"a": Capabilities(limits=Limits(max_block_range=100))}
+    stated = {"a": Capabilities(limits=Limits(max_block_range=99))}
     logs = random_logs(Random(1), 1000, 100)
     _, _, ask = net(nodes, logs, capabilities=stated)
     assert logs_in(await ask(0, 999)) == logs
@@ -348,3 +195,35 @@ async def test_a_client_that_leaves_ends_every_part(autojump_clock: Clock, world
     await trio.sleep(5)
     it.assert_nothing_leaked()
     assert it.routed.counts.cancelled == 1
+
+
+async def test_parts_with_old_blocks_go_to_archives_and_others_to_everybody(autojump_clock: Clock, net: Build) -> None:
+    stated = {name: Capabilities(limits=Limits(max_block_range=99)) for name in "ab"}
+    nodes = {"a": Node(100), "b": Node(100)}
+    _, chain, ask = net(nodes, random_logs(Random(1), 1000, 100), capabilities=stated)
+    recent = chain.candidates[0]
+    recent.provider = attrs.evolve(recent.provider, archival=False)
+    chain._pruned = True
+    for candidate in chain.candidates:
+        candidate.head.tell(1000, trio.current_time(), 12.0)
+    assert len(logs_in(await ask(0, 999))) == 100
+    assert (nodes["a"].asked, nodes["b"].asked) == (2, 9)  # 891 to 989, and the rest
+
+
+async def test_what_a_provider_told_of_its_depth_keeps_older_parts_from_it(autojump_clock: Clock, net: Build) -> None:
+    stated = {name: Capabilities(limits=Limits(max_block_range=99)) for name in "ab"}
+    nodes = {"a": Node(100), "b": Node(100)}
+    _, chain, ask = net(nodes, random_logs(Random(1), 1000, 100), capabilities=stated)
+    chain.candidates[0].channel.learned.told(Kind.EARLIEST, 600, trio.current_time())
+    assert len(logs_in(await ask(0, 999))) == 100
+    assert (nodes["a"].asked, nodes["b"].asked) == (4, 7)
+
+
+async def test_who_has_not_seen_the_newest_block_is_asked_for_it_last(autojump_clock: Clock, net: Build) -> None:
+    nodes = {"a": Node(), "b": Node()}
+    _, chain, ask = net(nodes, random_logs(Random(1), 1000, 100))
+    for candidate, height in zip(chain.candidates, (990, 1000), strict=True):
+        candidate.head.tell(height, trio.current_time(), 12.0)
+    await ask(0, 1000)
+    await ask(0, 980)
+    assert (nodes["a"].asked, nodes["b"].asked) == (1, 1)
