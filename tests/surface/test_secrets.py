@@ -99,7 +99,7 @@ async def parrot(stream: trio.SocketStream) -> None:
                 body += bytes(event.data)
             elif isinstance(event, h11.ConnectionClosed):
                 return
-        call = json.loads(body)
+        call = json.loads(body or b'{"id": null, "method": "an upgrade"}')
         error = {"code": -32001, "message": f"unauthorized: http://h{head.decode()}", "data": head.decode()}
         text = json.dumps({"jsonrpc": "2.0", "id": call["id"], "error": error}).encode()
         if call["method"] == "eth_gasPrice":
