@@ -53,6 +53,8 @@ class Outcome:
     hedge_won: bool = False
     saved_s: float = 0.0
     """How much longer the attempt that was late would have taken, as far as its provider's past tells."""
+    cache: str = ""
+    """`hit`, `miss`, `coalesced` or `bypass`, and why: "hit; final". Empty where neither cache nor coalescing is on."""
     failed: bool = attrs.field(init=False)
     """The client is told an error, the upstream's or ours."""
 

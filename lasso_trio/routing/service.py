@@ -7,6 +7,7 @@ such as ids, headers and statuses are the doors' business.
 from __future__ import annotations
 
 from functools import partial
+from math import inf
 from random import Random
 from typing import Final
 
@@ -18,14 +19,16 @@ from lasso_trio.jsonrpc.errors import method_not_supported, unknown_provider
 from lasso_trio.jsonrpc.methods import DISALLOWED, Method, Safety, known
 from lasso_trio.jsonrpc.reply import Reply
 from lasso_trio.jsonrpc.request import Request
+from lasso_trio.routing.call import MAX_DISPATCHES, Call, Clock
 from lasso_trio.routing.candidate import Candidate
-from lasso_trio.routing.execute import MAX_DISPATCHES, Call, Clock, execute, nobody
+from lasso_trio.routing.execute import execute, nobody
 from lasso_trio.routing.execute_filters import create_filter, follow_filter
 from lasso_trio.routing.execute_logs import execute_logs
 from lasso_trio.routing.execute_session import Act, execute_session
 from lasso_trio.routing.explain import Asked, Row, explain, explain_here
 from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.plan import Plan
+from lasso_trio.routing.retry_budget import RetryBudget
 from lasso_trio.routing.room import Room
 from lasso_trio.routing.routed_chain import ChainCounts, RoutedChain
 from lasso_trio.routing.sessions import Session, Sessions
@@ -39,7 +42,8 @@ _BEFORE: Final = b'{"jsonrpc":"2.0","id":'
 class Wish:
     """What the client asked for besides the call itself. None: no preference.
 
-    `session` and `min_block`: the chain must not be seen below what was shown there, or below this block.
+    `session` and `min_block`: the chain must not be seen below what was shown there, or below this block. `deadline_s`:
+    less time than the method usually has. `hedge_s`: after how long to hedge, infinity for not at all.
     """
 
     strategy: Strategy | None = None
@@ -47,6 +51,9 @@ class Wish:
     transport: Transport | None = None
     session: str | None = None
     min_block: int | None = None
+    deadline_s: float | None = None
+    hedge_s: float | None = None
+    bypass_cache: bool = False
     plain: bool = attrs.field(init=False)
     """Nothing but a matter of ranking."""
 
@@ -74,6 +81,7 @@ class Service:
     rng: Random = attrs.field(factory=Random)
     clock: Clock = attrs.field(factory=lambda: trio.lowlevel.current_clock().current_time)
     sessions: Sessions = attrs.field(factory=Sessions)
+    retries: RetryBudget = attrs.field(factory=RetryBudget)
 
     async def serve(
         self,
@@ -92,6 +100,7 @@ class Service:
         """
         counts = chain.counts
         counts.calls += 1
+        self.retries.calls += 1
         counts.call_rate.add(now)
         method = request.method
         strategy = wish.strategy or chain.strategy_for(method)
@@ -107,8 +116,23 @@ class Service:
         plan_for = _NO_PARAMS if splits else request.params
         plan = chain.plan(method, plan_for, now, strategy, wish.transport, wish.provider)
         deadline = now + chain.budget_s(method)
+        if wish.deadline_s is not None:
+            deadline = min(deadline, now + wish.deadline_s)
         call = Call(
-            chain, method, request.params, request.reply_id, plan, now, deadline, self.clock, stream, prefer, room
+            chain,
+            method,
+            request.params,
+            request.reply_id,
+            plan,
+            now,
+            deadline,
+            self.clock,
+            stream,
+            prefer,
+            room,
+            None,
+            wish.hedge_s,
+            self.retries,
         )
         try:
             outcome = await act(call, self.rng)
@@ -180,7 +204,7 @@ def _basics(chain: RoutedChain, wish: Wish, method: Method, strategy: Strategy) 
         "strategy": strategy.value,
         "transport": None if wish.transport is None else wish.transport.value,
         "pinned": wish.provider,
-        "deadline_ms": int(chain.budget_s(method) * 1000),
+        "deadline_ms": int(min(chain.budget_s(method), wish.deadline_s or inf) * 1000),
         "goes_to_the_filters_maker": method.safety is Safety.FILTER_AFFINE,
         "most_dispatches": MAX_DISPATCHES if method.replay_safe else 1,
     }

@@ -9,6 +9,7 @@
     explanation   ?explain=1  before  X-Lasso-Explain: 1
     metadata      ?include_meta=  before  X-Lasso-Include-Meta
     consistency   X-Lasso-Session, X-Lasso-Min-Block (see session_headers)
+    conduct       X-Request-Deadline-Ms, X-Lasso-Hedge, X-Lasso-Cache (see call_headers)
 
 An unknown provider in the path is a route that leads nowhere (400); one that the query or a header names is the call's
 error (200, -32602). Unknown values of the other three count as none given.
@@ -39,6 +40,7 @@ from lasso_trio.jsonrpc.errors import (
 from lasso_trio.routing.directory import Directory, RoutedProfile
 from lasso_trio.routing.routed_chain import RoutedChain
 from lasso_trio.routing.service import Wish
+from lasso_trio.server.call_headers import bypasses_cache, deadline_s, hedge_s
 from lasso_trio.server.session_headers import min_block, session_name
 
 
@@ -109,7 +111,7 @@ def resolve(target: str, headers: Mapping[str, str], directory: Directory) -> Ro
         explain=(asked.get("explain") or headers.get("x-lasso-explain", "")) in _YES,
     )
     try:
-        return _looked_up(_held_to_session(route, headers), names, directory)
+        return _looked_up(_conducted(_held_to_session(route, headers), headers), names, directory)
     except RpcError as error:
         return attrs.evolve(route, error=error)
 
@@ -120,6 +122,15 @@ def _held_to_session(route: Route, headers: Mapping[str, str]) -> Route:
     if session is None and least is None:
         return route
     return attrs.evolve(route, wish=attrs.evolve(route.wish, session=session, min_block=least))
+
+
+def _conducted(route: Route, headers: Mapping[str, str]) -> Route:
+    deadline, hedge = deadline_s(headers.get("x-request-deadline-ms")), hedge_s(headers.get("x-lasso-hedge"))
+    bypass = bypasses_cache(headers.get("x-lasso-cache"))
+    if deadline is None and hedge is None and not bypass:
+        return route
+    wish = attrs.evolve(route.wish, deadline_s=deadline, hedge_s=hedge, bypass_cache=bypass)
+    return attrs.evolve(route, wish=wish)
 
 
 def _looked_up(route: Route, names: _Names, directory: Directory) -> Route:

@@ -27,14 +27,14 @@ from lasso_trio.server.refusal import Kind
 from lasso_trio.server.routes import Meta
 from lasso_trio.telemetry.meta import CallFacts, meta_headers, meta_json
 
-_EXPOSED: Final = b"x-request-id, x-lasso-request-id, x-lasso-meta, server-timing, retry-after"
+_EXPOSED: Final = b"x-request-id, x-lasso-request-id, x-lasso-meta, x-lasso-cache, server-timing, retry-after"
 CORS: Final = b"access-control-allow-origin: *\r\naccess-control-expose-headers: %b\r\n" % _EXPOSED
 _JSON: Final = b"content-type: application/json; charset=utf-8\r\n" + CORS
 _PREFLIGHT: Final = CORS + (
     b"access-control-allow-methods: GET, POST, OPTIONS\r\n"
     b"access-control-allow-headers: content-type, authorization, x-requested-with, x-request-id, x-lasso-provider, "
     b"x-lasso-transport, x-lasso-include-meta, x-lasso-session, x-lasso-min-block, "
-    b"x-lasso-explain\r\n"
+    b"x-lasso-explain, x-lasso-hedge, x-lasso-cache, x-request-deadline-ms\r\n"
     b"access-control-max-age: 86400\r\n"
 )
 _NOT_FOUND: Final = b'{"errors":{"detail":"Not Found"}}'
@@ -90,6 +90,11 @@ def of_refusal(status: int, kind: Kind) -> Answer:
 def of_call(exchange: Exchange, request: Request, served: Served, ended: float) -> Answer:
     outcome = served.outcome
     headers = _headers(exchange.request_id, outcome.upstream_s, ended - exchange.started)
+    if outcome.cache:
+        headers += b"x-lasso-cache: %b\r\n" % outcome.cache.encode()
+    wish = exchange.route.wish
+    if wish.deadline_s is not None:
+        headers += b"server-timing: timeout;dur=%.3f\r\n" % (wish.deadline_s * 1000)
     extra = b""
     if exchange.route.meta is not Meta.NONE:
         meta = meta_json(facts_of(exchange, request, served, ended))
@@ -152,4 +157,9 @@ def facts_of(exchange: Exchange, request: Request, served: Served, ended: float)
         selection_s=outcome.selection_s,
         upstream_s=outcome.upstream_s,
         total_s=ended - exchange.started,
+        hedges=outcome.hedges,
+        hedge_delay_s=outcome.hedge_delay_s,
+        hedge_won=outcome.hedge_won,
+        saved_s=outcome.saved_s,
+        cache=outcome.cache,
     )

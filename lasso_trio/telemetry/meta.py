@@ -34,6 +34,11 @@ class CallFacts:
     selection_s: float = 0.0
     upstream_s: float = 0.0
     total_s: float = 0.0
+    hedges: int = 0
+    hedge_delay_s: float = 0.0
+    hedge_won: bool = False
+    saved_s: float = 0.0
+    cache: str = ""
 
 
 def _ms(seconds: float) -> float:
@@ -60,6 +65,11 @@ def meta_json(facts: CallFacts) -> bytes:
         "lasso_overhead_ms": _ms(max(0.0, facts.total_s - facts.upstream_s)),
         "retries": facts.retries,
         "circuit_breaker_state": facts.breaker_state,
+        "hedges": facts.hedges,
+        "won_by": ("hedge" if facts.hedge_won else "first") if facts.hedges else None,
+        "hedge_delay_ms": _ms(facts.hedge_delay_s) if facts.hedges else None,
+        "saved_ms": _ms(facts.saved_s) if facts.hedge_won else None,
+        "cache": facts.cache or None,
     }
     return _encode({name: value for name, value in members.items() if value is not None})
 

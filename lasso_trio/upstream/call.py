@@ -68,6 +68,10 @@ class Call:
         """The whole request went out: a cancelled `answer()` can be taken up where it was."""
         return self._sent
 
+    def send_now(self) -> bool:
+        """Whether the whole request is out, or could be sent without a wait."""
+        return self._sent or self._send_on_kept()
+
     async def answer(self) -> Reply:
         """Raises an UpstreamFault. Cancelled: await it again, or `abandon()`.
 

@@ -126,7 +126,7 @@ class Pool:
                 return reply
         if late >= until:
             return await call.answer_by(until)
-        return await call.answer_till(late) or call if call.sent else call
+        return await call.answer_till(late) or call if call.send_now() else call
 
     def call(self, body: bytes, *, replay_safe: bool, gzip: bool = False) -> Call:
         """The same in steps, for races: `await call.answer()` can be cancelled and awaited again, or `abandon`ed."""

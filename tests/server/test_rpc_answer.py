@@ -62,7 +62,9 @@ def test_a_result_is_the_reply_with_the_clients_id() -> None:
     assert fields(answer) == {
         "content-type": "application/json; charset=utf-8",
         "access-control-allow-origin": "*",
-        "access-control-expose-headers": "x-request-id, x-lasso-request-id, x-lasso-meta, server-timing, retry-after",
+        "access-control-expose-headers": (
+            "x-request-id, x-lasso-request-id, x-lasso-meta, x-lasso-cache, server-timing, retry-after"
+        ),
         "x-request-id": "req-1",
         "server-timing": "upstream;dur=250.000, total;dur=500.000",
     }

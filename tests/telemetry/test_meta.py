@@ -46,6 +46,7 @@ def test_every_fact_of_a_call_is_told() -> None:
         "lasso_overhead_ms": 0.5,
         "retries": 1,
         "circuit_breaker_state": "closed",
+        "hedges": 0,
     }
 
 
@@ -83,3 +84,17 @@ def test_a_value_too_long_for_a_header_is_left_out() -> None:
     fits, too_long = b"x" * (MAX_HEADER_BYTES * 3 // 4), b"x" * (MAX_HEADER_BYTES * 3 // 4 + 1)
     assert b"x-lasso-meta: " in meta_headers("r", fits)
     assert meta_headers("r", too_long) == b"x-lasso-request-id: r\r\n"
+
+
+def test_a_race_is_told_with_what_it_was_good_for() -> None:
+    won = attrs.evolve(FACTS, hedges=1, hedge_delay_s=0.02, hedge_won=True, saved_s=1.5)
+    told = json.loads(meta_json(won))
+    assert (told["hedges"], told["won_by"], told["hedge_delay_ms"], told["saved_ms"]) == (1, "hedge", 20.0, 1500.0)
+    lost = json.loads(meta_json(attrs.evolve(FACTS, hedges=1, hedge_delay_s=0.02)))
+    assert (lost["won_by"], lost["hedge_delay_ms"]) == ("first", 20.0)
+    assert "saved_ms" not in lost
+
+
+def test_what_the_cache_did_is_told_where_it_was_asked() -> None:
+    assert json.loads(meta_json(attrs.evolve(FACTS, cache="hit; final")))["cache"] == "hit; final"
+    assert "cache" not in json.loads(meta_json(FACTS))
