@@ -95,7 +95,11 @@ class Wire(trio.abc.Stream):
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         self.cut = True
         with trio.CancelScope(deadline=trio.current_time() + SEND_S) as scope:
-            await self._stream.send_all(data)
+            try:
+                await self._stream.send_all(data)
+            except NETWORK_ERRORS:
+                self._gone()
+                raise
             self.cut = False
         if scope.cancelled_caught:
             self.stalled = True
@@ -120,8 +124,12 @@ class Wire(trio.abc.Stream):
         status = _STATUS.match(data)
         if status is not None:
             self.status = int(status[1])
-        if not data and self.opening is not None:
-            self.ended = True
+        if not data:
+            self._gone()
+
+    def _gone(self) -> None:
+        self.ended = True
+        if self.opening is not None:
             self.opening.cancel("the peer has gone")
 
     def close(self) -> None:

@@ -68,7 +68,7 @@ class WsCall:
         self._fault: UpstreamFault | None = None
 
     def __repr__(self) -> str:
-        state = "over" if self.over else "sent" if self.sent else "waiting" if self._done else "begun"
+        state = "over" if self.over else "sent" if self.sent else "waiting" if self._done is not None else "begun"
         return f"<WsCall {self.id} {state}>"
 
     @property
