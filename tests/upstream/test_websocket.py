@@ -109,6 +109,7 @@ async def test_a_refusal_says_when_to_come_back(autojump_clock: object) -> None:
 
 async def test_a_refusal_that_ends_with_its_connection_keeps_its_status(autojump_clock: object) -> None:
     async def serve(stream: trio.StapledStream) -> None:
+        await stream.receive_some(65536)
         await stream.send_all(b"HTTP/1.1 403 Go\r\nConnection: close\r\n\r\nbecause")
         await stream.aclose()
 
