@@ -29,35 +29,31 @@ Act = Callable[[Call, Random], Awaitable[Outcome]]
 Key = tuple[Hashable, ...]
 
 
-@attrs.define(eq=False)
 class Flight:
-    """One upstream call. `waiting`: its followers, None while there are none. `outcome`: once it is over."""
+    """One upstream call. `waiting`: its followers, None before the first. `outcome`: once it is over.
 
-    waiting: trio.lowlevel.ParkingLot | None = None
-    outcome: Outcome | None = None
+    Made for every call.
+    """
+
+    __slots__ = ("outcome", "waiting")
+    waiting: trio.lowlevel.ParkingLot | None
+    outcome: Outcome | None
+
+    def __init__(self) -> None:
+        self.waiting = self.outcome = None
 
 
 @attrs.define(eq=False)
 class Flights:
     """Those of one profile's chain. `followed`: calls that did not lead. `handed_over`: leaders that were replaced."""
 
+    by_key: dict[Key, Flight] = attrs.field(factory=dict)
     followed: int = 0
     handed_over: int = 0
-    _by_key: dict[Key, Flight] = attrs.field(factory=dict)
 
-    def __len__(self) -> int:
-        return len(self._by_key)
-
-    def find(self, key: Key) -> Flight | None:
-        return self._by_key.get(key)
-
-    def begin(self, key: Key) -> Flight:
-        flight = self._by_key[key] = Flight()
-        return flight
-
-    def end(self, key: Key, flight: Flight, outcome: Outcome) -> None:
+    def land(self, key: Key, flight: Flight, outcome: Outcome) -> None:
         """It is over for all."""
-        del self._by_key[key]
+        del self.by_key[key]
         if flight.waiting is not None:
             flight.outcome = outcome
             flight.waiting.unpark_all()
@@ -68,19 +64,17 @@ class Flights:
             self.handed_over += 1
             flight.waiting.unpark()
         else:
-            del self._by_key[key]
+            del self.by_key[key]
 
 
 def key_of(call: Call, wishes: Key = (), params: bytes | None = None) -> Key:
     """What makes calls equal. `params`: their canonical text, where there is one; else the text as it came.
 
     `wishes`: whatever else of the call's wishes decides over its answer (transport, pin, session and what it was
-    shown, floor). It costs a call less than reading its parameters would.
+    shown, floor). The strategy stands in it by its reason, a string: an enumeration's hash is dear.
     """
-    heads = call.chain.heads
-    highest = heads.view(call.started).highest
-    return (call.method.name, call.params if params is None else params, call.plan.strategy, highest, heads.rollbacks,
-            wishes)  # fmt: skip
+    highest = call.chain.heads.view(call.started).highest
+    return (call.method.name, call.params if params is None else params, call.plan.reason, highest, wishes)
 
 
 async def coalesced(call: Call, rng: Random, act: Act, flights: Flights, key: Key) -> Outcome:
@@ -88,9 +82,24 @@ async def coalesced(call: Call, rng: Random, act: Act, flights: Flights, key: Ke
 
     Raises only Cancelled; a leader's cancellation costs its followers nothing but the time that it had used.
     """
-    flight = flights.find(key)
-    if flight is None:
-        return await _lead(call, rng, act, flights, key, flights.begin(key))
+    mine = Flight()
+    flight = flights.by_key.setdefault(key, mine)
+    if flight is not mine:
+        return await _follow(call, rng, act, flights, key, flight)
+    # As `_lead`, without its await: this is what every call pays.
+    try:
+        outcome = await act(call, rng)
+    except BaseException:
+        flights.hand_over(key, flight)
+        raise
+    if flight.waiting is None:
+        del flights.by_key[key]
+    else:
+        _arrive(call, flights, key, flight, outcome)
+    return outcome
+
+
+async def _follow(call: Call, rng: Random, act: Act, flights: Flights, key: Key, flight: Flight) -> Outcome:
     flights.followed += 1
     if flight.waiting is None:
         flight.waiting = trio.lowlevel.ParkingLot()
@@ -111,11 +120,16 @@ async def _lead(call: Call, rng: Random, act: Act, flights: Flights, key: Key, f
     except BaseException:
         flights.hand_over(key, flight)
         raise
+    _arrive(call, flights, key, flight, outcome)
+    return outcome
+
+
+def _arrive(call: Call, flights: Flights, key: Key, flight: Flight, outcome: Outcome) -> None:
+    """For all, or for the leader alone."""
     if flight.waiting and _ran_out_of_time(call, outcome):
         flights.hand_over(key, flight)
     else:
-        flights.end(key, flight, outcome)
-    return outcome
+        flights.land(key, flight, outcome)
 
 
 def _ran_out_of_time(call: Call, outcome: Outcome) -> bool:

@@ -51,7 +51,7 @@ async def test_a_thousand_equal_calls_are_one_upstream(autojump_clock: Clock, wo
     assert len({read(outcome, id_) for id_, outcome in outcomes.items()}) == 1
     assert len({id(outcome) for outcome in outcomes.values()}) == 1000
     assert sum(outcome.cache == "coalesced" for outcome in outcomes.values()) == flights.followed == 999
-    assert len(flights) == 0
+    assert not flights.by_key
     it.assert_nothing_leaked()
 
 
@@ -92,7 +92,7 @@ async def test_leaders_may_die_one_after_the_other(autojump_clock: Clock, world:
             await trio.sleep(0.1)
             scope.cancel()
     assert len(answers) == 1
-    assert len(flights) == 0
+    assert not flights.by_key
     it.assert_nothing_leaked()
 
 
@@ -119,12 +119,10 @@ async def test_a_call_that_knows_of_a_newer_head_does_not_follow(autojump_clock:
 def test_wishes_and_canonical_text_are_in_the_key() -> None:
     # A key is made of what the call has; the world is not needed for that.
     class Heads:
-        rollbacks = 0
-
         def view(self, now: float) -> Any:
             return type("View", (), {"highest": 5})
 
-    named = type("Named", (), {"name": "eth_call", "strategy": "fastest", "heads": Heads()})
+    named = type("Named", (), {"name": "eth_call", "reason": "fastest", "heads": Heads()})
     call = Call(named, named, b"[ ]", b"1", named, 0.0, 1.0)  # type: ignore[arg-type]
     assert key_of(call, ("pin",)) != key_of(call)
     assert key_of(call, (), b"[]") != key_of(call)
@@ -213,17 +211,17 @@ async def test_a_large_result_is_asked_for_by_each(autojump_clock: Clock, world:
 
 
 async def test_a_shared_reply_takes_of_each_batchs_room(autojump_clock: Clock, world: Build) -> None:
-    it, flights, outcomes = world({"a": SLOW}), Flights(), []
+    it, flights, failed = world({"a": SLOW}), Flights(), {}
     enough, little = Room(4096), Room(10)
 
-    async def client(room: Room | None) -> None:
-        outcomes.append(await share(it, flights, room=room))
+    async def client(name: str, room: Room | None) -> None:
+        failed[name] = (await share(it, flights, room=room)).failed
 
     async with trio.open_nursery() as nursery:
-        for room in (None, enough, little):
-            nursery.start_soon(client, room)
+        for name, room in (("leader", None), ("enough", enough), ("little", little)):
+            nursery.start_soon(client, name, room)
             await trio.testing.wait_all_tasks_blocked()
-    assert [outcome.failed for outcome in outcomes] == [False, False, True]
+    assert failed == {"leader": False, "enough": False, "little": True}
     assert enough.left < 4096
     assert little.left == 10
 
@@ -268,7 +266,7 @@ def test_whoever_comes_and_goes_everybody_who_stays_gets_one_answer_in_time(
         async with trio.open_nursery() as nursery:
             for id_, (comes, budget, leaves) in enumerate(clients):
                 nursery.start_soon(client, id_, comes, budget, leaves)
-        assert len(flights) == 0
+        assert not flights.by_key
         stayed = {id_ for id_, (_, _, leaves) in enumerate(clients) if leaves is None}
         assert stayed <= told.keys()
 
