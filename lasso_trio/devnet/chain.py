@@ -12,6 +12,7 @@ from math import floor, inf
 from typing import Final
 
 import attrs
+from Crypto.Hash import keccak
 
 from lasso_trio.devnet import blocks
 from lasso_trio.devnet.blocks import Block, Seed
@@ -146,14 +147,19 @@ class Chain:
         self._extra += longer_by
 
     def accept_transaction(self, raw: str) -> str | None:
-        """The hash of a raw transaction, or None when it is known already (of the newest few thousand)."""
-        hash_ = "0x" + blocks.digest("raw", raw.lower()).hex()
+        """The hash of a raw transaction, the true one but for blobs. None: it is known already (of the newest few
+        thousand)."""
+        hash_ = "0x" + keccak.new(digest_bits=256, data=bytes.fromhex(raw[2:])).hexdigest()
         if hash_ in self._sent:
             return None
         self._sent[hash_] = None
         if len(self._sent) > _KEPT_TRANSACTIONS:
             del self._sent[next(iter(self._sent))]
         return hash_
+
+    def is_pending(self, hash_: str) -> bool:
+        """Was it accepted? It is never mined."""
+        return hash_ in self._sent
 
     def _grown(self, now: float) -> int:
         if self.block_time is None or self._started_at is None:

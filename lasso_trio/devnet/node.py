@@ -15,7 +15,7 @@ from lasso_trio.devnet import logs
 from lasso_trio.devnet import params as read
 from lasso_trio.devnet.chain import Chain
 from lasso_trio.devnet.errors import INVALID_PARAMS, SERVER_ERROR, NodeError, invalid, unknown_method
-from lasso_trio.devnet.json_types import Json
+from lasso_trio.devnet.json_types import Json, JsonObject
 from lasso_trio.devnet.logs import LogFilter
 from lasso_trio.devnet.methods import METHODS, Site
 from lasso_trio.devnet.params import Params
@@ -49,7 +49,8 @@ class Node:
 
     def _answer(self, method: str, params: Params, site: Site) -> Json:
         if stateless := METHODS.get(method):
-            return stateless(site, params)
+            found = stateless(site, params)
+            return self._pending(params) if found is None and method == "eth_getTransactionByHash" else found
         match method:
             case "eth_sendRawTransaction":
                 return self._send(params)
@@ -76,6 +77,13 @@ class Node:
         if hash_ is None:
             raise NodeError(SERVER_ERROR, "already known")
         return hash_
+
+    def _pending(self, params: Params) -> JsonObject | None:
+        """As little of a sent transaction as is known without reading it."""
+        hash_ = read.data(params, 0, 32)
+        if not self.chain.is_pending(hash_):
+            return None
+        return {"hash": hash_, "blockHash": None, "blockNumber": None, "transactionIndex": None}
 
     def _keep(self, filter_: PolledFilter) -> str:
         if len(self._filters) >= MOST_FILTERS:

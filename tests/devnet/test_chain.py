@@ -107,5 +107,5 @@ def test_a_transaction_is_accepted_once_and_the_memory_of_it_is_bounded() -> Non
     assert chain.accept_transaction("0xAB") is not None
     assert chain.accept_transaction("0xab") is None
     for i in range(5000):
-        chain.accept_transaction(hex(i))
+        chain.accept_transaction(f"0x{i:08x}")
     assert chain.accept_transaction("0xab") is not None

@@ -54,6 +54,17 @@ def test_a_raw_transaction_is_known_when_it_is_sent_again_to_any_node_of_the_cha
     assert refused.value.code == -32000
 
 
+def test_a_raw_transaction_is_found_by_its_true_hash_and_never_mined() -> None:
+    bench = Bench()
+    keccak = "0xc5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"  # of nothing
+    assert bench.ask("eth_getTransactionByHash", keccak) is None
+    hash_ = bench.ask("eth_sendRawTransaction", "0xc0")
+    assert hash_ == "0x1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347"  # of an empty list
+    assert bench.ask("eth_getTransactionByHash", hash_) == {
+        "hash": hash_, "blockHash": None, "blockNumber": None, "transactionIndex": None
+    }  # fmt: skip
+
+
 def test_a_block_filter_tells_new_hashes_once() -> None:
     bench = Bench()
     id_ = bench.ask("eth_newBlockFilter")
