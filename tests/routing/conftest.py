@@ -5,7 +5,8 @@ else is faked.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -135,43 +136,59 @@ def world(nursery: trio.Nursery) -> Build:
 
     A test must ask for `autojump_clock` itself: pytest-trio looks for a clock among a test's own arguments only.
     """
+    return partial(_world, nursery)
 
-    def build(
-        faults: Mapping[str, Faults],
-        *,
-        strategy: Strategy = Strategy.PRIORITY,
-        capabilities: Mapping[str, Capabilities] | None = None,
-        routing: Routing | None = None,
-        seed: int = 1,
-        max_connections: int = 256,
-        stream_threshold: int = 256 * 1024,
-        max_response_bytes: int = 1024 * 1024,
-    ) -> World:
-        assert isinstance(trio.lowlevel.current_clock(), trio.testing.MockClock), "ask for autojump_clock"
-        simulated = SimulatedChain(start_height=1000)
-        upstreams = {name: SimulatedProvider.make(name, simulated, its, seed) for name, its in faults.items()}
-        able = capabilities or {}
-        providers = tuple(
-            Provider(
-                id=name,
-                name=name.title(),
-                instance_id=f"1:{name}:0",
-                url=SecretUrl(f"http://{name}/"),
-                priority=rank,
-                capabilities=able.get(name, Capabilities()),
-            )
-            for rank, name in enumerate(faults, 1)
+
+@pytest.fixture
+def in_world() -> Callable[..., None]:
+    """`in_world(body, faults, …)` runs `await body(world)` in a virtual time of its own: for property tests."""
+
+    def run(body: Callable[[World], Awaitable[None]], faults: Mapping[str, Faults], **options: Any) -> None:
+        async def main() -> None:
+            async with trio.open_nursery() as nursery:
+                await body(_world(nursery, faults, **options))
+                nursery.cancel_scope.cancel()
+
+        trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+    return run
+
+
+def _world(
+    nursery: trio.Nursery,
+    faults: Mapping[str, Faults],
+    *,
+    strategy: Strategy = Strategy.PRIORITY,
+    capabilities: Mapping[str, Capabilities] | None = None,
+    routing: Routing | None = None,
+    seed: int = 1,
+    max_connections: int = 256,
+    stream_threshold: int = 256 * 1024,
+    max_response_bytes: int = 1024 * 1024,
+) -> World:
+    assert isinstance(trio.lowlevel.current_clock(), trio.testing.MockClock), "ask for autojump_clock"
+    simulated = SimulatedChain(start_height=1000)
+    upstreams = {name: SimulatedProvider.make(name, simulated, its, seed) for name, its in faults.items()}
+    able = capabilities or {}
+    providers = tuple(
+        Provider(
+            id=name,
+            name=name.title(),
+            instance_id=f"1:{name}:0",
+            url=SecretUrl(f"http://{name}/"),
+            priority=rank,
+            capabilities=able.get(name, Capabilities()),
         )
-        chain = Chain("ethereum", 1, "Ethereum", providers, routing=routing or Routing(default_strategy=strategy))
-        profile = Profile("default", "Default", (chain,))
-        options = {
-            "max_connections": max_connections,
-            "stream_threshold": stream_threshold,
-            "max_response_bytes": max_response_bytes,
-        }
-        network = Network(nursery, upstreams, pool_options=options)
-        registry = Registry(network.pool, Random(seed))
-        registry.add([profile])
-        return World(network, RoutedChain.of(profile, chain, registry), Service(Random(seed)))
-
-    return build
+        for rank, name in enumerate(faults, 1)
+    )
+    chain = Chain("ethereum", 1, "Ethereum", providers, routing=routing or Routing(default_strategy=strategy))
+    profile = Profile("default", "Default", (chain,))
+    options = {
+        "max_connections": max_connections,
+        "stream_threshold": stream_threshold,
+        "max_response_bytes": max_response_bytes,
+    }
+    network = Network(nursery, upstreams, pool_options=options)
+    registry = Registry(network.pool, Random(seed))
+    registry.add([profile])
+    return World(network, RoutedChain.of(profile, chain, registry), Service(Random(seed)))
