@@ -25,7 +25,12 @@ classes `rate_limit` and `quota`, and by *last*.
 def render(catalogue: Catalogue) -> str:
     """The page."""
     return "\n".join(
-        [INTRODUCTION, *_classes(), *(line for section in SECTIONS for line in _section(catalogue, section))]
+        [
+            INTRODUCTION,
+            *_classes(),
+            *(line for section in SECTIONS for line in _section(catalogue, section)),
+            *_numbers(catalogue),
+        ]
     )
 
 
@@ -73,6 +78,16 @@ def _conditions(row: Row) -> Iterator[str]:
         yield "unless the text is of " + ", ".join(f"`{error_class}`" for error_class in row.heeds)
     if row.bare:
         yield "no JSON-RPC error in it"
+
+
+def _numbers(catalogue: Catalogue) -> Iterator[str]:
+    yield "\n## number: where a text names a limit\n"
+    yield "Regular expressions, asked in order; `#` is a number (`10,000`, `2K`), `#x` a hexadecimal one.\n"
+    yield "| Of | Patterns | Seen |"
+    yield "|---|---|---|"
+    for number in catalogue.numbers:
+        seen = ", ".join(number.seen) + (f". {number.note}" if number.note else "")
+        yield _line(f"`{number.of}`", " · ".join(f"`{text}`" for text in number.pattern), seen)
 
 
 def _line(*cells: str) -> str:

@@ -14,8 +14,18 @@ from typing import Final
 
 import attrs
 
-from lasso_trio.providers.catalogue_file import SECTIONS, CatalogueError, Row, read_rows
-from lasso_trio.providers.verdict import CATEGORY_OF, VERDICTS, Category, ErrorClass, Kind, Verdict, verdict_of
+from lasso_trio.providers.catalogue_file import SECTIONS, CatalogueError, Row, read_file
+from lasso_trio.providers.number_patterns import Number
+from lasso_trio.providers.verdict import (
+    CATEGORY_OF,
+    VERDICTS,
+    Category,
+    ErrorClass,
+    Kind,
+    Learning,
+    Verdict,
+    verdict_of,
+)
 
 __all__ = [
     "SECTIONS", "SHIPPED", "VERDICTS", "Catalogue", "CatalogueError", "Category", "ErrorClass", "Kind", "Row", "Rule",
@@ -72,6 +82,17 @@ class Catalogue:
     codes: Mapping[int, Rule]
     code_ranges: tuple[tuple[int, int, Rule], ...]
     last: tuple[tuple[int, int, Rule], ...]
+    lessons: tuple[tuple[str, Rule], ...]
+    numbers: tuple[Number, ...]
+
+    def lessons_of(self, text: str) -> list[Learning]:
+        """What all the rows that know `text` (lower case) teach of limits, in their order."""
+        known = (rule.judge(None, text, sending=False) for fragment, rule in self.lessons if fragment in text)
+        return [verdict.learning for verdict in known if verdict is not None and verdict.learning is not None]
+
+    def numbers_in(self, text: str, of: Learning) -> tuple[int, ...]:
+        """The numbers that `text` (lower case) names of such a limit; empty if it names none."""
+        return next((found for number in self.numbers if number.of == of and (found := number.find(text))), ())
 
     def __repr__(self) -> str:
         return f"<Catalogue {sum(len(rows) for rows in self.rows.values())} rows>"
@@ -79,11 +100,12 @@ class Catalogue:
 
 def load(path: Path) -> Catalogue:
     """Read a catalogue. Raises CatalogueError, which names the line."""
-    return build(read_rows(path))
+    contents = read_file(path)
+    return build(contents.rows, contents.numbers)
 
 
-def build(rows: Mapping[str, tuple[Row, ...]]) -> Catalogue:
-    """Compile rows that `read_rows` has passed."""
+def build(rows: Mapping[str, tuple[Row, ...]], numbers: tuple[Number, ...] = ()) -> Catalogue:
+    """Compile what `read_file` has passed."""
     ruled = {section: [(row, _rule(row)) for row in rows[section]] for section in SECTIONS}
     prefixes = [prefix for row, _ in ruled["data"] for prefix in row.data]
     pattern = "|".join(re.escape(prefix) for prefix in prefixes)
@@ -100,7 +122,13 @@ def build(rows: Mapping[str, tuple[Row, ...]]) -> Catalogue:
         codes={code: rule for row, rule in ruled["code"] for code in row.code},
         code_ranges=_ranges(ruled["code"]),
         last=_ranges(ruled["last"]),
+        lessons=tuple((text, rule) for row, rule in ruled["text"] if _teaches_limits(row) for text in row.text),
+        numbers=numbers,
     )
+
+
+def _teaches_limits(row: Row) -> bool:
+    return row.error_class in (ErrorClass.SPLIT, ErrorClass.PRUNED)
 
 
 def _rule(row: Row) -> Rule:

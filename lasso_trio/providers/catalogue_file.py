@@ -1,7 +1,8 @@
 """The catalogue's file format: TOML, one array of tables per section, checked down to the line before anything uses it.
 
 Sections are asked in the order of `SECTIONS` and rows in the file's. A row says what it needs to see and which class
-that is; keys that its section does not ask are refused, because a condition that nobody looks at is a wrong row.
+that is; keys that its section does not ask are refused, because a condition that nobody looks at is a wrong row. Beside
+the rows stand the patterns by which numbers are read out of texts (`number_patterns`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Annotated, Final
 import msgspec
 
 from lasso_trio.errors import LassoError
+from lasso_trio.providers.number_patterns import Number
 from lasso_trio.providers.verdict import Category, ErrorClass, Learning
 
 SECTIONS: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
@@ -85,6 +87,13 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
         return frozenset(name for name, default in defaults if getattr(self, name) != default)
 
 
+class Contents(msgspec.Struct, frozen=True):
+    """What a file says: the rows of each section, and the patterns of numbers."""
+
+    rows: Mapping[str, tuple[Row, ...]]
+    numbers: tuple[Number, ...]
+
+
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     status: tuple[Row, ...]
     data: tuple[Row, ...]
@@ -93,23 +102,24 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: tuple[Row, ...]
     code: tuple[Row, ...]
     last: tuple[Row, ...]
+    number: tuple[Number, ...]
 
 
 _AT: Final = re.compile(r" - at `\$\.(\w+)\[(\d+)\]")
 _TOML_LINE: Final = re.compile(r"at line (\d+)")
 
 
-def read_rows(path: Path) -> Mapping[str, tuple[Row, ...]]:
-    """The rows of each section. Raises CatalogueError on the first thing that is wrong."""
+def read_file(path: Path) -> Contents:
+    """What the file says. Raises CatalogueError on the first thing that is wrong."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogueError(path, 0, f"cannot be read: {error}") from error
-    return parse_rows(text, path)
+    return parse(text, path)
 
 
-def parse_rows(text: str, path: Path) -> Mapping[str, tuple[Row, ...]]:
-    """As `read_rows`, of a text that stands for the file at `path`."""
+def parse(text: str, path: Path) -> Contents:
+    """As `read_file`, of a text that stands for the file at `path`."""
     try:
         file = msgspec.convert(tomllib.loads(text), _File)
     except tomllib.TOMLDecodeError as error:
@@ -119,9 +129,9 @@ def parse_rows(text: str, path: Path) -> Mapping[str, tuple[Row, ...]]:
         at = _AT.search(str(error))
         raise CatalogueError(path, _line(text, at[1], int(at[2])) if at else 0, str(error)) from error
     rows: dict[str, tuple[Row, ...]] = {section: getattr(file, section) for section in SECTIONS}
-    for section, index, what in _mistakes(rows):
+    for section, index, what in (*_mistakes(rows), *_number_mistakes(file.number)):
         raise CatalogueError(path, _line(text, section, index), what)
-    return rows
+    return Contents(rows, file.number)
 
 
 def _line(text: str, section: str, index: int) -> int:
@@ -145,6 +155,11 @@ def _mistakes(rows: Mapping[str, tuple[Row, ...]]) -> Iterator[tuple[str, int, s
                 if keys[key] > 1:
                     yield section, index, f"{row.name}: {key[1]!r} is in another row of this section"
             yield from ((section, index, f"{row.name}: {what}") for what in _row_mistakes(section, row))
+
+
+def _number_mistakes(numbers: tuple[Number, ...]) -> Iterator[tuple[str, int, str]]:
+    for index, number in enumerate(numbers):
+        yield from (("number", index, f"{number.of}: {what}") for what in number.mistakes())
 
 
 def _exclusive(section: str, row: Row) -> Iterator[tuple[str, object]]:

@@ -70,7 +70,7 @@ BreakerEffect = Literal["success", "neutral", "failure", "weighted", "quarantine
 CooldownEffect = Literal["none", "hinted", "long"]
 COUNTING: Final[frozenset[BreakerEffect]] = frozenset({"failure", "weighted", "quarantine"})
 """The effects by which a breaker may open."""
-Learning = Literal["head", "archive", "method", "tag", "range", "results", "size", "address_count"]
+Learning = Literal["head", "archive", "method", "tag", "range", "results", "size", "address_count", "suggested"]
 
 
 @attrs.frozen

@@ -87,6 +87,8 @@ def _limits(text: str, error: RpcError | None, verdict: Verdict | None) -> tuple
     Numbers in texts of other classes are no limits: a client's own mistake may quote a range.
     """
     if error is None:
-        return read_limits(text) if verdict is None or verdict.error_class in _TELLING else ()
+        if verdict is None:
+            return read_limits(text)
+        return read_limits(text, verdict.learning) if verdict.error_class in _TELLING else ()
     too_big = error.category == "response_too_large" or error.data == {"http_status": 413}
     return (Learned(Kind.BYTES),) if too_big else ()

@@ -79,7 +79,14 @@ def test_rows_compile_in_the_order_of_the_file() -> None:
     assert "rows" in repr(again)
 
 
-TAUGHT = {"blocks": "range", "suggested": "range", "results": "results", "bytes": "size", "addresses": "address_count"}
+TAUGHT = {
+    "blocks": "range",
+    "suggested": "suggested",
+    "earliest": "archive",
+    "results": "results",
+    "bytes": "size",
+    "addresses": "address_count",
+}
 
 
 @pytest.mark.parametrize("seen", [seen for seen in SEEN if seen.error is not None], ids=lambda seen: seen.vendor)

@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lasso_trio.providers.catalogue import ErrorClass, Row, build, current, use
 from lasso_trio.providers.learned import Kind, Learned
 from lasso_trio.providers.limit_texts import read_limits
+from lasso_trio.providers.number_patterns import Number
 
 BLOCKS, RESULTS, BYTES, ADDRESSES = Kind.BLOCKS, Kind.RESULTS, Kind.BYTES, Kind.ADDRESSES
 
@@ -83,3 +85,27 @@ def test_other_errors_teach_nothing(text: str) -> None:
 def test_no_text_breaks_it(text: str) -> None:
     read_limits(text)
     read_limits(f"block range {text} exceeds limit of {text}")
+
+
+def test_a_code_says_what_a_text_that_names_nothing_is_about() -> None:
+    assert read_limits("no", "size") == (Learned(BYTES),)
+    assert read_limits("no, 5 blocks", "range") == (Learned(BLOCKS, 5),)
+    assert read_limits("no", "archive") == ()
+    assert read_limits("no", "head") == ()
+    assert read_limits("too many results", "range") == (Learned(RESULTS),)
+
+
+def test_a_proposal_that_cannot_be_read_is_about_the_range() -> None:
+    assert read_limits("try with this block range, please") == (Learned(BLOCKS),)
+
+
+def test_words_and_numbers_are_those_of_the_catalogue_in_force() -> None:
+    shipped = current()
+    row = Row("mine", ErrorClass.SPLIT, ("us",), learning="results", text=("woe",))
+    rows = {**shipped.rows, "text": (row,)}
+    before = use(build(rows, (Number("results", ("beyond #",), ("us",)),)))
+    try:
+        assert read_limits("Woe beyond 7") == (Learned(RESULTS, 7),)
+        assert read_limits("block range is too wide") == ()
+    finally:
+        use(before)
