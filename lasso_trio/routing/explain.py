@@ -18,6 +18,7 @@ from lasso_trio.providers.channel import Channel
 from lasso_trio.providers.learned import Kind
 from lasso_trio.routing import archival, filters
 from lasso_trio.routing.candidate import Candidate
+from lasso_trio.routing.hedge import delay_s, policy_for
 from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.plan import Plan, standing_of
 from lasso_trio.routing.routed_chain import RoutedChain
@@ -70,9 +71,25 @@ def explain(asked: Asked, basics: Row) -> Row:
         "answer": "upstream" if asked.plan.ranked else "refused",
         "refusal": _refusal(asked.refusal),
         "chosen_first": None if asked.first is None else {"label": asked.first.label, "reason": asked.reason},
+        "hedge": _hedge(asked),
         "block": _block(asked),
         "candidates": [_candidate(asked, rank, c) for rank, c in enumerate(asked.plan.ranked)],
         "excluded": _excluded(asked),
+    }
+
+
+def _hedge(asked: Asked) -> Row | None:
+    """None: such calls are not hedged. `delay_ms`: after which the first is raced, if the budget has a token then."""
+    policy = policy_for(asked.chain.chain.routing, asked.method, asked.plan.strategy)
+    if policy is None or asked.first is None:
+        return None
+    evidence = asked.first.channel.evidence.get(asked.method.row)
+    counts = asked.chain.counts
+    return {
+        "delay_ms": round(delay_s(policy, asked.method, evidence, asked.now) * 1000, 2),
+        "quantile": policy.quantile,
+        "most_extra": policy.max_extra,
+        "suppressed": counts.hedges.refusal(policy.budget, counts.calls, 0) or None,
     }
 
 

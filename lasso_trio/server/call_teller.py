@@ -51,6 +51,8 @@ class CallTeller:
             first,
             size,
         )
+        if outcome.hedges:
+            record.hedges, record.hedge_won = outcome.hedges, outcome.hedge_won
         return _with_error(record, outcome) if outcome.failed else record
 
 

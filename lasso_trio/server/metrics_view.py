@@ -15,6 +15,7 @@ from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.routed_chain import RoutedChain
 from lasso_trio.server.channel_view import channel_row
 from lasso_trio.server.heads_view import chain_head, provider_head
+from lasso_trio.server.hedges_view import hedges_row
 from lasso_trio.telemetry.node import Node, memory_mib, task_figures
 
 Row = dict[str, Any]
@@ -39,6 +40,7 @@ def chain_metrics(routed: RoutedChain, node: Node, now: float) -> Row:
         "timestamp": stamp,
         "system_metrics": system_metrics(node, now),
         "chain_performance": _performance(routed, now),
+        "hedges": hedges_row(routed.counts),
         "head": chain_head(routed, now),
         "providers": [_provider(routed, provider, candidates, now) for provider, candidates in _by_provider(routed)],
         "rpc_methods": methods,

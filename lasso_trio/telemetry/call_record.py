@@ -81,6 +81,8 @@ class CallRecord(msgspec.Struct, gc=False):
     error_message: str = ""
     error_category: str = ""
     ended_ns: int = 0
+    hedges: int = 0
+    hedge_won: bool = False
 
     @property
     def level(self) -> str:
@@ -120,12 +122,14 @@ class _Provider(msgspec.Struct, gc=False):
     protocol: str | None
 
 
-class _Routing(msgspec.Struct, gc=False):
+class _Routing(msgspec.Struct, gc=False, omit_defaults=True):
     candidate_providers: msgspec.Raw
     selected_provider: _Provider | None
     selection_reason: str
     retries: int
     circuit_breaker_state: str
+    hedges: int = 0
+    hedge_won: bool = False
 
 
 class _Timing(msgspec.Struct, gc=False):
@@ -194,6 +198,8 @@ def _line(r: CallRecord) -> _Line:
             r.selection_reason,
             r.retries,
             r.breaker_state,
+            r.hedges,
+            r.hedge_won,
         ),
         # Milliseconds, cut to the microsecond: rounding costs more than all the rest of the numbers.
         _Timing(int(r.selection_s * 1e6) / 1000, int(r.upstream_s * 1e6) / 1000, int(r.total_s * 1e6) / 1000),

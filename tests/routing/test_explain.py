@@ -46,6 +46,20 @@ def test_candidates_come_in_the_order_they_would_be_asked(chain_of: Chains) -> N
     assert explained(chain_of("a"), "eth_sendRawTransaction", '["0x00"]')["most_dispatches"] == 1
 
 
+def test_the_hedge_that_would_follow_is_told(chain_of: Chains) -> None:
+    fastest = chain_of("a", "b", routing=Routing(Strategy.FASTEST))
+    assert explained(fastest, "eth_call")["hedge"] == {
+        "delay_ms": 500.0,
+        "quantile": 0.97,
+        "most_extra": 1,
+        "suppressed": None,
+    }
+    fastest.counts.hedges.tokens = 0.0
+    assert explained(fastest, "eth_call")["hedge"]["suppressed"] == "budget"
+    assert explained(fastest, "eth_sendRawTransaction", '["0x00"]')["hedge"] is None
+    assert explained(chain_of("a", "b", routing=PRIORITY))["hedge"] is None
+
+
 def test_nothing_is_counted_and_nothing_is_admitted(chain_of: Chains) -> None:
     chain = chain_of("a")
     explained(chain)

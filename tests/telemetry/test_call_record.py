@@ -60,6 +60,12 @@ def test_a_good_call_in_the_documented_schema() -> None:
     }
 
 
+def test_a_raced_call_says_so_and_others_do_not() -> None:
+    routing = msgspec.json.decode(json_line(record(hedges=1, hedge_won=True)))["routing"]
+    assert (routing["hedges"], routing["hedge_won"]) == (1, True)
+    assert "hedges" not in msgspec.json.decode(json_line(record()))["routing"]
+
+
 def test_a_failed_call_names_its_error_and_is_a_warning() -> None:
     failed = record(
         provider=None, protocol=None, result_byte=0, result_size=0, error_code=-32000,
