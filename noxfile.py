@@ -85,8 +85,10 @@ def e2e(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """CPU per call and added latency beside nginx and the plain stack; `-- quick`, `-- --json FILE`, `-- --docs`."""
-    python(session, "tests/bench/run.py", *session.posargs)
+    """CPU and latency beside nginx and the plain stack (`-- quick`, `--json FILE`, `--docs`); `-- race`: hedging."""
+    if session.posargs[:1] == ["race"]:
+        return python(session, "tests/bench/race.py", *session.posargs[1:])
+    return python(session, "tests/bench/run.py", *session.posargs)
 
 
 @nox.session

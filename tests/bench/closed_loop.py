@@ -37,8 +37,8 @@ class Window:
 class ClosedLoop:
     """Use once: `run` opens the clients, drives them, closes them."""
 
-    def __init__(self, url: str, workload: Workload, first: int) -> None:
-        self.connections = [Connection(url, workload) for _ in range(CLIENTS)]
+    def __init__(self, url: str, workload: Workload, first: int, clients: int = CLIENTS) -> None:
+        self.connections = [Connection(url, workload) for _ in range(clients)]
         self.by_fd = {connection.sock.fileno(): connection for connection in self.connections}
         self.poll = select.epoll()
         self.number = self.first = first

@@ -42,6 +42,8 @@ def sharpen_timers() -> None:
 class OpenLoop:
     """Use once. Connections are taken from a stack of idle ones, so a quiet target sees few of them, warm."""
 
+    drain_s = DRAIN_S
+
     def __init__(self, url: str, workload: Workload, rate: float, first: int) -> None:
         self.url, self.workload, self.gap, self.number = url, workload, 1 / rate, first
         self.idle: list[Connection] = []
@@ -72,12 +74,16 @@ class OpenLoop:
             now = time.perf_counter()
             while due <= now and due < end:
                 self.backlog.append(due)
-                due += self.gap
+                due += self.next_gap()
             self.send_backlog()
             over = due >= end
-            if over and (not self.in_flight or now > end + DRAIN_S):
+            if over and (not self.in_flight or now > end + self.drain_s):
                 return
             self.wait(0.05 if over else due - now)
+
+    def next_gap(self) -> float:
+        """Seconds from one call to the next."""
+        return self.gap
 
     def send_backlog(self) -> None:
         while self.backlog and (connection := self.take()) is not None:
@@ -90,10 +96,13 @@ class OpenLoop:
             return self.idle.pop()
         if len(self.by_fd) >= MAX_CLIENTS:
             return None
-        connection = Connection(self.url, self.workload)
+        connection = self.connect()
         self.by_fd[connection.sock.fileno()] = connection
         self.poll.register(connection.sock, select.EPOLLIN)
         return connection
+
+    def connect(self) -> Connection:
+        return Connection(self.url, self.workload)
 
     def wait(self, seconds: float) -> None:
         """`select` sleeps in microseconds where `epoll_wait` would round up to the next millisecond."""

@@ -105,9 +105,14 @@ def as_json(run: Run) -> str:
 
 def refresh(document: Path, run: Run) -> None:
     """Put the tables between the markers; a document that does not exist yet is begun."""
+    rewrite(document, BEGIN, markdown(run), END)
+
+
+def rewrite(document: Path, begin: str, content: str, end: str) -> None:
+    """Put `content` between two markers of a document. Raises ValueError when it does not have them."""
     text = document.read_text(encoding="utf-8") if document.exists() else NEW_DOCUMENT
-    before, found, rest = text.partition(BEGIN)
-    _, closed, after = rest.partition(END)
+    before, found, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
     if not found or not closed:
-        raise ValueError(f"{document} has no {BEGIN} … {END}")
-    document.write_text(f"{before}{BEGIN}\n{markdown(run)}\n{END}{after}", encoding="utf-8")
+        raise ValueError(f"{document} has no {begin} … {end}")
+    document.write_text(f"{before}{begin}\n{content}\n{end}{after}", encoding="utf-8")

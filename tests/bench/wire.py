@@ -52,7 +52,8 @@ class Connection:
 
     __slots__ = ("due", "end", "head", "inbox", "number", "sock", "workload")
 
-    def __init__(self, url: str, workload: Workload) -> None:
+    def __init__(self, url: str, workload: Workload, headers: str = "") -> None:
+        """`headers`: further lines of every request's head, each with its line end."""
         parts = urlsplit(url)
         assert parts.hostname is not None
         self.sock = socket.create_connection((parts.hostname, parts.port or 80))
@@ -60,7 +61,7 @@ class Connection:
         self.sock.setblocking(False)
         self.head = (
             f"POST {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
-            "Content-Type: application/json\r\nContent-Length: "
+            f"Content-Type: application/json\r\n{headers}Content-Length: "
         ).encode() + b"%d\r\n\r\n%b"
         self.workload = workload
         self.inbox = bytearray()
