@@ -55,6 +55,7 @@ class CatalogueError(LassoError):
         super().__init__(f"{path}:{line}: {what}" if line else f"{path}: {what}")
         self.path = path
         self.line = line
+        self.what = what
 
 
 class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, rename={"error_class": "class"}):
@@ -95,30 +96,30 @@ class Contents(msgspec.Struct, frozen=True):
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    status: tuple[Row, ...]
-    data: tuple[Row, ...]
-    beginning: tuple[Row, ...]
-    firm_code: tuple[Row, ...]
-    text: tuple[Row, ...]
-    code: tuple[Row, ...]
-    last: tuple[Row, ...]
-    number: tuple[Number, ...]
+    status: tuple[Row, ...] = ()
+    data: tuple[Row, ...] = ()
+    beginning: tuple[Row, ...] = ()
+    firm_code: tuple[Row, ...] = ()
+    text: tuple[Row, ...] = ()
+    code: tuple[Row, ...] = ()
+    last: tuple[Row, ...] = ()
+    number: tuple[Number, ...] = ()
 
 
 _AT: Final = re.compile(r" - at `\$\.(\w+)\[(\d+)\]")
 _TOML_LINE: Final = re.compile(r"at line (\d+)")
 
 
-def read_file(path: Path) -> Contents:
-    """What the file says. Raises CatalogueError on the first thing that is wrong."""
+def read_file(path: Path, *, whole: bool = True) -> Contents:
+    """What the file says. Raises CatalogueError on the first thing that is wrong, a missing section if it is `whole`."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogueError(path, 0, f"cannot be read: {error}") from error
-    return parse(text, path)
+    return parse(text, path, whole=whole)
 
 
-def parse(text: str, path: Path) -> Contents:
+def parse(text: str, path: Path, *, whole: bool = True) -> Contents:
     """As `read_file`, of a text that stands for the file at `path`."""
     try:
         file = msgspec.convert(tomllib.loads(text), _File)
@@ -129,7 +130,7 @@ def parse(text: str, path: Path) -> Contents:
         at = _AT.search(str(error))
         raise CatalogueError(path, _line(text, at[1], int(at[2])) if at else 0, str(error)) from error
     rows: dict[str, tuple[Row, ...]] = {section: getattr(file, section) for section in SECTIONS}
-    for section, index, what in (*_mistakes(rows), *_number_mistakes(file.number)):
+    for section, index, what in (*_missing(rows, whole), *_mistakes(rows), *_number_mistakes(file.number)):
         raise CatalogueError(path, _line(text, section, index), what)
     return Contents(rows, file.number)
 
@@ -140,12 +141,14 @@ def _line(text: str, section: str, index: int) -> int:
     return headers[index] if index < len(headers) else 0
 
 
+def _missing(rows: Mapping[str, tuple[Row, ...]], whole: bool) -> Iterator[tuple[str, int, str]]:
+    yield from ((section, 0, f"no [[{section}]] row") for section, members in rows.items() if whole and not members)
+
+
 def _mistakes(rows: Mapping[str, tuple[Row, ...]]) -> Iterator[tuple[str, int, str]]:
     names: Counter[str] = Counter()
     keys: Counter[object] = Counter()
     for section, members in rows.items():
-        if not members:
-            yield section, 0, f"no [[{section}]] row"
         for index, row in enumerate(members):
             names[row.name] += 1
             if names[row.name] > 1:
@@ -179,6 +182,8 @@ def _row_mistakes(section: str, row: Row) -> Iterator[str]:
         yield f"[[{section}]] does not look at {', '.join(sorted(odd))}"
     if any(part != part.lower() for part in (*row.text, *row.also, *row.unless, *row.data)):
         yield "texts are compared in lower case"
+    if section == "data" and row.error_class is not ErrorClass.REVERT:
+        yield "what data begins with tells of reverts only"
     if row.error_class is ErrorClass.SPLIT and row.learning is None:
         yield "a split says what is learned: range, results, size or address_count"
     if row.between is not None and row.between[0] > row.between[1]:
