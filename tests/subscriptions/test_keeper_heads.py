@@ -1,0 +1,122 @@
+"""What a keeper tells its instance's head, and when it takes a provider for asleep. In virtual time."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from structlog.testing import capture_logs
+
+from lasso_trio.config.secret import SecretUrl
+from lasso_trio.devnet import Faults
+from lasso_trio.devnet.faults import Failure, Kind
+from lasso_trio.providers.probe_answer import Kind as AnswerKind
+from lasso_trio.providers.probe_schedule import Question
+from lasso_trio.subscriptions.keeper_heads import Terms, ask, read_header
+from lasso_trio.upstream.faults import Disconnected
+from lasso_trio.upstream.websocket import ws_endpoint
+from lasso_trio.upstream.ws_link import WsLink
+from tests.subscriptions.upstreams import BLOCK_S, START, Upstream, until_connected, until_lost, wall
+
+POLLS = Terms(new_heads=False, poll_s=4.0)
+
+
+@pytest.fixture
+def upstream(nursery: trio.Nursery) -> Upstream:
+    return Upstream.make(nursery)
+
+
+def test_a_header_is_read_for_height_and_time() -> None:
+    assert read_header(b'{"hash":"0x00","number":"0x10","timestamp":"0x20"}') == (16, 32)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b'{"number":"0x10"}',
+        b'{"number":16,"timestamp":"0x20"}',
+        b'{"number":"ten","timestamp":"0x20"}',
+        b'{"number":"-0x1","timestamp":"0x20"}',
+        b'{"number":"0x1","timestamp":"-0x20"}',
+        b'{"number":"0xffffffffffffffffff","timestamp":"0x20"}',
+    ],
+)
+def test_what_is_no_header_says_nothing(text: bytes) -> None:
+    assert read_header(text) is None
+
+
+async def test_each_new_head_is_known_when_it_is_told(autojump_clock: object, upstream: Upstream) -> None:
+    keeper = upstream.keeper()
+    await until_connected(keeper)
+    for height in range(1, 4):
+        await trio.sleep(upstream.node.chain.next_block_at(trio.current_time()) - trio.current_time() + 0.01)
+        assert keeper.head.height == START + height
+        assert trio.current_time() - keeper.head.at < 0.1
+        assert keeper.head.age_s is not None
+        assert abs(keeper.head.age_s) < 1
+    assert upstream.node.calls["eth_blockNumber"] == 0
+
+
+async def test_without_news_it_polls_where_the_profile_wants_none(autojump_clock: object, upstream: Upstream) -> None:
+    keeper = upstream.keeper(terms=POLLS)
+    await until_connected(keeper)
+    await trio.sleep(9)
+    assert keeper.head.height == START + 4
+    assert (upstream.node.calls["eth_blockNumber"], upstream.node.calls["eth_subscribe"]) == (3, 0)
+
+
+async def test_it_polls_where_the_provider_has_none(autojump_clock: object, nursery: trio.Nursery) -> None:
+    upstream = Upstream.make(nursery, Faults(missing_methods=("eth_subscribe",)))
+    with capture_logs() as logs:
+        keeper = upstream.keeper(terms=Terms(poll_s=4.0))
+        await trio.sleep(60)
+    assert (keeper.connected, keeper.sessions) == (True, 1)
+    assert keeper.head.height is not None
+    assert [line["event"] for line in logs].count("keeper.no_new_heads") == 1
+
+
+async def test_who_does_not_answer_two_polls_is_asleep(autojump_clock: object, upstream: Upstream) -> None:
+    keeper = upstream.keeper(terms=POLLS)
+    await until_connected(keeper)
+    upstream.node.set_faults(Faults(failures=(Failure(Kind.HANG, methods=("eth_blockNumber",)),)))
+    await until_lost(keeper)
+    await until_connected(keeper)
+    assert keeper.last_ending is not None
+    assert keeper.last_ending.reason == "silent"
+
+
+async def test_one_poll_without_an_answer_is_an_accident(autojump_clock: object, nursery: trio.Nursery) -> None:
+    upstream = Upstream.make(nursery, Faults(failures=(Failure(Kind.HANG, methods=("eth_blockNumber",), times=1),)))
+    keeper = upstream.keeper(terms=POLLS)
+    await trio.sleep(60)
+    assert keeper.sessions == 1
+
+
+async def test_a_chain_that_stands_still_is_no_silence(autojump_clock: object, nursery: trio.Nursery) -> None:
+    upstream = Upstream.make(nursery)
+    keeper = upstream.keeper(terms=Terms(timeout_s=10))
+    await until_connected(keeper)
+    await trio.sleep(3 * BLOCK_S)
+    upstream.node.chain.block_time = None
+    await trio.sleep(100)
+    assert keeper.sessions == 1
+    assert 5 <= upstream.node.calls["eth_blockNumber"] <= 12
+
+
+async def test_a_subscription_that_is_not_answered_is_silence(autojump_clock: object, nursery: trio.Nursery) -> None:
+    upstream = Upstream.make(nursery, Faults(failures=(Failure(Kind.HANG, methods=("eth_subscribe",)),)))
+    keeper = upstream.keeper()
+    await until_connected(keeper)
+    await until_lost(keeper)
+    await until_connected(keeper)
+    assert keeper.last_ending is not None
+    assert keeper.last_ending.reason == "mute"
+
+
+async def test_a_question_over_a_lost_link_is_answered_with_the_fault() -> None:
+    link = WsLink(ws_endpoint(SecretUrl("ws://a/"), {}))
+    link.lose(Disconnected("closed"))
+    answer = await ask(link, Question.HEIGHT, wall)
+    assert (answer.kind, "closed" in answer.words) == (AnswerKind.FAILED, True)
