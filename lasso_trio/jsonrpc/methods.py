@@ -125,6 +125,9 @@ STICKY: Final = frozenset(
 )
 """Make or name something that lives on one node."""
 
+BROADCAST: Final = frozenset(name for name, safety in _SAFETY.items() if safety is Safety.RAW_TRANSACTION_BROADCAST)
+"""Signed already, and the same wherever they are sent."""
+
 WEBSOCKET_ONLY: Final = frozenset({"eth_subscribe", "eth_unsubscribe"})
 
 _UNKNOWN_NAMES_KEPT: Final = 1024

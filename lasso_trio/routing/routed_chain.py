@@ -14,7 +14,7 @@ import structlog
 import trio
 
 from lasso_trio.config.profile import Chain, MethodOverride, Profile, Strategy, Transport
-from lasso_trio.jsonrpc.methods import DISALLOWED, STICKY, Method
+from lasso_trio.jsonrpc.methods import BROADCAST, DISALLOWED, STICKY, Method
 from lasso_trio.providers.block_time import BlockTime
 from lasso_trio.providers.heads import ChainHeads
 from lasso_trio.providers.registry import Registry
@@ -78,7 +78,7 @@ class RoutedChain:
 
     def __attrs_post_init__(self) -> None:
         self.splits_logs = self.chain.routing.split_logs
-        self._set_apart = self._answered_here | STICKY
+        self._set_apart = self._answered_here | STICKY | BROADCAST
 
     @classmethod
     def of(cls, profile: Profile, chain: Chain, registry: Registry) -> RoutedChain:
@@ -125,7 +125,7 @@ class RoutedChain:
 
     @property
     def set_apart(self) -> frozenset[str]:
-        """Those, and those that cannot go just anywhere."""
+        """Those, and those that are not carried out like the others."""
         return self._set_apart
 
     def plan(

@@ -16,15 +16,17 @@ import trio
 
 from lasso_trio.config.profile import Strategy, Transport
 from lasso_trio.jsonrpc.errors import method_not_supported, unknown_provider
-from lasso_trio.jsonrpc.methods import DISALLOWED, Method, Safety, known
+from lasso_trio.jsonrpc.methods import BROADCAST, DISALLOWED, Method, Safety, known
 from lasso_trio.jsonrpc.reply import Reply
 from lasso_trio.jsonrpc.request import Request
+from lasso_trio.routing.afterwork import Afterwork
 from lasso_trio.routing.call import MAX_DISPATCHES, Call, Clock
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.execute import execute, nobody
 from lasso_trio.routing.execute_filters import create_filter, follow_filter
 from lasso_trio.routing.execute_logs import execute_logs
 from lasso_trio.routing.execute_session import Act, execute_session
+from lasso_trio.routing.execute_write import broadcast
 from lasso_trio.routing.explain import Asked, Row, explain, explain_here
 from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.plan import Plan
@@ -82,6 +84,7 @@ class Service:
     clock: Clock = attrs.field(factory=lambda: trio.lowlevel.current_clock().current_time)
     sessions: Sessions = attrs.field(factory=Sessions)
     retries: RetryBudget = attrs.field(factory=RetryBudget)
+    afterwork: Afterwork = attrs.field(factory=Afterwork)
 
     async def serve(
         self,
@@ -169,6 +172,8 @@ class Service:
 
     def _unusual(self, chain: RoutedChain, wish: Wish, method: Method, now: float, usual: Act) -> Act:
         """How a call is carried out that is not like the others, by its method or by what its client asked for."""
+        if method.safety is Safety.RAW_TRANSACTION_BROADCAST:
+            return partial(broadcast, afterwork=self.afterwork)
         if method.safety is Safety.FILTER_CREATE:
             return create_filter
         if method.safety is Safety.FILTER_AFFINE:
@@ -206,7 +211,7 @@ def _basics(chain: RoutedChain, wish: Wish, method: Method, strategy: Strategy) 
         "pinned": wish.provider,
         "deadline_ms": int(min(chain.budget_s(method), wish.deadline_s or inf) * 1000),
         "goes_to_the_filters_maker": method.safety is Safety.FILTER_AFFINE,
-        "most_dispatches": MAX_DISPATCHES if method.replay_safe else 1,
+        "most_dispatches": MAX_DISPATCHES if method.replay_safe or method.name in BROADCAST else 1,
     }
 
 
