@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import islice
+from math import inf
 from typing import Final
 
 import attrs
@@ -30,8 +31,9 @@ import attrs
 from lasso_trio.subscriptions.header import Header
 
 WINDOW: Final = 256
-"""Canonical blocks kept: how deep a reorganisation may go and still be told block by block."""
-KNOWN: Final = 1024
+"""Canonical blocks kept at least: how deep a reorganisation may go and still be told block by block."""
+KNOWN: Final = 4
+"""Headers kept, in windows."""
 PENDING: Final = 8
 SOURCES: Final = 64
 
@@ -83,6 +85,7 @@ class HeadLine:
     """`max_backfill`: the most blocks that are filled in below a head."""
 
     max_backfill: int = 100
+    window: int = attrs.field()
     moves: int = 0
     _chain: dict[int, Header] = attrs.field(factory=dict)
     _low: int = 0
@@ -94,6 +97,10 @@ class HeadLine:
     _history: dict[int, list[str]] = attrs.field(factory=dict)
     _seen: dict[str, dict[int, int]] = attrs.field(factory=dict)
     """Source → height → which entry of that height's history it told last."""
+
+    @window.default
+    def _wide_enough(self) -> int:
+        return max(WINDOW, 2 * self.max_backfill)
 
     @property
     def low(self) -> int:
@@ -119,7 +126,7 @@ class HeadLine:
             steps: list[Step] = self._extend([header])
             self._note(header, source)
             return steps
-        if header.number <= tip.number - WINDOW:
+        if header.number <= tip.number - self.window:
             return []
         self._remember(header)
         if self.holds(header) or self._is_echo(header, source):
@@ -138,6 +145,10 @@ class HeadLine:
         """What the pending heads lack, lowest head first."""
         found = [self._lacking(pending.header) for pending in self._in_order()]
         return [missing for missing in found if missing is not None]
+
+    def due(self, patience_s: float) -> float:
+        """When there will be something to give up; infinity when nothing is pending."""
+        return min((pending.since + patience_s for pending in self._pending.values()), default=inf)
 
     def give_up(self, now: float, patience_s: float) -> list[Step]:
         """Settle what has been pending for longer than `patience_s`."""
@@ -196,7 +207,7 @@ class HeadLine:
 
     def _remember(self, header: Header) -> None:
         self._known.setdefault(header.hash, header)
-        if len(self._known) > KNOWN:
+        if len(self._known) > KNOWN * self.window:
             del self._known[next(iter(self._known))]
 
     def _wait_for(self, header: Header, source: str, now: float) -> None:
@@ -305,13 +316,13 @@ class HeadLine:
 
     def _prune(self) -> None:
         assert self.tip is not None
-        floor = self.tip.number - WINDOW
+        floor = self.tip.number - self.window
         while self._low <= floor:
             self._chain.pop(self._low, None)
             self._drop_height(self._low)
             self._low += 1
-        if len(self._history) > 3 * WINDOW:  # after jumps: heights that are in no window
-            for number in list(islice(self._history, len(self._history) - 2 * WINDOW)):
+        if len(self._history) > 3 * self.window:  # after jumps: heights that are in no window
+            for number in list(islice(self._history, len(self._history) - 2 * self.window)):
                 self._drop_height(number)
 
     def _drop_height(self, number: int) -> None:

@@ -184,3 +184,6 @@ def _shortest(choice: Choice) -> object:
 
 def _invalid(text: str) -> RpcError:
     return RpcError(INVALID_PARAMS, text)
+
+
+HEADS: Final = read(b'["newHeads"]')

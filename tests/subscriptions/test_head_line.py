@@ -54,7 +54,7 @@ def fill(reader: Reader, forks: Forks, rounds: int = 200) -> None:
         reader.take(reader.line.supply(lacking))
 
 
-def test_a_block_told_by_two_feeds_goes_out_once():
+def test_a_block_told_by_two_feeds_goes_out_once() -> None:
     forks, r = Forks(), reader()
     blocks = [forks.tip, *forks.grow(3)]
     assert r.tell(blocks, "a") == [1000, 1001, 1002, 1003]
@@ -62,7 +62,7 @@ def test_a_block_told_by_two_feeds_goes_out_once():
     assert r.line.tip is blocks[-1]
 
 
-def test_a_hole_is_asked_for_and_closed_before_the_later_head_goes_out():
+def test_a_hole_is_asked_for_and_closed_before_the_later_head_goes_out() -> None:
     forks, r = Forks(), reader()
     r.tell([forks.tip])
     blocks = forks.grow(3)
@@ -76,7 +76,7 @@ def test_a_hole_is_asked_for_and_closed_before_the_later_head_goes_out():
     assert not r.gaps
 
 
-def test_a_late_feed_closes_a_hole_as_well_as_a_reader():
+def test_a_late_feed_closes_a_hole_as_well_as_a_reader() -> None:
     forks, r = Forks(), reader()
     r.tell([forks.tip])
     blocks = forks.grow(2)
@@ -84,14 +84,14 @@ def test_a_late_feed_closes_a_hole_as_well_as_a_reader():
     assert r.tell(blocks[:1], "b") == [1001, 1002]
 
 
-def test_a_reorganisation_is_told_from_the_fork_point_in_order():
+def test_a_reorganisation_is_told_from_the_fork_point_in_order() -> None:
     forks, r = Forks(), reader()
     r.tell([forks.tip, *forks.grow(5)])
     assert r.tell(forks.reorg(3, longer_by=1)) == [1003, 1004, 1005, 1006]
     assert r.seen == forks.chain
 
 
-def test_a_node_that_tells_only_the_new_tip_makes_its_branch_be_asked_for():
+def test_a_node_that_tells_only_the_new_tip_makes_its_branch_be_asked_for() -> None:
     forks, r = Forks(), reader()
     r.tell([forks.tip, *forks.grow(5)])
     assert r.tell(forks.reorg(3)[-1:]) == []
@@ -99,21 +99,21 @@ def test_a_node_that_tells_only_the_new_tip_makes_its_branch_be_asked_for():
     assert r.seen == forks.chain
 
 
-def test_a_reorganisation_at_the_same_height_is_believed_of_a_source_that_was_on_our_branch():
+def test_a_reorganisation_at_the_same_height_is_believed_of_a_source_that_was_on_our_branch() -> None:
     forks, r = Forks(), reader()
     r.tell([forks.tip, *forks.grow(1)])
     assert r.tell(forks.reorg(1)) == [1001]
     assert r.seen == forks.chain
 
 
-def test_a_source_that_was_never_on_our_branch_does_not_move_it_at_the_same_height():
+def test_a_source_that_was_never_on_our_branch_does_not_move_it_at_the_same_height() -> None:
     forks, r = Forks(), reader()
     r.tell([forks.tip, *forks.grow(1)], "a")
     assert r.tell([header(1001, forks.chain[0].hash)], "b") == []
     assert r.seen == forks.chain
 
 
-def test_a_late_feed_that_tells_the_old_branch_is_an_echo():
+def test_a_late_feed_that_tells_the_old_branch_is_an_echo() -> None:
     forks, r = Forks(), reader()
     old = [forks.tip, *forks.grow(4)]
     r.tell(old, "a")
@@ -124,7 +124,7 @@ def test_a_late_feed_that_tells_the_old_branch_is_an_echo():
     assert r.seen == forks.chain
 
 
-def test_a_branch_that_comes_back_is_told_again():
+def test_a_branch_that_comes_back_is_told_again() -> None:
     forks, r = Forks(), reader()
     r.tell([forks.tip, *forks.grow(2)], "a")
     old = forks.tip
@@ -134,7 +134,7 @@ def test_a_branch_that_comes_back_is_told_again():
     assert r.seen == forks.chain
 
 
-def test_a_branch_that_came_back_unseen_is_told_with_its_next_block():
+def test_a_branch_that_came_back_unseen_is_told_with_its_next_block() -> None:
     forks, r = Forks(), reader()
     r.tell([forks.tip, *forks.grow(2)], "a")
     old = forks.tip
@@ -144,7 +144,7 @@ def test_a_branch_that_came_back_unseen_is_told_with_its_next_block():
     assert r.seen == forks.chain
 
 
-def test_a_head_that_jumps_further_than_the_bound_is_told_with_a_gap():
+def test_a_head_that_jumps_further_than_the_bound_is_told_with_a_gap() -> None:
     forks, r = Forks(), reader(max_backfill=3)
     r.tell([forks.tip])
     forks.grow(10)
@@ -154,7 +154,7 @@ def test_a_head_that_jumps_further_than_the_bound_is_told_with_a_gap():
     assert r.gaps == [Gap(1001, 1006, 1000, "max_backfill_blocks")]
 
 
-def test_without_backfill_each_hole_is_a_gap_at_once():
+def test_without_backfill_each_hole_is_a_gap_at_once() -> None:
     forks, r = Forks(), reader(max_backfill=0)
     r.tell([forks.tip])
     forks.grow(2)
@@ -162,7 +162,7 @@ def test_without_backfill_each_hole_is_a_gap_at_once():
     assert r.gaps == [Gap(1001, 1001, 1000, "max_backfill_blocks")]
 
 
-def test_a_hole_that_cannot_be_filled_in_time_is_a_gap_and_the_line_goes_on():
+def test_a_hole_that_cannot_be_filled_in_time_is_a_gap_and_the_line_goes_on() -> None:
     forks, r = Forks(), reader()
     r.tell([forks.tip])
     forks.grow(3)
@@ -173,7 +173,7 @@ def test_a_hole_that_cannot_be_filled_in_time_is_a_gap_and_the_line_goes_on():
     assert r.tell(forks.grow(1)) == [1004]
 
 
-def test_a_fork_that_cannot_be_found_makes_everything_remembered_unproven():
+def test_a_fork_that_cannot_be_found_makes_everything_remembered_unproven() -> None:
     forks, r = Forks(), reader()
     r.tell([forks.tip, *forks.grow(5)])
     r.tell(forks.reorg(3)[-1:])
@@ -182,7 +182,7 @@ def test_a_fork_that_cannot_be_found_makes_everything_remembered_unproven():
     assert r.seen[-1] is forks.tip
 
 
-def test_a_head_that_nobody_can_connect_is_dropped_when_the_line_went_on_without_it():
+def test_a_head_that_nobody_can_connect_is_dropped_when_the_line_went_on_without_it() -> None:
     forks, r = Forks(), reader()
     r.tell([forks.tip], "a")
     r.tell([header(10**9, "0x" + "aa" * 32)], "liar")
@@ -192,7 +192,7 @@ def test_a_head_that_nobody_can_connect_is_dropped_when_the_line_went_on_without
     assert not r.gaps
 
 
-def test_of_many_claims_the_nearest_are_kept():
+def test_of_many_claims_the_nearest_are_kept() -> None:
     forks, r = Forks(), reader()
     r.tell([forks.tip])
     for number in range(PENDING + 4):
@@ -201,7 +201,7 @@ def test_of_many_claims_the_nearest_are_kept():
     assert r.line.missing()[0].number == 10**6 - PENDING - 4
 
 
-def test_what_lies_below_the_window_is_no_news():
+def test_what_lies_below_the_window_is_no_news() -> None:
     forks, r = Forks(), reader()
     r.tell([forks.tip, *forks.grow(WINDOW + 5)])
     assert r.tell([header(1003, forks.chain[2].hash)]) == []
@@ -210,7 +210,7 @@ def test_what_lies_below_the_window_is_no_news():
     assert r.line.line(0) == forks.chain[6:]
 
 
-def test_a_chain_that_began_anew_is_followed_when_told_to():
+def test_a_chain_that_began_anew_is_followed_when_told_to() -> None:
     forks, r = Forks(), reader()
     r.tell([forks.tip, *forks.grow(WINDOW)])
     anew = Forks(first=3)
@@ -219,7 +219,7 @@ def test_a_chain_that_began_anew_is_followed_when_told_to():
     assert r.tell(anew.grow(2)) == [4, 5]
 
 
-def test_a_reorganisation_reaches_down_to_blocks_that_were_put_below_the_first():
+def test_a_reorganisation_reaches_down_to_blocks_that_were_put_below_the_first() -> None:
     forks, r = Forks(), reader()
     forks.grow(5)
     r.tell([forks.tip])
@@ -231,14 +231,14 @@ def test_a_reorganisation_reaches_down_to_blocks_that_were_put_below_the_first()
     assert removed == [1005, 1004, 1003]
 
 
-def test_a_source_that_ended_begins_anew():
+def test_a_source_that_ended_begins_anew() -> None:
     forks, r = Forks(), reader()
     r.tell([forks.tip, *forks.grow(1)], "a")
     r.line.forget("a")
     assert r.tell([header(1001, forks.chain[0].hash)], "a") == []
 
 
-def test_memory_is_bounded_whatever_is_told():
+def test_memory_is_bounded_whatever_is_told() -> None:
     r = reader(max_backfill=0)
     for step in range(4 * WINDOW):
         r.tell([header(10 + step * 1000, "0x" + "00" * 32)], f"source {step}")
@@ -268,7 +268,9 @@ ACTIONS = st.one_of(
 
 
 @given(st.lists(ACTIONS, max_size=60))
-def test_whatever_is_lost_late_doubled_or_reorganised_the_steps_fold_to_the_canonical_chain(actions):
+def test_whatever_is_lost_late_doubled_or_reorganised_the_steps_fold_to_the_canonical_chain(
+    actions: list[tuple[str, int]],
+) -> None:
     forks, r = Forks(), reader(max_backfill=1000)
     forks.grow(70)
     r.tell([forks.tip])

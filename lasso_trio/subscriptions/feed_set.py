@@ -1,0 +1,180 @@
+"""The feeds of one stream: k at once, of the best providers that are connected, replaced as soon as one fails.
+
+    choose (connected, not refused, best quality) ─► open ─► arrivals ─► `heard` … ended | dropped ─► choose again
+
+Whoever is second takes over by going on: nothing is switched when the first dies. What is heard is judged by the
+stream, which knows what is late and who is mute, and says so (`drop`). A feed's failure ends here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import inf
+from typing import Final
+
+import attrs
+import structlog
+import trio
+
+from lasso_trio.subscriptions.feed import Arrival, FeedSource, NotConnected, Refused
+from lasso_trio.subscriptions.feed_quality import FeedQuality, Trouble
+
+log = structlog.get_logger(__name__)
+
+OPEN_S: Final = 10.0
+CLOSE_S: Final = 2.0
+LOOK_S: Final = 30.0
+"""At the latest then it looks again who there is: providers come and go with a reload."""
+
+Sources = Callable[[], Sequence[FeedSource]]
+
+
+@attrs.define(eq=False)
+class OpenFeed:
+    """One of the k. `at`: when it was last heard, or opened; infinity while it is not open."""
+
+    source: FeedSource
+    label: str
+    """Another one each time that a provider is subscribed to."""
+    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+    at: float = inf
+    misses: int = 0
+    """Events in a row that it lost, as far as its stream can tell."""
+
+    @property
+    def is_open(self) -> bool:
+        return self.at < inf
+
+
+Heard = Callable[[OpenFeed, Arrival], None]
+
+
+@attrs.define(eq=False)
+class FeedSet:
+    """`sources` in the order of preference among equals; `qualities` by instance id, shared by streams of one kind.
+
+    `heard` and `changed` (a feed was opened, or ended) are called at once and never wait.
+    """
+
+    params: bytes
+    sources: Sources
+    wanted: int
+    heard: Heard
+    changed: Callable[[OpenFeed], None]
+    qualities: dict[str, FeedQuality]
+    feeds: dict[str, OpenFeed] = attrs.field(factory=dict)
+    refusal: Refused | None = None
+    """Why nobody feeds this: everybody who was asked refused."""
+    failovers: int = 0
+    _stir: trio.Event = attrs.field(factory=trio.Event)
+    _opened: int = 0
+
+    @property
+    def live(self) -> int:
+        """How many are open."""
+        return sum(feed.is_open for feed in self.feeds.values())
+
+    def quality(self, instance_id: str) -> FeedQuality:
+        return self.qualities.setdefault(instance_id, FeedQuality())
+
+    def drop(self, feed: OpenFeed, why: Trouble) -> None:
+        """Replace it by the best there is, which may be the same again."""
+        if not feed.scope.cancel_called:
+            now, id_ = trio.current_time(), feed.source.instance_id
+            self.quality(id_).suffered(why, now)
+            self.failovers += 1
+            log.info("feed.dropped", instance=id_, params=self.params.decode()[:200], reason=why.value)
+            feed.scope.cancel(why.value)
+
+    def has_better(self, feed: OpenFeed) -> bool:
+        """Is there a provider that is likely to do better?"""
+        now = trio.current_time()
+        free = [source for source in self._able(now) if source.instance_id not in self.feeds]
+        mine = self.quality(feed.source.instance_id).score(now)
+        return any(self.quality(source.instance_id).score(now) < mine for source in free)
+
+    async def run(self) -> None:
+        """Keep the feeds going until cancelled; then they are closed, in parallel and within `CLOSE_S`."""
+        async with trio.open_nursery() as nursery:
+            while True:
+                self._stir = trio.Event()
+                now = trio.current_time()
+                for source in self._best(now):
+                    self._opened += 1
+                    feed = OpenFeed(source, f"{source.instance_id} {self._opened}")
+                    self.feeds[source.instance_id] = feed
+                    nursery.start_soon(self._keep, feed, name=f"feed {source.instance_id}")
+                await self._until_changed(now)
+
+    # Choosing…
+
+    def _able(self, now: float) -> list[FeedSource]:
+        return [s for s in self.sources() if s.connected and self.quality(s.instance_id).until <= now]
+
+    def _best(self, now: float) -> list[FeedSource]:
+        free = [source for source in self._able(now) if source.instance_id not in self.feeds]
+        free.sort(key=lambda source: self.quality(source.instance_id).score(now))
+        return free[: max(0, self.wanted - len(self.feeds))]
+
+    async def _until_changed(self, now: float) -> None:
+        """Until a feed ended or, if one is lacking, until somebody else may be asked."""
+        if len(self.feeds) >= self.wanted:
+            await self._stir.wait()
+            return
+        idle = [source for source in self.sources() if source.instance_id not in self.feeds]
+        again = min((u for s in idle if s.connected and (u := self.quality(s.instance_id).until) > now), default=inf)
+        with trio.move_on_at(min(again, now + LOOK_S)):
+            async with trio.open_nursery() as nursery:
+                for event in (self._stir, *(source.changed() for source in idle)):
+                    nursery.start_soon(_cancel_when, event, nursery.cancel_scope)
+
+    # One feed…
+
+    async def _keep(self, feed: OpenFeed) -> None:
+        id_ = feed.source.instance_id
+        try:
+            with feed.scope:
+                await self._listen(feed)
+            if not feed.scope.cancel_called:
+                self._broke(id_, "ended")
+        except NotConnected:
+            self._broke(id_, "not_connected")
+        except trio.TooSlowError:
+            self._broke(id_, "not_answered")
+        except Refused as refusal:
+            self._refused(id_, refusal)
+        finally:
+            feed.at = inf
+            self.feeds.pop(id_, None)
+            self._stir.set()
+            self.changed(feed)
+
+    async def _listen(self, feed: OpenFeed) -> None:
+        with trio.fail_after(OPEN_S):
+            opened = await feed.source.open(self.params)
+        try:
+            feed.at, self.refusal = trio.current_time(), None
+            self.changed(feed)
+            async for arrival in opened.arrivals:
+                feed.at = arrival.at
+                self.heard(feed, arrival)
+        finally:
+            with trio.CancelScope(deadline=trio.current_time() + CLOSE_S, shield=True):
+                await opened.aclose()
+
+    def _broke(self, id_: str, why: str) -> None:
+        self.failovers += 1
+        self.quality(id_).suffered(Trouble.BROKEN, trio.current_time())
+        log.info("feed.ended", instance=id_, params=self.params.decode()[:200], reason=why)
+
+    def _refused(self, id_: str, refusal: Refused) -> None:
+        now = trio.current_time()
+        self.quality(id_).suffered(Trouble.REFUSED, now)
+        log.warning("feed.refused", instance=id_, params=self.params.decode()[:200], error=str(refusal)[:200])
+        if not self.feeds.keys() - {id_} and not self._able(now):
+            self.refusal = refusal
+
+
+async def _cancel_when(event: trio.Event, scope: trio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel("something changed")

@@ -1,0 +1,178 @@
+"""A chain's heads as clients see them: feeds in, one continuous line out; what logs' streams follow, too.
+
+    feeds ──────► line ─► Added: to the members     ─► followers (logs) get every step
+    poll ───────►  │  ─► Gap: lasso_gap
+    backfill ◄─────┘ (what is missing)
+
+Polling is the net under the feeds: it begins the line, it stands in for the feeds while none is open, and it looks
+after the chain when they have all been silent for longer than blocks usually take. A feed that is silent while the
+line moves on, or too late, is replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import attrs
+import structlog
+import trio
+
+from lasso_trio.subscriptions.backfill import Backfill
+from lasso_trio.subscriptions.feed import Arrival
+from lasso_trio.subscriptions.feed_quality import Trouble
+from lasso_trio.subscriptions.feed_set import FeedSet, OpenFeed
+from lasso_trio.subscriptions.head_line import Added, Gap, HeadLine, Step
+from lasso_trio.subscriptions.header import BadHeader, Header, of_event
+from lasso_trio.subscriptions.reader import Unreadable
+from lasso_trio.subscriptions.stream import Stream
+
+log = structlog.get_logger(__name__)
+
+SHORTEST_POLL_S: Final = 0.25
+LONGEST_POLL_S: Final = 4.0
+SILENT_BLOCKS: Final = 2.5
+"""So many usual block times without a head are a silence."""
+LEAST_SILENCE_S: Final = 1.0
+POLL: Final = "http"
+READ_S: Final = 10.0
+MOST_TIMED: Final = 64
+
+Follower = Callable[[list[Step]], None]
+
+
+@attrs.define(eq=False)
+class HeadStream(Stream):
+    """`followers` are called with every step, in order, before anything else happens."""
+
+    line: HeadLine = attrs.field(init=False)
+    followers: list[Follower] = attrs.field(factory=list)
+    polls: int = 0
+    _first_at: dict[str, float] = attrs.field(factory=dict)
+    """When a block was told first, by hash; the newest few."""
+    _moved_at: float = 0.0
+    _stir: trio.Event = attrs.field(factory=trio.Event)
+    _lacking: trio.Event = attrs.field(factory=trio.Event)
+
+    def __attrs_post_init__(self) -> None:
+        around = self.around
+        self.line = HeadLine(around.policy.max_backfill_blocks)
+        self.feeds = FeedSet(
+            b'["newHeads"]', around.sources, around.policy.feeds, self._heard, self._changed, around.qualities
+        )
+
+    @property
+    def silence_s(self) -> float:
+        """Without a head for longer, something may be wrong."""
+        usual = max(LEAST_SILENCE_S, SILENT_BLOCKS * self.around.pace())
+        return min(usual, self.around.policy.new_heads_timeout_ms / 1000)
+
+    async def run(self) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.feeds.run, name="feeds")
+            nursery.start_soon(self._fill, name="backfill")
+            nursery.start_soon(self._watch, name="watch")
+            nursery.start_soon(self._poll, name="poll")
+
+    # What comes in…
+
+    def _heard(self, feed: OpenFeed, arrival: Arrival) -> None:
+        try:
+            header = of_event(arrival.result)
+        except BadHeader:
+            self.counts.bad += 1
+            return
+        first = self._first_at.setdefault(header.hash, arrival.at)
+        if len(self._first_at) > MOST_TIMED:
+            del self._first_at[next(iter(self._first_at))]
+        self.feeds.quality(feed.source.instance_id).arrived(max(0.0, arrival.at - first))
+        self._tell(header, feed.label)
+
+    def _tell(self, header: Header, source: str) -> None:
+        self.apply(self.line.tell(header, source, trio.current_time()))
+        if self.line.is_waiting:
+            self._lacking.set()
+
+    def apply(self, steps: Iterable[Step]) -> None:
+        """What the line did, to members and followers."""
+        told = list(steps)
+        if not told:
+            return
+        self._moved_at = trio.current_time()
+        for step in told:
+            if isinstance(step, Added):
+                self.publish(step.header.raw)
+            elif isinstance(step, Gap):
+                log.warning("stream.gap", stream=self.key, first=step.first, last=step.last, reason=step.reason)
+                self.announce(step)
+        for follow in self.followers:
+            follow(told)
+        self.live.set()
+        self._stir.set()
+
+    def _changed(self, feed: OpenFeed) -> None:
+        if not feed.is_open:
+            self.line.forget(feed.label)
+        self._stir.set()
+
+    # What is done about it…
+
+    async def _fill(self) -> None:
+        backfill = Backfill(self.line, self.around.reader, self._filled, self.around.policy.backfill_timeout_ms / 1000)
+        while True:
+            await backfill.run()
+            self._lacking = trio.Event()
+            if not self.line.is_waiting:
+                await self._lacking.wait()
+
+    def _filled(self, steps: Iterable[Step]) -> None:
+        told = list(steps)
+        self.counts.filled += sum(isinstance(step, Added) for step in told)
+        self.apply(told)
+
+    async def _poll(self) -> None:
+        """Begin the line, and look where the chain is whenever the feeds do not tell."""
+        while True:
+            moves, self._stir = self.line.moves, trio.Event()
+            if self.line.tip is None or not self.feeds.live or self._is_silent():
+                await self._look()
+                # After a look the next one waits, whatever happens meanwhile.
+                await trio.sleep(self._poll_s() if self.line.moves == moves or not self.feeds.live else 0)
+            else:
+                with trio.move_on_at(self._moved_at + self.silence_s):
+                    await self._stir.wait()
+
+    def _poll_s(self) -> float:
+        half_a_block = max(SHORTEST_POLL_S, min(LONGEST_POLL_S, self.around.pace() / 2))
+        return max(half_a_block, self.silence_s / 2) if self.feeds.live else half_a_block
+
+    def _is_silent(self) -> bool:
+        return trio.current_time() - self._moved_at >= self.silence_s
+
+    async def _look(self) -> None:
+        self.polls += 1
+        try:
+            with trio.fail_after(READ_S):
+                header = await self.around.reader.latest()
+        except (Unreadable, trio.TooSlowError):
+            return
+        if header is None:
+            return
+        tip = self.line.tip
+        if tip is not None and header.number <= tip.number - self.line.window and self._is_silent():
+            self.apply(self.line.restart(header))
+        else:
+            self._tell(header, POLL)
+
+    async def _watch(self) -> None:
+        """Replace feeds that are silent while the line moves on, and those that are late, if others can do better."""
+        while True:
+            silence_s = self.silence_s
+            await trio.sleep(silence_s / 2)
+            late_s = max(LEAST_SILENCE_S, self.around.pace() / 2)
+            for feed in list(self.feeds.feeds.values()):
+                quality = self.feeds.quality(feed.source.instance_id)
+                if feed.is_open and self._moved_at - feed.at >= silence_s:
+                    self.feeds.drop(feed, Trouble.STALL)
+                elif (quality.lag_s or 0.0) > late_s and self.feeds.has_better(feed):
+                    self.feeds.drop(feed, Trouble.LAG)

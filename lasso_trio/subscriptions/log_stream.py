@@ -1,0 +1,189 @@
+"""One filter's logs as clients see them: feeds make them early, a check of each block makes them complete.
+
+    chain's heads ─► line of logs ─► members          (the heads decide which blocks count, and when they are no more)
+    feeds ─────────►      │
+    checks ◄──────────────┘ (each canonical block that is not settled, by its hash, up to 8 at once)
+
+A check is one `eth_getLogs` with the block's hash, begun a moment after the head when feeds are open (the nodes that
+answer it need the block as well) and tried again until the backfill time is over; then the block's logs are a gap. No
+check is needed where the header's bloom excludes the filter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import attrs
+import structlog
+import trio
+
+from lasso_trio.subscriptions.bloom import BloomFilter
+from lasso_trio.subscriptions.feed import Arrival
+from lasso_trio.subscriptions.feed_quality import Trouble
+from lasso_trio.subscriptions.feed_set import FeedSet, OpenFeed
+from lasso_trio.subscriptions.head_line import Added, Gap, Step
+from lasso_trio.subscriptions.head_stream import HeadStream
+from lasso_trio.subscriptions.header import Header
+from lasso_trio.subscriptions.log import BadLog, Log, read
+from lasso_trio.subscriptions.log_line import LogLine, Out
+from lasso_trio.subscriptions.reader import Unreadable
+from lasso_trio.subscriptions.stream import Stream
+from lasso_trio.subscriptions.wanted import Wanted
+
+log = structlog.get_logger(__name__)
+
+GRACE_S: Final = 0.1
+AT_ONCE: Final = 8
+FIRST_PAUSE_S: Final = 0.1
+LONGEST_PAUSE_S: Final = 2.0
+MOST_TIMED: Final = 256
+MOST_MISSES: Final = 3
+"""Blocks in a row of which a feed lost logs, before it is replaced."""
+
+
+@attrs.define(eq=False)
+class LogStream(Stream):
+    """`heads` is held while this one lives: `hub` counts it."""
+
+    wanted: Wanted = attrs.field(kw_only=True)
+    heads: HeadStream = attrs.field(kw_only=True)
+    line: LogLine = attrs.field(init=False)
+    bloom: BloomFilter = attrs.field(init=False)
+    _nursery: trio.Nursery | None = None
+    _slots: trio.Semaphore = attrs.field(factory=lambda: trio.Semaphore(AT_ONCE))
+    _before_first: bool = attrs.field(init=False)
+    _checking: set[str] = attrs.field(factory=set)
+    _first_at: dict[tuple[str, int], float] = attrs.field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        around = self.around
+        self._before_first = self.heads.line.tip is None
+        self.line = LogLine(self.heads.line.window)
+        self.bloom = BloomFilter(self.wanted.filter)
+        self.feeds = FeedSet(
+            self.wanted.params, around.sources, around.policy.feeds, self._heard, self._changed, around.qualities
+        )
+        self.heads.followers.append(self._follow)
+
+    def leave_heads(self) -> None:
+        """At the end of its life."""
+        self.heads.followers.remove(self._follow)
+
+    async def run(self) -> None:
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            try:
+                nursery.start_soon(self.feeds.run, name="feeds")
+                self._check_all()
+                await self.heads.live.wait()
+                self.live.set()
+                await trio.sleep_forever()
+            finally:
+                self._nursery = None
+                self._checking.clear()
+
+    # What comes in…
+
+    def _follow(self, steps: list[Step]) -> None:
+        if self._before_first:  # where the heads begin is where this begins: with the block after it
+            self._before_first = False
+            steps = steps[1:]
+        for step in steps:
+            if isinstance(step, Added) and self._is_empty(step.header):
+                self.line.settle(step.header.hash, ())
+        self._out(self.line.follow(steps))
+        self._check_all()
+
+    def _heard(self, feed: OpenFeed, arrival: Arrival) -> None:
+        try:
+            log_ = read(arrival.result)
+        except BadLog:
+            self.counts.bad += 1
+            return
+        feed.misses = 0
+        self._time(feed, (log_.block, log_.index), arrival.at)
+        self._out(self.line.hear(log_))
+        tip = self.heads.line.tip
+        if tip is not None and tip.hash == log_.block and self.bloom.excludes(tip.bloom):  # taken for empty already
+            self.bloom.distrust()
+            self._out([Gap(tip.number, tip.number, tip.number, "bloom_denied")])
+
+    def _time(self, feed: OpenFeed, which: tuple[str, int], at: float) -> None:
+        first = self._first_at.setdefault(which, at)
+        if len(self._first_at) > MOST_TIMED:
+            del self._first_at[next(iter(self._first_at))]
+        self.feeds.quality(feed.source.instance_id).arrived(max(0.0, at - first))
+
+    def _changed(self, feed: OpenFeed) -> None:
+        """Checks know how many feeds there are; nothing else depends on it."""
+
+    def _out(self, out: Iterable[Out]) -> None:
+        for item in out:
+            if isinstance(item, Gap):
+                log.warning("stream.gap", stream=self.key[:200], first=item.first, last=item.last, reason=item.reason)
+                self.announce(item)
+            else:
+                self.publish(item)
+
+    # Checks…
+
+    def _is_empty(self, header: Header) -> bool:
+        """Told by its bloom, if that is to be believed."""
+        empty = self.bloom.excludes(header.bloom)
+        if empty and self.line.has_early(header.hash):
+            self.bloom.distrust()
+            return False
+        return empty
+
+    def _check_all(self) -> None:
+        if self._nursery is None:
+            return
+        for header in self.line.unsettled:
+            if header.hash not in self._checking:
+                self._checking.add(header.hash)
+                self._nursery.start_soon(self._check, header, name=f"check {header.number}")
+
+    async def _check(self, header: Header) -> None:
+        """Settle one block, or give it up; ends when it is no longer canonical."""
+        deadline = trio.current_time() + self.around.policy.backfill_timeout_ms / 1000
+        try:
+            if self.feeds.live:
+                await trio.sleep(GRACE_S)
+            with trio.move_on_at(deadline):
+                await self._settle(header)
+                return
+            self._out(self.line.give_up(header.hash))
+        finally:
+            self._checking.discard(header.hash)
+
+    async def _settle(self, header: Header) -> None:
+        pause = FIRST_PAUSE_S
+        while self.line.is_unsettled(header.hash):
+            async with self._slots:
+                logs = await self._read(header)
+            if logs is not None:
+                self._take(header, logs)
+                return
+            await trio.sleep(pause)
+            pause = min(LONGEST_PAUSE_S, 2 * pause)
+
+    async def _read(self, header: Header) -> list[Log] | None:
+        try:
+            return await self.around.reader.logs(header.hash, self.wanted.filter)
+        except Unreadable:
+            return None
+
+    def _take(self, header: Header, logs: list[Log]) -> None:
+        events = self.counts.events
+        self._out(self.line.settle(header.hash, logs))
+        if logs and self.counts.events - events >= len(logs):  # nobody told any of them in time
+            self.counts.repaired += len(logs)
+            self._blame()
+
+    def _blame(self) -> None:
+        for feed in list(self.feeds.feeds.values()):
+            if feed.is_open:
+                feed.misses += 1
+                if feed.misses >= MOST_MISSES:
+                    self.feeds.drop(feed, Trouble.GAP)

@@ -1,0 +1,155 @@
+"""A subscription that begins in the past: what a client missed, and then what comes, without a seam.
+
+    read the blocks below the line's window, linked by hash up to it ─► publish them and the window to this one member
+    ─► activate, with no wait between: what was not in the line then comes live
+
+If the line was reorganised below what was read meanwhile, the reading begins anew. Blocks that were read become part of
+the line's window, so that a reorganisation which reaches them is told like any other. What cannot be read in time is a
+gap, told to this member alone, and the subscription goes live.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Final, TypeVar
+
+import attrs
+import trio
+
+from lasso_trio.subscriptions.fanout import Member, gap_notification
+from lasso_trio.subscriptions.frames import text_frame
+from lasso_trio.subscriptions.head_line import Gap, HeadLine
+from lasso_trio.subscriptions.head_stream import HeadStream
+from lasso_trio.subscriptions.header import Header
+from lasso_trio.subscriptions.log import Log
+from lasso_trio.subscriptions.log_stream import LogStream
+from lasso_trio.subscriptions.reader import Reader, Unreadable
+from lasso_trio.subscriptions.stream import Stream, gap_json
+
+AT_ONCE: Final = 8
+PAUSE_S: Final = 0.2
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
+
+
+@attrs.define(eq=False)
+class Replay:
+    """From `first` on, to the subscription `id` of `member`, which is not active yet."""
+
+    stream: Stream
+    member: Member
+    id: str
+    first: int
+
+    async def run(self) -> None:
+        """Replay, then activate. Cancelled at any time: the subscription is not active then."""
+        line, seconds = self._heads().line, self.stream.around.policy.backfill_timeout_ms / 1000
+        try:
+            with trio.fail_after(seconds):
+                await self._until_seamless(line)
+        except trio.TooSlowError:
+            self._tell_gap(line)
+        self.stream.fanout.activate(self.member, self.id)
+
+    async def _until_seamless(self, line: HeadLine) -> None:
+        """Returns when everything up to this moment is published to the member."""
+        while True:
+            if await self._read_below(line) and self._publish(line):
+                return
+            await trio.sleep(PAUSE_S)
+
+    def _heads(self) -> HeadStream:
+        assert isinstance(self.stream, HeadStream | LogStream)
+        return self.stream.heads if isinstance(self.stream, LogStream) else self.stream
+
+    async def _read_below(self, line: HeadLine) -> bool:
+        """Make the line's window reach down to `first`, and know the logs of its blocks. False: to be tried again."""
+        wanted = range(self.first, line.low)
+        headers = await read_all(self.stream.around.reader, wanted)
+        if headers is None:
+            return False
+        line.prepend(headers)
+        if line.low > self.first:
+            return False
+        return not isinstance(self.stream, LogStream) or await self._read_logs(self.stream, line)
+
+    async def _read_logs(self, stream: LogStream, line: HeadLine) -> bool:
+        """Of the blocks from before the stream began; those that it follows are checked by it."""
+        unsettled = {header.hash for header in stream.line.unsettled}
+        lacking = [h for h in line.line(self.first) if stream.line.logs_of(h.hash) is None and h.hash not in unsettled]
+        lacking = [header for header in lacking if not _adopt_empty(stream, header)]
+
+        async def read_one(header: Header) -> list[Log]:
+            return await stream.around.reader.logs(header.hash, stream.wanted.filter)
+
+        found = await gather(read_one, lacking)
+        for header, logs in zip(lacking, found, strict=True):
+            if logs is not None:
+                stream.line.adopt(header.hash, logs)
+        return None not in found
+
+    def _publish(self, line: HeadLine) -> bool:
+        """Everything from `first` on that went out to the others, in one go. False: something is not there."""
+        blocks = line.line(self.first)
+        if not blocks or blocks[0].number != self.first:
+            return self.first > (line.tip.number if line.tip is not None else -1)
+        events = self._events(blocks)
+        if events is None:
+            return False
+        for event in events:
+            self.stream.fanout.publish_to(self.member, self.id, event)
+        return True
+
+    def _events(self, blocks: list[Header]) -> list[bytes] | None:
+        if not isinstance(self.stream, LogStream):
+            return [block.raw for block in blocks]
+        line, events = self.stream.line, list[bytes]()
+        for block in blocks:
+            told = line.told_of(block.hash)
+            if told is not None:  # the block that is being told: the rest of it comes live
+                return events + [log.raw for log in told]
+            logs = line.logs_of(block.hash)
+            if logs is None:
+                return None if not line.is_unsettled(block.hash) else events
+            events += [log.raw for log in logs]
+        return events
+
+    def _tell_gap(self, line: HeadLine) -> None:
+        tip = line.tip
+        last = tip.number if tip is not None else self.first
+        self.stream.counts.gaps += 1
+        if self.member.wants_gaps:
+            gap = gap_json(Gap(self.first, max(self.first, last), self.first, "replay_failed"))
+            self.member.send_frame(text_frame(gap_notification(self.id, gap)), None)
+
+
+def _adopt_empty(stream: LogStream, header: Header) -> bool:
+    empty = stream.bloom.excludes(header.bloom)
+    if empty:
+        stream.line.adopt(header.hash, ())
+    return empty
+
+
+async def read_all(reader: Reader, numbers: range) -> list[Header] | None:
+    """The blocks of those numbers, in order; None when one could not be had."""
+    found = await gather(reader.by_number, numbers)
+    headers = [header for header in found if header is not None]
+    return headers if len(headers) == len(numbers) else None
+
+
+async def gather(read: Callable[[Item], Awaitable[Found]], items: Sequence[Item]) -> list[Found | None]:
+    """What `read` finds for each of `items`, in their order; None where it was Unreadable."""
+    found: dict[int, Found] = {}
+    slots = trio.Semaphore(AT_ONCE)
+
+    async def one(place: int, item: Item) -> None:
+        async with slots:
+            with suppress(Unreadable):
+                found[place] = await read(item)
+
+    async with trio.open_nursery() as nursery:
+        for place, item in enumerate(items):
+            nursery.start_soon(one, place, item)
+    return [found.get(place) for place in range(len(items))]

@@ -1,0 +1,94 @@
+"""What all streams have in common: a key, members, a beginning, and an end a while after the last member left.
+
+A stream outlives its runs: `run` may crash and be run again (`hub` supervises it), and goes on from where the state
+stands. `live` is set when clients may be told that they are subscribed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import attrs
+import msgspec
+import trio
+
+from lasso_trio.config.profile import WebSocketPolicy
+from lasso_trio.subscriptions.fanout import Fanout, Member
+from lasso_trio.subscriptions.feed_quality import FeedQuality
+from lasso_trio.subscriptions.feed_set import FeedSet, Sources
+from lasso_trio.subscriptions.head_line import Gap
+from lasso_trio.subscriptions.reader import Reader
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+@attrs.frozen(eq=False)
+class Surroundings:
+    """What a chain's streams live on. `pace` tells the chain's seconds per block; `qualities` are of one kind."""
+
+    policy: WebSocketPolicy
+    sources: Sources
+    reader: Reader
+    pace: Callable[[], float]
+    qualities: dict[str, FeedQuality]
+
+
+@attrs.define(eq=False)
+class StreamCounts:
+    """`filled`: blocks that were read because no feed told them in time. `repaired`: logs that only a check found."""
+
+    events: int = 0
+    filled: int = 0
+    repaired: int = 0
+    gaps: int = 0
+    bad: int = 0
+
+
+@attrs.define(eq=False)
+class Stream:
+    """`holders`: other streams that live on this one. `failure`: why it cannot be had; told to who asks."""
+
+    key: str
+    fanout: Fanout
+    around: Surroundings
+    feeds: FeedSet = attrs.field(init=False)
+    live: trio.Event = attrs.field(factory=trio.Event)
+    failure: str | None = None
+    holders: int = 0
+    counts: StreamCounts = attrs.field(factory=StreamCounts)
+    idle_since: float | None = None
+    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+    """Of the run that is on."""
+    ended: bool = False
+
+    @property
+    def is_used(self) -> bool:
+        return self.fanout.members > 0 or self.holders > 0
+
+    async def run(self) -> None:
+        """Keep the stream going until cancelled."""
+        raise NotImplementedError
+
+    def greet(self, member: Member, id_: str) -> None:
+        """Called when a subscription has gone live."""
+
+    def publish(self, result: bytes) -> None:
+        self.counts.events += 1
+        self.fanout.publish(result)
+
+    def announce(self, gap: Gap) -> None:
+        self.counts.gaps += 1
+        self.fanout.announce_gap(gap_json(gap))
+
+
+def gap_json(gap: Gap) -> bytes:
+    """The `result` of a `lasso_gap` notification."""
+    return _encode(
+        {
+            "fromBlock": hex(gap.first),
+            "toBlock": hex(gap.last),
+            "unprovenFrom": hex(gap.unproven_from),
+            "reason": gap.reason,
+        }
+    )
