@@ -26,6 +26,8 @@ from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.reload import ReloadResult
 from lasso_trio.config.settings import Settings
 from lasso_trio.instances import InstanceTasks
+from lasso_trio.providers.catalogue import use
+from lasso_trio.providers.own_catalogue import load_over
 from lasso_trio.providers.prober import Prober
 from lasso_trio.providers.registry import Registry
 from lasso_trio.reloading import FIRST_PROBES_S, Load, Reloading, from_disk
@@ -110,7 +112,8 @@ class App:
         if load is None and settings.profiles_dir is not None:
             load = from_disk(settings.profiles_dir)
         tasks = InstanceTasks(supervisor)
-        reloading = Reloading(handler, registry, tasks, load, probes=settings.probes)
+        rows = settings.catalogue_file
+        reloading = Reloading(handler, registry, tasks, load, probes=settings.probes, catalogue_file=rows)
         reloading.start_tasks(directory)
         token = settings.admin_token
         admin = None if token is None else Admin(token, lambda: handler.directory, reloading.reload)
@@ -273,12 +276,17 @@ def run(main: Callable[..., Awaitable[None]], *args: object) -> None:
 
 
 def serve(settings: Settings, profiles: ProfileSet) -> int:
-    """Run a node until it is told to stop. Returns the exit code. Raises OSError when the address cannot be had."""
+    """Run a node until it is told to stop. Returns the exit code.
+
+    Raises OSError when the address cannot be had, ConfigError when the error catalogue's own rows are wrong.
+    """
     log_ = configure(level=settings.log_level, format=settings.log_format.value)
     try:
         descriptors.check(descriptors.raise_limit(), settings.max_connections)
         for slug in profiles.profiles:
             log.info(f"Loaded profile: {slug}")
+        if settings.catalogue_file is not None:
+            use(load_over(settings.catalogue_file))
         run(_main, settings, profiles, log_)
     finally:
         log_.close()

@@ -3,8 +3,9 @@
     SIGHUP · file change · admin ─► reload ─► load (a thread) ─► problems? the old one serves on, `config.rejected`
                                                 └─► diff ─► instances added, probed ─► swap ─► instances forgotten
 
-One reload at a time. The swap is one assignment: a call sees the old directory or the new one, and keeps what it saw.
-A call in flight holds its old chain, whose channels stay usable until nobody holds them.
+The operator's rows of the error catalogue, if there are any, are read and exchanged with them. One reload at a time.
+The swap is one assignment: a call sees the old directory or the new one, and keeps what it saw. A call in flight holds
+its old chain, whose channels stay usable until nobody holds them.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.reload import Changes, ReloadResult, diff
 from lasso_trio.errors import ConfigError, Problem
 from lasso_trio.instances import KEEPER, PROBER, InstanceTasks
+from lasso_trio.providers.catalogue import Catalogue, current, use
+from lasso_trio.providers.own_catalogue import load_over
 from lasso_trio.providers.registry import Registry
 from lasso_trio.routing.directory import Directory
 from lasso_trio.routing.probers import make_probers
@@ -51,13 +54,17 @@ def from_disk(directory: Path) -> Load:
 
 @attrs.define(eq=False)
 class Reloading:
-    """`load` None: there is nothing to read again, every reload is rejected. `probes`: new instances are probed."""
+    """`load` None: there is nothing to read again, every reload is rejected. `probes`: new instances are probed.
+
+    `catalogue_file`: the operator's rows of the error catalogue; None: as shipped, and never read again.
+    """
 
     handler: RpcHandler
     registry: Registry
     tasks: InstanceTasks
     load: Load | None = None
     probes: bool = True
+    catalogue_file: Path | None = None
     _one: trio.Lock = attrs.field(factory=trio.Lock)
     _asked: trio.Event = attrs.field(factory=trio.Event)
     _why: str = ""
@@ -67,7 +74,7 @@ class Reloading:
         async with self._one:
             before = self.handler.directory
             try:
-                profiles = await trio.to_thread.run_sync(self._load)
+                profiles, catalogue = await trio.to_thread.run_sync(self._load)
             except ConfigError as fault:
                 return _rejected(why, before.generation, fault.problems)
             except Exception as fault:
@@ -76,6 +83,7 @@ class Reloading:
             changes = diff(before.set, profiles)
             if changes:
                 await self._exchange(before, profiles)
+            _judge_by(catalogue)
             return _accepted(why, self.handler.directory.generation, changes)
 
     def ask(self, why: str) -> None:
@@ -102,10 +110,10 @@ class Reloading:
             ):
                 self.ask("file changed")
 
-    def _load(self) -> ProfileSet:
+    def _load(self) -> tuple[ProfileSet, Catalogue | None]:
         if self.load is None:
             raise ConfigError([Problem("profiles", None, "were not read from a directory: nothing to reload")])
-        return self.load()
+        return self.load(), None if self.catalogue_file is None else load_over(self.catalogue_file)
 
     async def _exchange(self, before: Directory, profiles: ProfileSet) -> None:
         serving = before
@@ -136,6 +144,14 @@ class Reloading:
     def _forget_but(self, profiles: ProfileSet) -> None:
         gone = self.registry.keep_only(profiles.profiles.values())
         self.tasks.stop(instance.id for instance in gone)
+
+
+def _judge_by(catalogue: Catalogue | None) -> None:
+    """Put it in force, if it says anything new. Each error is judged by one of them, whole."""
+    if catalogue is None or (catalogue.rows, catalogue.numbers) == (current().rows, current().numbers):
+        return
+    use(catalogue)
+    log.info("catalogue.reloaded", rows=sum(len(rows) for rows in catalogue.rows.values()))
 
 
 def _accepted(why: str, generation: int, changes: Changes) -> ReloadResult:

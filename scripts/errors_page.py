@@ -19,6 +19,21 @@ sent them; the class decides what the proxy does. A provider's own `error_rules`
 Sections are asked from top to bottom, and the first row that fits wins. Texts are compared in lower case, anywhere in
 the message unless the section says otherwise. An answer without a JSON-RPC error is judged by *status*, by texts of the
 classes `rate_limit` and `quota`, and by *last*.
+
+## Rows of your own
+
+`LASSO_CATALOGUE_FILE` names a file of the same format, with any of its sections. A row with the name of one below takes
+its place; others are asked before those of their section. It is read at the start (a mistake stops it) and at each reload
+(a mistake leaves the old rows in force and is logged, with its line).
+
+```toml
+[[text]]
+name = "busy-vendor"
+class = "rate_limit"
+text = ["come back in a minute"]
+seen = ["our vendor"]
+```
+
 """
 
 

@@ -17,6 +17,8 @@ from structlog.testing import capture_logs
 from lasso_trio.app import App, watch_signals
 from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.settings import Settings
+from lasso_trio.providers.catalogue import current, use
+from lasso_trio.providers.classify import classify
 from lasso_trio.reloading import from_disk
 
 TEXT = """\
@@ -95,6 +97,45 @@ async def test_the_same_files_again_change_nothing(make: Callable[..., App]) -> 
     assert (result.accepted, result.generation, bool(result.changes)) == (True, 0, False)
     assert app.directory is serving
     assert [line["event"] for line in logs] == ["config.unchanged"]
+
+
+ROW = """\
+[[text]]
+name = "mine"
+class = "{}"
+text = ["the kraken is busy"]
+seen = ["us"]
+"""
+
+
+def judged() -> str:
+    return classify(200, -32000, "the kraken is busy", None).error_class
+
+
+async def test_the_operators_rows_are_read_again_and_a_mistake_leaves_the_old_ones(
+    make: Callable[..., App], tmp_path: Path
+) -> None:
+    rows = tmp_path / "errors.toml"
+    app, before = make(catalogue_file=rows), current()
+    try:
+        rows.write_text(ROW.format("rate_limit"))
+        with capture_logs() as logs:
+            assert (await app.reload()).accepted
+            assert (await app.reload()).accepted
+        assert judged() == "rate_limit"
+        assert [line["event"] for line in logs] == ["catalogue.reloaded", "config.unchanged", "config.unchanged"]
+        rows.write_text(ROW.format("rats"))
+        write(tmp_path, priority=3)
+        with capture_logs() as logs:
+            result = await app.reload()
+        assert [(problem.file, problem.line) for problem in result.problems] == [(str(rows), 1)]
+        assert (judged(), priorities(app)) == ("rate_limit", [1])
+        rows.write_text("")
+        with capture_logs():
+            assert (await app.reload()).accepted
+        assert (judged(), priorities(app)) == ("unclassified", [3])
+    finally:
+        use(before)
 
 
 async def test_a_node_whose_profiles_are_no_files_says_so(make: Callable[..., App]) -> None:

@@ -31,6 +31,7 @@ KNOWN: Final = frozenset(
     {
         "LASSO_ADMIN_TOKEN",
         "LASSO_BYTE_BUDGET",
+        "LASSO_CATALOGUE_FILE",
         "LASSO_ENV",
         "LASSO_GRACE_S",
         "LASSO_GZIP_MIN_BYTES",
@@ -75,6 +76,8 @@ class Settings:
     """`PHX_SERVER`: False starts everything but the listener."""
     profiles_dir: Path | None = None
     """None: not given; see `loader.usual_directory`."""
+    catalogue_file: Path | None = None
+    """The operator's own rows of the error catalogue; None: as shipped."""
     node_id: str = "local"
     public_host: str = "localhost"
     public_scheme: str = "http"
@@ -116,13 +119,14 @@ class Settings:
 def _settings(variables: Variables, mode: Mode) -> Settings:
     in_prod = mode is Mode.PROD
     usual = Settings()
-    directory = variables.get("LASSO_PROFILES_DIR")
+    directory, rows = variables.get("LASSO_PROFILES_DIR"), variables.get("LASSO_CATALOGUE_FILE")
     return Settings(
         mode=mode,
         host="0.0.0.0" if in_prod else usual.host,
         port=variables.integer("PORT", usual.port, most=65_535),
         listen=variables.boolean("PHX_SERVER", usual.listen),
         profiles_dir=Path(directory) if directory else None,
+        catalogue_file=Path(rows) if rows else None,
         node_id=variables.word("LASSO_NODE_ID", usual.node_id),
         public_host=variables.host("PHX_HOST", usual.public_host),
         public_scheme=variables.choice("PHX_SCHEME", ("http", "https"), "https" if in_prod else "http"),

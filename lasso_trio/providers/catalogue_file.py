@@ -111,7 +111,7 @@ _TOML_LINE: Final = re.compile(r"at line (\d+)")
 
 
 def read_file(path: Path, *, whole: bool = True) -> Contents:
-    """What the file says. Raises CatalogueError on the first thing that is wrong, a missing section if it is `whole`."""
+    """What the file says. Raises CatalogueError on the first thing that is wrong, a missing section if `whole`."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -59,6 +59,7 @@ def test_every_variable_arrives() -> None:
             "PHX_SERVER": "false",
             "PHX_SCHEME": "https",
             "LASSO_PROFILES_DIR": "/etc/lasso",
+            "LASSO_CATALOGUE_FILE": "/etc/errors.toml",
             "LASSO_NODE_ID": "iad",
             "LASSO_GRACE_S": "2.5",
             "LASSO_LOG_SAMPLE_RATE": "0.1",
@@ -81,6 +82,7 @@ def test_every_variable_arrives() -> None:
         listen=False,
         public_scheme="https",
         profiles_dir=Path("/etc/lasso"),
+        catalogue_file=Path("/etc/errors.toml"),
         node_id="iad",
         grace_s=2.5,
         log_sample_rate=0.1,
@@ -100,7 +102,8 @@ def test_every_variable_arrives() -> None:
 
 
 def test_every_mistake_is_listed_at_once() -> None:
-    wrong = dict.fromkeys(KNOWN - {"LASSO_PROFILES_DIR", "LASSO_NODE_ID"}, "?") | {"PORT": "x", "PHX_HOST": "a b"}
+    never_wrong = {"LASSO_PROFILES_DIR", "LASSO_CATALOGUE_FILE", "LASSO_NODE_ID"}
+    wrong = dict.fromkeys(KNOWN - never_wrong, "?") | {"PORT": "x", "PHX_HOST": "a b"}
     found = told(wrong)
     assert sorted(line.split(" ")[0] for line in found) == sorted(wrong)
 
