@@ -190,6 +190,13 @@ async def test_a_used_nonce_is_an_error_if_it_is_nowhere(
     assert looked_up(it) == {"a", "b", "c"}
 
 
+async def test_a_used_nonce_is_told_though_another_is_silent(
+    autojump_clock: Clock, world: Build, afterwork: Afterwork
+) -> None:
+    it = world({"a": GONE, "b": USED})
+    assert told(await write(it, afterwork))["error"]["message"] == "nonce too low: next nonce 6, tx nonce 5"
+
+
 async def test_a_provider_that_dies_after_accepting_makes_no_error(
     autojump_clock: Clock, world: Build, afterwork: Afterwork
 ) -> None:
@@ -236,7 +243,7 @@ async def test_an_acceptance_in_the_last_moment_ends_the_look_up(
 ) -> None:
     it = world({"a": failing(Kind.HANG), "b": Faults(latency=Latency.constant(9000))})
     outcome = await write(it, afterwork)
-    assert (told(outcome)["result"], outcome.candidate) == (HASH, it["b"])
+    assert (told(outcome)["result"], outcome.candidate, trio.current_time()) == (HASH, it["b"], 9)
 
 
 async def test_silence_to_the_end_is_indeterminate_in_time(
