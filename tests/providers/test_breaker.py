@@ -22,22 +22,10 @@ from lasso_trio.providers.breaker import (
     Transition,
 )
 from lasso_trio.providers.catalogue import VERDICTS, Category
+from tests.providers.breakers import RNG, fail, opened
 
-RNG = Random(7)
 COUNTING = [c for c in Category if VERDICTS[c].counts and c not in ISOLATED.ignored]
 """What may open a breaker at all."""
-
-
-def fail(breaker: Breaker, category: Category, times: int, now: float = 0.0) -> None:
-    for _ in range(times):
-        breaker.failure(category, now, RNG)
-
-
-def opened(category: Category = Category.SERVER_ERROR, now: float = 0.0) -> Breaker:
-    breaker = Breaker()
-    fail(breaker, category, 5, now)
-    assert breaker.state(now) is State.OPEN
-    return breaker
 
 
 def half_open() -> tuple[Breaker, float]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
-
 from lasso_trio.providers.breaker import (
     JITTER,
     LONGEST_WAIT_S,
@@ -12,20 +10,7 @@ from lasso_trio.providers.breaker import (
     State,
 )
 from lasso_trio.providers.catalogue import Category
-
-RNG = Random(7)
-
-
-def fail(breaker: Breaker, category: Category, times: int, now: float = 0.0) -> None:
-    for _ in range(times):
-        breaker.failure(category, now, RNG)
-
-
-def opened(category: Category = Category.SERVER_ERROR, now: float = 0.0) -> Breaker:
-    breaker = Breaker()
-    fail(breaker, category, 5, now)
-    assert breaker.state(now) is State.OPEN
-    return breaker
+from tests.providers.breakers import RNG, fail, opened
 
 
 def test_a_refused_key_is_quarantined_for_five_minutes_then_twice_as_long_up_to_an_hour() -> None:

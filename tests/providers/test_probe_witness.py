@@ -8,16 +8,9 @@ import pytest
 from lasso_trio.providers.breaker import Breaker, State
 from lasso_trio.providers.classify import Category
 from lasso_trio.providers.probe_witness import ALONE_S, QUIET_S, Witness
+from tests.providers.breakers import opened
 
 DEAD = Category.NETWORK_ERROR
-
-
-def opened_by_calls(at: float = 0.0, category: Category = Category.SERVER_ERROR) -> Breaker:
-    breaker = Breaker()
-    for _ in range(5):
-        breaker.failure(category, at, Random(1))
-    assert breaker.state(at) is State.OPEN
-    return breaker
 
 
 def half_open(breaker: Breaker) -> float:
@@ -67,7 +60,7 @@ def test_who_saw_it_fail_may_say_that_it_is_back() -> None:
 
 
 def test_who_saw_nothing_does_not_hurry_an_open_breaker_and_vouches_once() -> None:
-    witness = Witness(opened_by_calls())
+    witness = Witness(opened())
     witness.success(1.0, 1.0, trial=witness.take_trial(1.0))
     assert witness.breaker.state(1.0) is State.OPEN
     now = half_open(witness.breaker)
@@ -78,7 +71,7 @@ def test_who_saw_nothing_does_not_hurry_an_open_breaker_and_vouches_once() -> No
 
 
 def test_what_no_call_decides_is_closed_by_a_second_round() -> None:
-    witness = Witness(opened_by_calls())
+    witness = Witness(opened())
     now = half_open(witness.breaker)
     assert say_it_lives(witness, now) is State.HALF_OPEN
     assert witness.due(now) == now + ALONE_S
@@ -88,7 +81,7 @@ def test_what_no_call_decides_is_closed_by_a_second_round() -> None:
 
 @pytest.mark.parametrize("category", [Category.NETWORK_ERROR, Category.TIMEOUT])
 def test_who_died_and_came_back_between_two_rounds_is_let_back_by_two_rounds(category: Category) -> None:
-    witness = Witness(opened_by_calls(category=category))
+    witness = Witness(opened(category))
     assert witness.due(2.0) == 2.0
     assert say_it_lives(witness, 2.0) is State.HALF_OPEN
     assert say_it_lives(witness, 2.1) is State.HALF_OPEN  # the same round
@@ -96,13 +89,13 @@ def test_who_died_and_came_back_between_two_rounds_is_let_back_by_two_rounds(cat
 
 
 def test_an_answer_to_what_was_asked_before_it_opened_is_no_news() -> None:
-    witness = Witness(opened_by_calls(5.0, Category.NETWORK_ERROR))
+    witness = Witness(opened(Category.NETWORK_ERROR, 5.0))
     witness.success(4.9, 5.1, trial=False)
     assert witness.breaker.state(5.1) is State.OPEN
 
 
 def test_who_answers_probes_and_fails_calls_again_waits_out_its_time() -> None:
-    witness = Witness(opened_by_calls(category=Category.NETWORK_ERROR))
+    witness = Witness(opened(Category.NETWORK_ERROR))
     say_it_lives(witness, 2.0)
     assert say_it_lives(witness, 4.0) is State.CLOSED
     for _ in range(3):
@@ -120,7 +113,7 @@ def test_who_answers_probes_and_fails_calls_again_waits_out_its_time() -> None:
 
 
 def test_a_quarantine_is_never_ended_by_a_probe() -> None:
-    witness = Witness(opened_by_calls(category=Category.AUTH_ERROR))
+    witness = Witness(opened(Category.AUTH_ERROR))
     witness.saw_failure()
     assert say_it_lives(witness, 2.0) is State.OPEN
     assert witness.due(2.0) == witness.breaker.until
@@ -133,21 +126,21 @@ def say_it_lives(witness: Witness, at: float) -> State:
 
 
 def test_the_half_open_place_is_not_taken_from_a_call() -> None:
-    witness = Witness(opened_by_calls())
+    witness = Witness(opened())
     now = half_open(witness.breaker)
     assert witness.breaker.admit(now)
     assert not witness.take_trial(now)
 
 
 def test_a_failed_trial_opens_it_again() -> None:
-    witness = Witness(opened_by_calls())
+    witness = Witness(opened())
     now = half_open(witness.breaker)
     fail(witness, now, 1, trial=witness.take_trial(now))
     assert witness.breaker.state(now) is State.OPEN
 
 
 def test_what_is_no_illness_leaves_the_place_free() -> None:
-    witness = Witness(opened_by_calls())
+    witness = Witness(opened())
     now = half_open(witness.breaker)
     assert witness.take_trial(now)
     witness.failure(Category.LOCAL_CAPACITY, now, now, Random(1), 1, trial=True)
@@ -155,7 +148,7 @@ def test_what_is_no_illness_leaves_the_place_free() -> None:
 
 
 def test_failures_seen_elsewhere_count_as_seen() -> None:
-    witness = Witness(opened_by_calls())
+    witness = Witness(opened())
     witness.saw_failure()
     witness.success(1.0, 1.0, trial=False)
     assert witness.breaker.state(1.0) is State.HALF_OPEN
