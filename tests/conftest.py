@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,13 @@ settings.register_profile("ci", max_examples=100, deadline=None, derandomize=Tru
 settings.register_profile("fuzz", max_examples=5_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") == "true" else "dev"))
 
+RECURSION_LIMIT = sys.getrecursionlimit()
 FUZZED = ("config", "jsonrpc", "server", "upstream")
+
+
+def pytest_collection_finish() -> None:
+    """A library of test clients (py_ecc, by eth-account) raises the limit for the whole process; a node runs without."""
+    sys.setrecursionlimit(RECURSION_LIMIT)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
