@@ -4,7 +4,7 @@ The same genesis, transactions and timestamps give byte-identical blocks, which 
 kept in a journal and every node remembers how far it has come, so a node that was dead, paused or held back catches up
 by taking the steps it missed.
 
-The proxy sends a raw transaction to one node only, as it should; real networks gossip it to the others. Here `gossip`
+The proxy sends a raw transaction to some nodes only, as it should; real networks gossip it to the others. Here `gossip`
 does: it looks into every node's pool and adds what it finds to the journal. A test that sends through the proxy calls
 `fleet.gossip()` (or `mine`, which does so first) before it asks for the receipt.
 """
