@@ -20,7 +20,7 @@ FUZZED = ("config", "jsonrpc", "server", "upstream")
 
 
 def pytest_collection_finish() -> None:
-    """A library of test clients (py_ecc, by eth-account) raises the limit for the whole process; a node runs without."""
+    """A test client's library (py_ecc, by eth-account) raises the limit for the whole process; a node runs without."""
     sys.setrecursionlimit(RECURSION_LIMIT)
 
 
