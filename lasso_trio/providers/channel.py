@@ -19,7 +19,8 @@ from lasso_trio.providers.breaker import Breaker, State, Transition
 from lasso_trio.providers.catalogue import Verdict
 from lasso_trio.providers.cooldown import Cooldown
 from lasso_trio.providers.latency import Evidence
-from lasso_trio.providers.learned import LearnedLimits
+from lasso_trio.providers.learned import Kind, LearnedLimits
+from lasso_trio.providers.limit_texts import read_limits
 from lasso_trio.providers.method_bans import MethodBans
 from lasso_trio.providers.pacing import Pacing
 from lasso_trio.providers.unknown_errors import UnknownErrors
@@ -153,15 +154,19 @@ class Channel:
         now: float,
         hint_s: float | None = None,
         per_second: float | None = None,
+        text: str = "",
     ) -> None:
-        """It answered with what `verdict` says, or not at all. The last two: what a refusal said of its limit.
+        """It answered with what `verdict` says, or not at all: its `cooldown`, `learning` and `breaker` decide alone.
 
-        The verdict decides alone: its `cooldown`, its `learning`, its `breaker`.
+        `hint_s`, `per_second`: what a refusal said of its limit. `text`: the error's, which may tell how far back it
+        goes (what it says of the size of a log query is learned where that is known).
         """
         if verdict.cooldown != "none":
             self._throttled(verdict, now, hint_s, per_second)
         if verdict.learning == "method":
             self._ban(method, now)
+        elif verdict.learning == "archive" and text:
+            self._learn_depth(text, now)
         if verdict.counts:
             self.row(method).record_failure(now)
         if verdict.breaker == "success":
@@ -203,6 +208,11 @@ class Channel:
         if method != _SHARED_ROW and self.bans.ban(method, now):
             self.version.bump()
             log.info("method.banned", method=method, **self._who())
+
+    def _learn_depth(self, text: str, now: float) -> None:
+        for told in read_limits(text, "archive"):
+            if told.kind is Kind.EARLIEST and told.value is not None:
+                self.learned.told(told.kind, told.value, now)
 
     def _moved(self, step: Transition) -> None:
         self.version.bump()

@@ -97,3 +97,13 @@ def test_refusals_during_a_cooldown_make_no_plan_stale(channel: Channel) -> None
 def test_what_a_row_teaches_decides_about_a_ban(channel: Channel) -> None:
     fail(channel, verdict_of(Category.CAPABILITY_VIOLATION, ErrorClass.CAPABILITY, "method"))
     assert channel.bans.banned("eth_call", NOW)
+
+
+def test_how_far_back_it_goes_is_learned_from_whatever_call_was_told(channel: Channel) -> None:
+    pruned, text = VERDICTS[Category.REQUIRES_ARCHIVAL], "missing block, the earliest available is 500"
+    channel.failed("eth_call", VERDICTS[Category.SERVER_ERROR], 0.1, NOW, text=text)
+    assert channel.learned.reaches(499, NOW)
+    channel.failed("eth_call", pruned, 0.1, NOW, text="max block range 7")
+    assert channel.learned.known(NOW) == {}
+    channel.failed("eth_call", pruned, 0.1, NOW, text=text)
+    assert [channel.learned.reaches(block, NOW) for block in (499, 500)] == [False, True]
