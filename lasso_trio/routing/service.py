@@ -211,8 +211,14 @@ def _basics(chain: RoutedChain, wish: Wish, method: Method, strategy: Strategy) 
         "pinned": wish.provider,
         "deadline_ms": int(min(chain.budget_s(method), wish.deadline_s or inf) * 1000),
         "goes_to_the_filters_maker": method.safety is Safety.FILTER_AFFINE,
-        "most_dispatches": MAX_DISPATCHES if method.replay_safe or method.name in BROADCAST else 1,
+        "most_dispatches": _most_dispatches(chain, method),
     }
+
+
+def _most_dispatches(chain: RoutedChain, method: Method) -> int:
+    if method.name in BROADCAST:
+        return chain.chain.routing.broadcast + MAX_DISPATCHES - 1
+    return MAX_DISPATCHES if method.replay_safe else 1
 
 
 def _count_trouble(counts: ChainCounts, outcome: Outcome, now: float) -> None:

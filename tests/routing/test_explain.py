@@ -44,7 +44,7 @@ def test_candidates_come_in_the_order_they_would_be_asked(chain_of: Chains) -> N
     assert (row["profile"], row["chain"], row["chain_id"], row["method"]) == ("default", "ethereum", 1, "eth_gasPrice")
     assert row["most_dispatches"] == 3
     assert explained(chain_of("a"), "eth_newFilter", "[{}]")["most_dispatches"] == 1
-    assert explained(chain_of("a"), "eth_sendRawTransaction", '["0x00"]')["most_dispatches"] == 3  # to one each
+    assert explained(chain_of("a"), "eth_sendRawTransaction", '["0x00"]')["most_dispatches"] == 4  # to one each
 
 
 def test_the_hedge_that_would_follow_is_told(chain_of: Chains) -> None:
