@@ -14,6 +14,7 @@ import attrs
 import trio
 
 from lasso_trio.providers.channel import Channel
+from lasso_trio.subscriptions.keeper import Keeper
 from lasso_trio.supervision import Supervisor, supervise
 
 PROBER: Final = "prober"
@@ -21,25 +22,25 @@ KEEPER: Final = "keeper"
 
 
 class Worker(Protocol):
-    """What runs for one instance until it is cancelled."""
+    """What runs for one instance until it is cancelled, or for good."""
 
     @property
     def channel(self) -> Channel: ...
 
-    async def run(self) -> NoReturn: ...
+    async def run(self) -> object: ...
 
 
 @attrs.define(eq=False)
 class InstanceTasks:
-    """`_scopes` by the task's name, which is its kind and its instance's id."""
+    """`_running` by the task's name, which is its kind and its instance's id."""
 
     supervisor: Supervisor
-    _scopes: dict[str, trio.CancelScope] = attrs.field(factory=dict)
+    _running: dict[str, tuple[Worker, trio.CancelScope]] = attrs.field(factory=dict)
     _waiting: dict[str, Worker] = attrs.field(factory=dict)
     _nursery: trio.Nursery | None = None
 
     def __len__(self) -> int:
-        return len(self._scopes)
+        return len(self._running)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> NoReturn:
         """Until cancelled."""
@@ -60,18 +61,21 @@ class InstanceTasks:
             self._start(f"{kind} {worker.channel.instance_id}", worker)
 
     def stop(self, instance_ids: Iterable[str]) -> None:
-        """End what runs for these, at their next checkpoint. Probes in flight are given up, sockets closed."""
+        """End what runs for these. Probes in flight are given up; a socket is closed when its calls are answered."""
         for name in [f"{kind} {id_}" for id_ in instance_ids for kind in (PROBER, KEEPER)]:
-            scope = self._scopes.pop(name, None)
-            if scope is not None:
-                scope.cancel()
             self._waiting.pop(name, None)
+            worker, scope = self._running.pop(name, (None, None))
+            if isinstance(worker, Keeper):
+                worker.leave()
+            elif scope is not None:
+                scope.cancel()
 
     def _start(self, name: str, worker: Worker) -> None:
         if self._nursery is None:
             self._waiting[name] = worker
             return
-        scope = self._scopes[name] = trio.CancelScope()
+        scope = trio.CancelScope()
+        self._running[name] = worker, scope
         self._nursery.start_soon(self._life, worker, scope, name, name=name)
 
     async def _life(self, worker: Worker, scope: trio.CancelScope, name: str) -> None:
@@ -79,5 +83,5 @@ class InstanceTasks:
             with scope:
                 await supervise(name, worker.run, registry=self.supervisor)
         finally:
-            if self._scopes.get(name) is scope:  # the instance may have come back meanwhile
-                del self._scopes[name]
+            if self._running.get(name) == (worker, scope):  # the instance may have come back meanwhile
+                del self._running[name]

@@ -9,12 +9,16 @@ import trio
 import trio.testing
 
 from lasso_trio.config.profile import Transport
-from lasso_trio.instances import InstanceTasks
+from lasso_trio.config.secret import SecretUrl
+from lasso_trio.instances import KEEPER, InstanceTasks
 from lasso_trio.providers.channel import Channel, Version
 from lasso_trio.providers.head import Head
 from lasso_trio.providers.probe_schedule import ProbeSchedule
 from lasso_trio.providers.prober import Prober
-from lasso_trio.supervision import Supervisor
+from lasso_trio.subscriptions.keeper import Keeper
+from lasso_trio.supervision import FINISHED, Supervisor
+from lasso_trio.upstream.dialled import Dialled
+from lasso_trio.upstream.websocket import ws_endpoint
 
 
 class Watched(Prober):
@@ -90,3 +94,33 @@ async def test_cancelled_it_ends_them_all(tasks: InstanceTasks) -> None:
         await trio.testing.wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
     assert (one.running, len(tasks)) == (0, 0)
+
+
+async def test_a_keeper_runs_beside_the_prober_and_leaves_by_itself(
+    nursery: trio.Nursery, tasks: InstanceTasks
+) -> None:
+    class Kept(Keeper):
+        async def run(self) -> object:
+            await self._leaving.wait()
+            await left.wait()
+            return FINISHED
+
+    async def dial() -> Dialled:
+        raise AssertionError("nobody dials here")
+
+    left = trio.Event()
+    await nursery.start(tasks.run)
+    prober = watched("1:a:0")
+    channel = Channel("1:a:0", "ws://a", Transport.WS, None, Version(), Random(1))
+    keeper = Kept(channel, Head(), 1, ws_endpoint(SecretUrl("ws://a/"), {}), dial)
+    tasks.start([prober])
+    tasks.start([keeper], KEEPER)
+    await trio.testing.wait_all_tasks_blocked()
+    assert {child.name for child in tasks.supervisor.children} == {"prober 1:a:0", "keeper 1:a:0"}
+    tasks.stop(["1:a:0"])
+    await trio.testing.wait_all_tasks_blocked()
+    assert [child.name for child in tasks.supervisor.children] == ["keeper 1:a:0"]
+    assert len(tasks) == 0
+    left.set()
+    await trio.testing.wait_all_tasks_blocked()
+    assert tasks.supervisor.children == []

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import attrs
 import structlog
@@ -22,15 +22,15 @@ import trio
 from lasso_trio.providers.breaker import State
 from lasso_trio.providers.channel import Channel
 from lasso_trio.providers.classify import Verdict
-from lasso_trio.providers.head import ChainCheck, Head
-from lasso_trio.providers.probe_answer import Kind, ProbeAnswer
-from lasso_trio.providers.probe_schedule import Question
+from lasso_trio.providers.head import Head
 from lasso_trio.providers.probe_witness import Witness
 from lasso_trio.providers.prober import unix_time
 from lasso_trio.subscriptions import keeper_policy as policy
 from lasso_trio.subscriptions.feed import Feed, NotConnected
-from lasso_trio.subscriptions.keeper_heads import HeadWatch, Terms, ask
+from lasso_trio.subscriptions.keeper_chain import ChainProof
+from lasso_trio.subscriptions.keeper_heads import HeadWatch, Terms
 from lasso_trio.subscriptions.session_feeds import FeedCounters, SessionFeeds
+from lasso_trio.supervision import FINISHED
 from lasso_trio.telemetry.scrub import scrub
 from lasso_trio.upstream.dialled import Dial
 from lasso_trio.upstream.endpoint import Endpoint
@@ -40,6 +40,9 @@ from lasso_trio.upstream.ws_link import WsLink
 from lasso_trio.upstream.ws_message import Answer, Complaint, News, read
 
 log = structlog.get_logger(__name__)
+
+LEAVE_S: Final = 30.0
+LOOK_S: Final = 0.05
 
 
 @attrs.define(eq=False, repr=False)
@@ -65,21 +68,18 @@ class Keeper:
     last_ending: Ending | None = None
     since: float = 0.0
     """When it was last connected or disconnected (trio's clock)."""
-    told_chain: int | None = None
-    """The id of a wrong chain, while that is what it says."""
     settled: trio.Event = attrs.field(factory=trio.Event)
+    _leaving: trio.Event = attrs.field(factory=trio.Event)
     _feeds: SessionFeeds | None = None
     _changed: trio.Event = attrs.field(factory=trio.Event)
-    _witness: Witness = attrs.field(init=False)
     _farewells: tuple[bytes, ...] = ()
     _distrusted: str = ""
-    _refusal: ProbeAnswer | None = None
-    """What it said instead of its chain's id."""
+    proof: ChainProof = attrs.field(init=False)
+    _witness: Witness = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._witness = Witness(self.channel.breaker)
-        if self.alone:
-            self.head.check = ChainCheck.PENDING
+        self._witness = witness = Witness(self.channel.breaker)
+        self.proof = ChainProof(self.channel, self.head, self.chain_id, self.alone, witness, self.wall)
 
     def __repr__(self) -> str:
         return f"<Keeper {self.instance_id} {'connected' if self.connected else 'disconnected'}>"
@@ -106,25 +106,44 @@ class Keeper:
 
     # Session after session…
 
-    async def run(self) -> NoReturn:
-        """Until cancelled; then says goodbye, within a second."""
+    async def run(self) -> object:
+        """Until cancelled, or told to `leave`; then says goodbye, within a second. Returns FINISHED."""
         try:
-            await trio.sleep(self.rng.uniform(0.0, policy.FIRST_CONNECT_S))
-            while True:
-                wait_s = await self.session()
-                self.settled.set()
-                await trio.sleep(wait_s)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._keep, name=f"keep {self.instance_id}")
+                await self._leaving.wait()
+                await self._drained()
+                nursery.cancel_scope.cancel("its instance is gone")
         finally:
             self.settled.set()
+        return FINISHED
+
+    def leave(self) -> None:
+        """Its instance is in the configuration no more: end as soon as the calls in flight have their answers."""
+        self._leaving.set()
+
+    async def _keep(self) -> NoReturn:
+        await trio.sleep(self.rng.uniform(0.0, policy.FIRST_CONNECT_S))
+        while True:
+            wait_s = await self.session()
+            self.settled.set()
+            await trio.sleep(wait_s)
+
+    async def _drained(self) -> None:
+        for _ in range(round(LEAVE_S / LOOK_S)):
+            link = self.channel.pool
+            if link is None or not link.busy:
+                return
+            await trio.sleep(LOOK_S)
 
     async def session(self) -> float:
         """One session from its dial to its end; how long to wait before the next one."""
         started = trio.current_time()
-        self._farewells, self._distrusted, self._refusal = (), "", None
+        self._farewells, self._distrusted, self.proof.refusal = (), "", None
         ending = await hold(self.endpoint, self.dial, Life(self._live, lambda: self._farewells))
         self.last_ending = ending
         self.backoff.ended()
-        verdict = self._refusal.verdict if self._refusal is not None else policy.judge(ending)
+        verdict = policy.judge(ending) if self.proof.refusal is None else self.proof.refusal.verdict
         now = trio.current_time()
         self._blame(ending, verdict, started, now)
         wait_s = self.backoff.wait_s(ending, verdict, self.channel.cooldown.remaining(now), self.rng)
@@ -138,10 +157,10 @@ class Keeper:
             try:
                 nursery.start_soon(_send, socket, link, name="ws sender")
                 nursery.start_soon(_read, socket, link, feeds, name="ws reader")
-                await self._check_chain(link)
+                await self.proof.check(link)
                 self._connected(link, feeds)
                 nursery.start_soon(self._prove, name="ws proof")
-                watch = HeadWatch(self.instance_id, self.head, lambda: self.terms, link, feeds, self.wall)
+                watch = HeadWatch(self.instance_id, self.head, lambda: self.terms, link, feeds, self.wall, self.alone)
                 await watch.run()
             finally:
                 self._farewells = tuple(feeds.farewells())
@@ -160,43 +179,6 @@ class Keeper:
         now, breaker = trio.current_time(), self.channel.breaker
         for _ in range(breaker.policy.successes):
             self._witness.success(started, now, trial=breaker.state(now) is State.HALF_OPEN)
-
-    # Which chain…
-
-    async def _check_chain(self, link: WsLink) -> None:
-        """Raises Over unless the socket may serve."""
-        answer = await ask(link, Question.CHAIN_ID, self.wall)
-        if answer.kind not in (Kind.GOOD, Kind.UNANSWERED):
-            self._refusal = answer
-            raise Over(Ending("unchecked", text=answer.words, opened=True))
-        if answer.number is not None and answer.number != self.chain_id:
-            self._wrong(answer.number)
-            raise Over(Ending(policy.WRONG_CHAIN, opened=True))
-        self._right(ChainCheck.MUTE if answer.number is None else ChainCheck.RIGHT, answer.words)
-
-    def _wrong(self, told: int) -> None:
-        breaker, now = self.channel.breaker, trio.current_time()
-        if not (breaker.state(now) is State.OPEN and breaker.quarantined):
-            breaker.quarantine(policy.WRONG_CHAIN, now)
-        if self.told_chain != told:
-            log.error("keeper.wrong_chain", got=told, expected=self.chain_id, origin=self.channel.origin, **self._who())
-        self.told_chain = told
-        if self.alone:
-            self.head.check, self.head.told_chain = ChainCheck.WRONG, told
-        self.channel.version.bump()
-
-    def _right(self, check: ChainCheck, words: str) -> None:
-        breaker, now = self.channel.breaker, trio.current_time()
-        if check is ChainCheck.MUTE and self.sessions == 0:
-            log.warning("keeper.chain_unknown", said=words, **self._who())
-        if self.told_chain is not None:
-            self.told_chain = None
-            log.warning("keeper.right_chain", chain_id=self.chain_id, **self._who())
-            if breaker.reason == policy.WRONG_CHAIN:
-                breaker.release(now, "right chain again")
-                self._witness.saw_failure()
-        if self.alone:
-            self.head.check, self.head.told_chain = check, None
 
     # What others see…
 
@@ -224,14 +206,15 @@ class Keeper:
         if verdict is None:
             return
         if verdict.kind == "quota":
-            hint_s = policy.hint_s(ending, self.wall()) if self._refusal is None else self._refusal.hint_s
+            said = self.proof.refusal
+            hint_s = policy.hint_s(ending, self.wall()) if said is None else said.hint_s
             self.channel.cooldown.begin(now, hint_s, self.rng)  # connections are refused, so no pace is learnt
             self.channel.version.bump()
         else:
             self._witness.failure(verdict.category, started, now, self.rng, self.backoff.failures, trial=False)
 
     def _tell_ending(self, ending: Ending, wait_s: float) -> None:
-        text = scrub(self.endpoint.without_keys(ending.text.encode("utf-8", "replace")).decode("utf-8", "replace"), 200)
+        text = scrub(ending.text)
         told = {"reason": ending.reason, "code": ending.code, "said": text or None, "retry_s": round(wait_s, 2)}
         tell = (
             log.warning if ending.opened or self.backoff.failures == 1 or self.backoff.failures % 5 == 0 else log.info

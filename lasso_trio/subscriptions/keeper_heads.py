@@ -85,7 +85,9 @@ async def ask(link: WsLink, question: Question, wall: Callable[[], float]) -> Pr
 
 @attrs.define(eq=False)
 class HeadWatch:
-    """Of one session. `instance_id` is for the log."""
+    """Of one session. `instance_id` is for the log. `alone`: nobody else looks at the head, so it is polled as well:
+    a height counts only while it is fresh, and news may be lost.
+    """
 
     instance_id: str
     head: Head
@@ -93,16 +95,19 @@ class HeadWatch:
     link: WsLink
     feeds: SessionFeeds
     wall: Callable[[], float]
+    alone: bool = False
     _highest: int = -1
     _heard_at: float = 0.0
 
     async def run(self) -> NoReturn:
         """Until cancelled. Raises Over when the provider does not tell what it should."""
-        if self.terms().new_heads:
-            feed = await self._subscribe()
+        feed = await self._subscribe() if self.terms().new_heads else None
+        async with trio.open_nursery() as nursery:
             if feed is not None:
-                await self._listen(feed)
-        await self._poll()
+                nursery.start_soon(self._listen, feed, name="new heads")
+            if feed is None or self.alone:
+                nursery.start_soon(self._poll, feed is not None, name="head poll")
+        raise AssertionError("neither ends by itself")
 
     async def _subscribe(self) -> Feed | None:
         try:
@@ -140,12 +145,12 @@ class HeadWatch:
             raise Over(Ending("silent", text=answer.words or f"block {answer.number} was not told", opened=True))
         self._heard_at = trio.current_time()
 
-    async def _poll(self) -> NoReturn:
+    async def _poll(self, listening: bool) -> NoReturn:
         misses = 0
         while True:
             answer = await ask(self.link, Question.HEIGHT, self.wall)
             if answer.kind is Kind.GOOD and answer.number is not None:
-                self.head.tell(answer.number, trio.current_time(), self.terms().poll_s)
+                self.head.tell(answer.number, trio.current_time(), LATE_S if listening else self.terms().poll_s)
             misses = misses + 1 if answer.kind is Kind.FAILED else 0
             if misses >= MOST_MISSES:
                 raise Over(Ending("silent", text=answer.words, opened=True))

@@ -50,7 +50,7 @@ class Ending:
 
     `reason`: dial (with its `fault`), refused (`code`: the HTTP status), timed_out and eof (during the upgrade),
     closed (by the peer, or for a message too large; `code`: the WebSocket's), lost, or a word of who lived on it.
-    `text` is what others said, not scrubbed. `opened`: the upgrade had succeeded.
+    `text` is what others said, without our credentials and not scrubbed otherwise. `opened`: the upgrade had succeeded.
     """
 
     reason: str
@@ -166,7 +166,7 @@ class Socket:
         why = closed.reason
         if self._wire.stalled or why is None or why.code == 1006:
             return Ending("lost", text="the peer does not read" if self._wire.stalled else "", opened=True)
-        return Ending("closed", why.code, (why.reason or "")[:MOST_TEXT], opened=True)
+        return Ending("closed", why.code, why.reason or "", opened=True)
 
     async def say_goodbye(self, last_words: Sequence[bytes]) -> None:
         """Send `last_words` and the close frame, if that can be done cleanly. Nobody waits for the peer's echo."""
@@ -208,12 +208,14 @@ async def hold(endpoint: Endpoint, dial: Dial, life: Life) -> Ending:
     except* Over as group:
         ending = _first(group).ending
     except* ConnectionRejected as group:
-        ending = _refusal(_first(group))
-    except* (ConnectionClosed, LocalProtocolError, *NETWORK_ERRORS):
-        pass
+        refused = _first(group)
+        text = (refused.body or b"")[:READ_BYTES].decode("utf-8", "replace")
+        ending = Ending("refused", refused.status_code, text, refused.headers)
+    except* (ConnectionClosed, LocalProtocolError, trio.BusyResourceError, *NETWORK_ERRORS):
+        pass  # busy: TLS had something of its own to say in the middle of a message of ours, which is rare
     finally:
         wire.close()
-    return ending
+    return _presentable(ending, endpoint)
 
 
 async def _lived(nursery: trio.Nursery, wire: Wire, endpoint: Endpoint, life: Life) -> None:
@@ -259,9 +261,10 @@ def upgrade_head(endpoint: Endpoint) -> tuple[str, str, list[tuple[bytes, bytes]
     return host, start.split(" ")[1], kept
 
 
-def _refusal(rejected: ConnectionRejected) -> Ending:
-    text = (rejected.body or b"")[:MOST_TEXT].decode("utf-8", "replace")
-    return Ending("refused", rejected.status_code, text, rejected.headers)
+def _presentable(ending: Ending, endpoint: Endpoint) -> Ending:
+    """Masked before it is cut: half a key is a key's half."""
+    text = endpoint.without_keys(ending.text.encode("utf-8", "replace")).decode("utf-8", "replace")
+    return attrs.evolve(ending, text=text[:MOST_TEXT])
 
 
 def _first(group: BaseExceptionGroup[Fault]) -> Fault:

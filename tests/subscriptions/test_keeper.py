@@ -13,7 +13,6 @@ from lasso_trio.devnet import Faults
 from lasso_trio.devnet.faults import Failure, Kind, Latency
 from lasso_trio.jsonrpc.reply import encode_request
 from lasso_trio.providers.breaker import State
-from lasso_trio.providers.head import ChainCheck
 from lasso_trio.subscriptions.feed import Feed, FeedSource, NotConnected, Refused
 from lasso_trio.subscriptions.keeper import Keeper
 from lasso_trio.subscriptions.keeper_heads import Terms
@@ -123,58 +122,6 @@ async def test_many_calls_share_the_socket(autojump_clock: object, nursery: trio
     assert upstream.dials == 1
 
 
-async def test_a_wrong_chain_is_quarantined_and_shouted_about_once(autojump_clock: object, upstream: Upstream) -> None:
-    with capture_logs() as logs:
-        keeper = upstream.keeper(chain_id=1)
-        await trio.sleep(200)
-    shouts = [line for line in logs if line["event"] == "keeper.wrong_chain"]
-    assert [(line["got"], line["expected"], line["log_level"]) for line in shouts] == [(31337, 1, "error")]
-    breaker = keeper.channel.breaker
-    assert (keeper.channel.live, breaker.quarantined, breaker.reason) == (False, True, "wrong_chain")
-    assert upstream.dials > 2
-    assert (keeper.told_chain, keeper.sessions, keeper.head.check) == (31337, 0, ChainCheck.TRUSTED)
-
-
-async def test_the_right_chain_again_is_served_again(autojump_clock: object, nursery: trio.Nursery) -> None:
-    upstream = Upstream.make(nursery, Faults(chain_id=5))
-    with capture_logs() as logs:
-        keeper = upstream.keeper(alone=True)
-        await trio.sleep(20)
-        assert (keeper.head.check, keeper.head.told_chain) == (ChainCheck.WRONG, 5)
-        upstream.node.set_faults(Faults())
-        await until_connected(keeper)
-        await trio.sleep(6)
-    assert "keeper.right_chain" in {line["event"] for line in logs}
-    assert (keeper.head.check, keeper.head.told_chain) == (ChainCheck.RIGHT, None)
-    assert keeper.channel.breaker.state(trio.current_time()) is State.CLOSED
-
-
-async def test_alone_it_says_whether_its_instance_may_serve(autojump_clock: object, upstream: Upstream) -> None:
-    keeper = upstream.keeper(alone=True)
-    assert keeper.head.check is ChainCheck.PENDING
-    await until_connected(keeper)
-    assert keeper.head.check is ChainCheck.RIGHT
-
-
-async def test_who_has_no_chain_id_serves_with_a_warning(autojump_clock: object, nursery: trio.Nursery) -> None:
-    upstream = Upstream.make(nursery, Faults(missing_methods=("eth_chainId",)))
-    with capture_logs() as logs:
-        keeper = upstream.keeper(alone=True)
-        await until_connected(keeper)
-    assert keeper.head.check is ChainCheck.MUTE
-    assert "keeper.chain_unknown" in {line["event"] for line in logs}
-
-
-async def test_who_does_not_say_which_chain_it_serves_does_not_serve(
-    autojump_clock: object, nursery: trio.Nursery
-) -> None:
-    upstream = Upstream.make(nursery, Faults(failures=(Failure(Kind.HANG),)))
-    keeper = upstream.keeper()
-    await trio.sleep(60)
-    assert (keeper.sessions, keeper.last_ending and keeper.last_ending.reason) == (0, "unchecked")
-    assert keeper.channel.breaker.state(trio.current_time()) is State.OPEN
-
-
 async def test_connections_that_fail_open_the_breaker_and_one_that_stands_closes_it(
     autojump_clock: object, upstream: Upstream
 ) -> None:
@@ -205,13 +152,6 @@ async def test_a_throttled_upgrade_begins_a_cooldown_and_is_waited_for(
     await trio.sleep(25)
     assert (upstream.dials, keeper.channel.cooldown.times) == (1, 1)
     assert keeper.channel.breaker.state(trio.current_time()) is State.CLOSED
-
-
-async def test_a_throttled_chain_id_begins_one_too(autojump_clock: object, nursery: trio.Nursery) -> None:
-    upstream = Upstream.make(nursery, Faults(failures=(Failure(Kind.HTTP, status=429),)))
-    keeper = upstream.keeper()
-    await trio.sleep(25)
-    assert (upstream.dials, keeper.sessions, keeper.channel.cooldown.times) == (1, 0, 1)
 
 
 async def test_what_is_not_understood_is_passed_over(autojump_clock: object, nursery: trio.Nursery) -> None:
@@ -338,3 +278,62 @@ async def test_no_key_is_in_what_is_logged_or_shown(autojump_clock: object, upst
     assert {"keeper.connected", "keeper.ended", "keeper.not_connected"} <= {line["event"] for line in logs}
     assert KEY not in text
     assert KEY[::-1] not in text
+
+
+@pytest.mark.parametrize("padding", [0, 120, 150])
+async def test_a_refusal_that_repeats_our_keys_is_told_without_them(
+    autojump_clock: object, upstream: Upstream, padding: int
+) -> None:
+    async def parrot(stream: trio.StapledStream) -> None:
+        head = b"." * padding + bytes(await stream.receive_some(65536))
+        assert KEY.encode() in head
+        await stream.send_all(b"HTTP/1.1 401 No\r\nContent-Length: %d\r\n\r\n%b" % (len(head), head))
+
+    upstream.serve = parrot
+    with capture_logs() as logs:
+        keeper = upstream.keeper()
+        await keeper.settled.wait()
+    text = f"{logs} {keeper.last_ending}"
+    assert (logs[0]["code"], "GET /v3/" in logs[0]["said"]) == (401, True)
+    assert KEY[:8] not in text
+    assert KEY[::-1][:8] not in text
+
+
+async def test_told_to_leave_it_waits_for_the_calls_in_flight(autojump_clock: object, nursery: trio.Nursery) -> None:
+    upstream = Upstream.make(nursery, Faults(latency=Latency.constant(3000)))
+    keeper = upstream.keeper()
+    await until_connected(keeper)
+    async with trio.open_nursery() as calls:
+        calls.start_soon(ask, keeper)
+        await trio.sleep(1)
+        keeper.leave()
+    await until_lost(keeper)
+    before = trio.current_time()
+    await trio.sleep(60)
+    assert (upstream.dials, keeper.since) == (1, before)
+
+
+async def test_told_to_leave_it_does_not_wait_for_ever(autojump_clock: object, nursery: trio.Nursery) -> None:
+    upstream = Upstream.make(nursery, Faults(failures=(Failure(Kind.HANG, methods=("eth_gasPrice",)),)))
+    keeper = upstream.keeper()
+    await until_connected(keeper)
+    async with trio.open_nursery() as calls:
+
+        async def call() -> None:
+            with pytest.raises(Disconnected):
+                await ask(keeper, wait_s=600)
+
+        calls.start_soon(call)
+        await trio.sleep(1)
+        keeper.leave()
+    assert trio.current_time() < 40
+
+
+async def test_told_to_leave_between_two_sessions_it_leaves_at_once(autojump_clock: object, upstream: Upstream) -> None:
+    upstream.down = True
+    keeper = upstream.keeper()
+    await keeper.settled.wait()
+    dials = upstream.dials
+    keeper.leave()
+    await trio.sleep(100)
+    assert upstream.dials == dials

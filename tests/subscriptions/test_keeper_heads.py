@@ -67,6 +67,19 @@ async def test_without_news_it_polls_where_the_profile_wants_none(autojump_clock
     assert (upstream.node.calls["eth_blockNumber"], upstream.node.calls["eth_subscribe"]) == (3, 0)
 
 
+async def test_alone_it_polls_as_well_because_a_height_must_be_fresh_to_count(
+    autojump_clock: object, nursery: trio.Nursery
+) -> None:
+    upstream = Upstream.make(nursery)
+    upstream.node.chain.block_time = None
+    keeper = upstream.keeper(alone=True, terms=Terms(poll_s=12.0, timeout_s=600))
+    await until_connected(keeper)
+    await trio.sleep(100)
+    assert keeper.head.height == START
+    assert keeper.head.fresh(trio.current_time())
+    assert (upstream.node.calls["eth_subscribe"], upstream.node.calls["eth_blockNumber"]) == (1, 9)
+
+
 async def test_it_polls_where_the_provider_has_none(autojump_clock: object, nursery: trio.Nursery) -> None:
     upstream = Upstream.make(nursery, Faults(missing_methods=("eth_subscribe",)))
     with capture_logs() as logs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from random import Random
 
 import attrs
@@ -32,12 +33,13 @@ def wall() -> float:
 
 @attrs.define(eq=False)
 class Upstream:
-    """`down` refuses dials. `dials` counts them."""
+    """`down` refuses dials. `dials` counts them. `serve`: what is dialled instead of the node."""
 
     nursery: trio.Nursery
     node: Provider
     down: bool = False
     dials: int = 0
+    serve: Callable[[trio.StapledStream], Awaitable[None]] | None = None
 
     @classmethod
     def make(cls, nursery: trio.Nursery, faults: Faults | None = None) -> Upstream:
@@ -49,7 +51,7 @@ class Upstream:
         if self.down:
             raise ConnectFault("refused").at("ws://node.example")
         ours, theirs = trio.testing.memory_stream_pair()
-        self.nursery.start_soon(self.node.handle, theirs)
+        self.nursery.start_soon(self.serve or self.node.handle, theirs)
         return Dialled(ours)
 
     def keeper(self, *, chain_id: int = 31337, alone: bool = False, terms: Terms | None = None) -> Keeper:

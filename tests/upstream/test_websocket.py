@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 
 import pytest
 import trio
 import trio.testing
+import trustme
 
 from lasso_trio.config.secret import Secret, SecretUrl
 from lasso_trio.devnet import Chain, Devnet, Faults, Provider
+from lasso_trio.devnet.faults import Latency
 from lasso_trio.upstream import websocket
 from lasso_trio.upstream.dial import Dialer
 from lasso_trio.upstream.dialled import Dialled
@@ -105,6 +109,25 @@ async def test_a_refusal_says_when_to_come_back(autojump_clock: object) -> None:
 
     ending = await held(serve, listen)
     assert (ending.code, ending.header(b"retry-after"), ending.header(b"x")) == (429, b"7", None)
+
+
+async def test_the_connection_is_closed_however_the_session_ends(autojump_clock: object) -> None:
+    ends: list[bytes] = []
+
+    async def serve(stream: trio.StapledStream) -> None:
+        await stream.receive_some(65536)
+        await stream.send_all(b"HTTP/1.1 503 Later\r\nContent-Length: 0\r\n\r\n")
+        ends.append(bytes(await stream.receive_some(65536)))
+
+    async with trio.open_nursery() as nursery:
+
+        async def dial() -> Dialled:
+            ours, theirs = trio.testing.memory_stream_pair()
+            nursery.start_soon(serve, theirs)
+            return Dialled(ours)
+
+        assert (await hold(ENDPOINT, dial, Life(listen))).code == 503
+    assert ends == [b""]
 
 
 async def test_a_refusal_that_ends_with_its_connection_keeps_its_status(autojump_clock: object) -> None:
@@ -287,6 +310,40 @@ async def test_a_ws_url_without_tls_stays_without_it_and_one_with_it_keeps_it() 
     assert (ENDPOINT.tls, ENDPOINT.port) == (False, 8546)
     secure = ws_endpoint(SecretUrl("wss://node.example/"), {})
     assert (secure.tls, secure.port) == (True, 443)
+
+
+async def test_over_tls_both_directions_go_at_once(nursery: trio.Nursery, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    node = provider(Faults(latency=Latency.uniform(0, 5)))
+
+    async def serve(stream: trio.SocketStream) -> None:
+        await node.handle(trio.SSLStream(stream, context, server_side=True, https_compatible=True))
+
+    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    nursery.start_soon(trio.serve_listeners, serve, listeners)
+    port = listeners[0].socket.getsockname()[1]
+    endpoint = ws_endpoint(SecretUrl(f"wss://localhost:{port}/"), {})
+    got: list[bytes] = []
+
+    async def live(socket: Socket) -> None:
+        async with trio.open_nursery() as both:
+            both.start_soon(send_all, socket)
+            got.extend([await socket.receive() for _ in range(50)])
+
+    async def send_all(socket: Socket) -> None:
+        for _ in range(50):
+            await socket.send(CHAIN_ID)
+
+    with trio.fail_after(5):
+        await hold(endpoint, Dialer(endpoint, ca_file=str(tmp_path / "ca.pem")).dial, Life(live))
+        stranger = await hold(endpoint, Dialer(endpoint).dial, Life(listen))
+    assert len(got) == 50
+    assert (stranger.reason, stranger.fault and stranger.fault.reason) == ("dial", "certificate")
+    assert not node.crashes
+    nursery.cancel_scope.cancel()
 
 
 async def test_over_real_sockets_it_is_no_different() -> None:
