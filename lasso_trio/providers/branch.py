@@ -66,6 +66,8 @@ class Branch:
     def lose(self) -> None:
         """Nobody tells headers any more: what happens from now on is not seen."""
         self._orphan(list(self._hashes))
+        if self.tip is not None:  # who comes back first may be one who follows an old branch
+            self._disputed = max(self._disputed, self.tip.number)
         self.tip, self._heard_at = None, -inf
 
     def hash_of(self, number: int) -> str | None:
@@ -78,7 +80,8 @@ class Branch:
 
     @property
     def settled(self) -> bool:
-        return self.tip is not None and self.tip.number > self._disputed
+        """Is it certain which branch the chain follows? A dispute far above the tip was about nonsense."""
+        return self.tip is not None and not 0 <= self._disputed - self.tip.number < WINDOW
 
     def take_orphans(self) -> list[str]:
         """The hashes of those that no longer stand, each told once."""
@@ -91,7 +94,7 @@ class Branch:
         if stays and header.number == tip.number + 1:
             return
         self.reorgs += 1
-        if header.number <= tip.number + 1 < header.number + WINDOW:
+        if header.number <= tip.number + 1:
             self._disputed = max(self._disputed, tip.number)
         self._orphan([number for number in self._hashes if number >= header.number or not stays])
 

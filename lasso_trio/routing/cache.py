@@ -34,6 +34,15 @@ FRESH_SHARE: Final = 0.5
 _NOT_FINAL: Final = -1
 
 
+@attrs.frozen(eq=False)
+class Asked:
+    """A call that goes out: the newest block and the highest final one at that moment."""
+
+    call: Call
+    head: Header | None
+    final: int
+
+
 @attrs.define(eq=False)
 class ChainCache:
     """`scope` sets this profile's chain apart in a store that others use too. `branch`: fed by who hears headers.
@@ -79,19 +88,24 @@ class ChainCache:
         entry = await self.store.get(key)
         return entry if entry is not None and self.holds(entry.keep, now) else None
 
-    async def keep(self, key: bytes, question: Question, call: Call, head: Header | None, outcome: Outcome) -> str:
-        """Keep the answer if it may be kept; what became of it. `head`: the newest block when it was asked for."""
+    def asked(self, call: Call) -> Asked:
+        """What is known before `call` goes out."""
+        return Asked(call, self.head(call.started), self.heads.view(call.started).finalized or _NOT_FINAL)
+
+    async def keep(self, key: bytes, question: Question, asked: Asked, outcome: Outcome) -> str:
+        """Keep the answer if it may be kept; what became of it."""
         reply, who = outcome.reply, outcome.candidate
         if reply is None or who is None:
             return "large" if outcome.large is not None else "error"
-        now = call.clock()
-        final = min(self.heads.view(now).finalized or _NOT_FINAL, who.head.finalized or _NOT_FINAL)
-        height = who.head.height if who.head.height is not None else _NOT_FINAL
-        at = Standing(call.started, head, self.head(now), final, height, self.branch.hash_of, self.price_s)
-        kept = decide(question, call.method.name, reply, at)
+        now, told = asked.call.clock(), who.head
+        final = min(asked.final, told.finalized or _NOT_FINAL)
+        height = _NOT_FINAL if told.height is None else told.height
+        began, hash_of = asked.call.started, self.branch.hash_of
+        at = Standing(began, asked.head, self.head(now), final, height, hash_of, self.price_s)
+        kept = decide(question, asked.call.method.name, reply, at)
         if isinstance(kept, str):
             return kept
-        await self.store.put(key, Entry(reply, kept, call.started, self._tags(kept)))
+        await self.store.put(key, Entry(reply, kept, began, self._tags(kept)))
         return kept.why
 
     def renews(self, key: bytes, entry: Entry, now: float) -> bool:
@@ -165,10 +179,10 @@ async def _look(call: Call, rng: Random, act: Act, cache: ChainCache, question: 
 
 
 async def _ask(call: Call, rng: Random, act: Act, cache: ChainCache, question: Question, key: bytes) -> Outcome:
-    head = cache.head(call.started)
+    asked = cache.asked(call)
     outcome = await act(call, rng)
     if not outcome.cache:
-        outcome.cache = f"miss; {await cache.keep(key, question, call, head, outcome)}"
+        outcome.cache = f"miss; {await cache.keep(key, question, asked, outcome)}"
     return outcome
 
 

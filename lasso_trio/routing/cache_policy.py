@@ -45,8 +45,8 @@ class Keep:
 class Standing:
     """The world when an answer came. `asked_at`, in seconds, and `head_then`: when it was asked for.
 
-    `head`, `head_then`: the newest block if it is known for certain. `final`: the highest block that chain and provider
-    call finalized. `height`: how far the provider told that it is.
+    `head`, `head_then`: the newest block if it is known for certain. `final`: the highest block that the chain called
+    finalized when it was asked for, and that the provider does too. `height`: how far the provider told that it is.
     """
 
     asked_at: float
@@ -104,7 +104,7 @@ def decide(question: Question, method: str, reply: Reply, at: Standing) -> Keep 
     if reply.result_first == ord("n"):
         return "null"
     if question.kind is Kind.NUMBERED and question.high <= at.final:
-        return Keep("final")
+        return _as_told(blocks_in(method, reply), at)
     if is_empty(reply):
         return "empty"
     if question.kind is Kind.PRICE:
@@ -125,11 +125,11 @@ def decide(question: Question, method: str, reply: Reply, at: Standing) -> Keep 
 
 
 def _as_told(told: tuple[Place, ...], at: Standing) -> Keep | str:
+    """Old blocks must not contradict the headers, as far as these go back; young ones must be in them."""
+    if any(at.hash_of(number) not in (hash_, None if number <= at.final else hash_) for number, hash_ in told):
+        return "unconfirmed"
     young = tuple(place for place in told if place[0] > at.final)
-    if not young:
-        return Keep("final")
-    stands = all(at.hash_of(number) == hash_ for number, hash_ in young)
-    return Keep("branch", blocks=young) if stands else "unconfirmed"
+    return Keep("branch", blocks=young) if young else Keep("final")
 
 
 def _at_head(question: Question, method: str, reply: Reply, told: tuple[Place, ...], at: Standing) -> Keep | str:

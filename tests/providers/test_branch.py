@@ -76,6 +76,10 @@ def test_a_header_from_the_far_future_does_not_stop_it_for_long() -> None:
     branch = heard(header(5), header(1_000_000))
     branch.hear(header(6), SILENCE_S + 1)
     assert branch.hash_of(6) == "a6"
+    branch.hear(header(1_000_000), SILENCE_S + 2)
+    branch.lose()
+    branch.hear(header(7), SILENCE_S + 2)
+    assert branch.hash_of(7) == "a7"
 
 
 def test_it_is_followed_while_new_headers_come_in() -> None:
@@ -99,6 +103,15 @@ def test_when_nobody_tells_any_more_nothing_is_known() -> None:
     assert branch.hash_of(2) is None
     assert not branch.followed(0.0, 12.0)
     assert branch.take_orphans() == ["a1", "a2"]
+
+
+def test_who_comes_back_is_believed_when_the_chain_is_higher_than_it_was() -> None:
+    branch = heard(header(1), header(2))
+    branch.lose()
+    branch.hear(header(2, "b"), 0.0)
+    assert branch.hash_of(2) is None
+    branch.hear(header(3, "b"), 0.0)
+    assert branch.hash_of(2) == "b2"
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from("abc"), st.sampled_from("abc")), max_size=60))

@@ -76,6 +76,13 @@ def test_up_to_finality_everything_by_number_is_kept() -> None:
     assert ask(numbered(0), "eth_getBlockByNumber", block(0)) == Keep("final")
 
 
+def test_a_final_block_that_headers_know_under_another_hash_is_not_kept() -> None:
+    assert ask(numbered(30), "eth_getBlockByNumber", block(30, "0xdead")) == "unconfirmed"
+    assert ask(HASHED, "eth_getTransactionReceipt", receipt(30, "0xdead")) == "unconfirmed"
+    blind = attrs.evolve(AT, hash_of=lambda _: None)
+    assert ask(numbered(30), "eth_getBlockByNumber", block(30, "0xdead"), blind) == Keep("final")
+
+
 def test_where_nothing_is_final_nothing_is_kept_as_final() -> None:
     nothing = attrs.evolve(AT, final=-1, head=None)
     assert ask(numbered(0), "eth_call", "0x1", nothing) == "head_unknown"
@@ -180,13 +187,13 @@ def test_empty_is_seen_by_the_text() -> None:
     told=st.lists(st.tuples(st.integers(30, 105), st.booleans()), min_size=1, max_size=3),
     many=st.booleans(),
 )
-def test_no_block_above_finality_is_kept_that_headers_do_not_say(
+def test_no_block_is_kept_that_headers_know_otherwise(
     question: Question, method: str, told: list[tuple[int, bool]], many: bool
 ) -> None:
     blocks = [receipt(number, None if real else "0xdead") for number, real in told]
     kept = ask(question, method, blocks if many else blocks[0])
     said = told if many else told[:1]
-    if isinstance(kept, Keep) and kept.why != "final":
-        assert all(real for number, real in said if number > AT.final)
+    if isinstance(kept, Keep):
+        assert all(real for _, real in said)
     if isinstance(kept, Keep) and kept.why == "branch":
         assert {number for number, _ in kept.blocks} == {number for number, _ in said if number > AT.final}
