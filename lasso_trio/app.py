@@ -1,7 +1,8 @@
 """The composition root: every part of a running node is made and joined here, and nowhere else.
 
     root ─ signals
-     └─ services ─ reaper · housekeeping · web application · loop-lag sampler · reloading     outlive the traffic
+     └─ services ─ reaper · afterwork · housekeeping · web application · WebSocket heartbeat · streams and their slices
+         │         · loop-lag sampler · reloading                                            outlive traffic
          ├─ instances ─ a prober and a keeper each                                           likewise
          └─ traffic ─ the front door: one task per connection                                ends first
 
@@ -31,6 +32,7 @@ from lasso_trio.providers.own_catalogue import load_over
 from lasso_trio.providers.prober import Prober
 from lasso_trio.providers.registry import Registry
 from lasso_trio.reloading import FIRST_PROBES_S, Load, Reloading, from_disk
+from lasso_trio.routing.afterwork import Afterwork
 from lasso_trio.routing.directory import Directory
 from lasso_trio.routing.service import Service
 from lasso_trio.server.admin_api import Admin
@@ -44,7 +46,11 @@ from lasso_trio.server.listener import Listener, open_listeners
 from lasso_trio.server.rpc import RpcHandler
 from lasso_trio.server.rpc_answer import of_refusal
 from lasso_trio.server.web import make_app
+from lasso_trio.server.ws_lane import WsLane
+from lasso_trio.subscriptions.hub import Hub, make_hub
 from lasso_trio.subscriptions.keeper import Keeper
+from lasso_trio.subscriptions.reader import RoutedReader
+from lasso_trio.subscriptions.slices import Slices
 from lasso_trio.supervision import Supervisor, supervise
 from lasso_trio.telemetry.call_record import CallLog
 from lasso_trio.telemetry.log import Log, configure
@@ -59,6 +65,8 @@ log = structlog.get_logger(__name__)
 
 HOUSEKEEPING_S: Final = 5.0
 CLOSE_S: Final = 1.0
+LAST_WORDS_S: Final = 1.0
+"""Before the grace's end: WebSocket clients whose calls are not done by then are closed, and can still be told why."""
 WEB_START_S: Final = 5.0
 NEVER: Final = sys.maxsize
 
@@ -77,6 +85,9 @@ class App:
     reloading: Reloading
     door: FrontDoor
     web: HypercornLane
+    websockets: WsLane
+    hub: Hub
+    slices: Slices
     reaper: Reaper
     alarm: Alarm
     supervisor: Supervisor
@@ -124,15 +135,29 @@ class App:
         )
         budget = ByteBudget(settings.byte_budget)
         web = HypercornLane(make_app(node, lambda: handler.directory, handler, limits, budget, admin))
+        slices = Slices()
+        hub = make_hub(partial(RoutedReader, handler.service), supervisor=supervisor, slices=slices)
+        websockets = WsLane.of(handler, limits, budget, hub)
         door = FrontDoor(
-            handler, web.lane, limits=limits, budget=budget, error_answer=of_refusal, supervisor=supervisor
+            handler,
+            web.lane,
+            limits=limits,
+            budget=budget,
+            error_answer=of_refusal,
+            supervisor=supervisor,
+            websockets=websockets.serve,
         )
-        return cls(settings, node, registry, reloading, door, web, reaper, alarm, supervisor)
+        return cls(settings, node, registry, reloading, door, web, websockets, hub, slices, reaper, alarm, supervisor)
 
     @property
     def directory(self) -> Directory:
         """The configuration that serves now."""
         return self.reloading.handler.directory
+
+    @property
+    def afterwork(self) -> Afterwork:
+        """What goes on for calls that are answered."""
+        return self.reloading.handler.service.afterwork
 
     @property
     def probers(self) -> list[Prober]:
@@ -166,7 +191,11 @@ class App:
     def _supervise(self, services: trio.Nursery) -> None:
         children: dict[str, Callable[[], Awaitable[object]]] = {
             "web": self._web,
+            "websockets": self.websockets.run,
+            "streams": self.hub.run,
+            "slices": self.slices.run,
             "alarm": self.alarm.run,
+            "afterwork": self.afterwork.run,
             "reaper": self.reaper.run,
             "housekeeping": self._housekeeping,
             "reloading": self.reloading.run,
@@ -217,8 +246,12 @@ class App:
         log.info("node.draining", connections=self.door.active, grace_s=self.settings.grace_s)
         self.door.stop_accepting()
         await self.web.close_idle()
-        whole = await self.door.drain(deadline)
-        log.info("node.drained", all_finished=whole)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.websockets.drain, deadline - LAST_WORDS_S)
+            whole = await self.door.drain(deadline)
+            nursery.cancel_scope.cancel()
+        written = await self.afterwork.drain(deadline)
+        log.info("node.drained", all_finished=whole and written)
 
     async def _housekeeping(self) -> None:
         """Close what was kept too long; a pool looks only at what it is about to use."""

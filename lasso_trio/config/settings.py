@@ -48,6 +48,11 @@ KNOWN: Final = frozenset(
         "LASSO_PROFILES_DIR",
         "LASSO_TRUSTED_PROXIES",
         "LASSO_VM_METRICS_ENABLED",
+        "LASSO_WS_IDLE_S",
+        "LASSO_WS_MAX_SUBSCRIPTIONS",
+        "LASSO_WS_PING_S",
+        "LASSO_WS_QUEUE_BYTES",
+        "LASSO_WS_QUEUE_MESSAGES",
     }
 )
 """Every variable with our prefix that means something. Another one is a warning: a typo, or another version's."""
@@ -100,6 +105,12 @@ class Settings:
     vm_metrics: bool = True
     probes: bool = True
     """False: providers are believed to serve their chain, and nobody knows their heads."""
+    ws_max_subscriptions: int = 128
+    ws_queue_messages: int = 256
+    """Notifications that wait for a WebSocket client which does not read, before it is closed."""
+    ws_queue_bytes: int = 4 * MIB
+    ws_ping_s: float = 30.0
+    ws_idle_s: float = 7200.0
     warnings: tuple[Problem, ...] = ()
 
     @classmethod
@@ -146,6 +157,11 @@ def _settings(variables: Variables, mode: Mode) -> Settings:
         max_connections=variables.integer("LASSO_MAX_CONNECTIONS", usual.max_connections, least=1),
         vm_metrics=variables.boolean("LASSO_VM_METRICS_ENABLED", usual.vm_metrics),
         probes=variables.choice("LASSO_PROBES", ("on", "off"), "on") == "on",
+        ws_max_subscriptions=variables.integer("LASSO_WS_MAX_SUBSCRIPTIONS", usual.ws_max_subscriptions),
+        ws_queue_messages=variables.integer("LASSO_WS_QUEUE_MESSAGES", usual.ws_queue_messages, least=1),
+        ws_queue_bytes=variables.integer("LASSO_WS_QUEUE_BYTES", usual.ws_queue_bytes, least=1),
+        ws_ping_s=variables.number("LASSO_WS_PING_S", usual.ws_ping_s),
+        ws_idle_s=variables.number("LASSO_WS_IDLE_S", usual.ws_idle_s),
         warnings=tuple(_unknown(variables.environ)),
     )
 

@@ -4,8 +4,9 @@
                       └─ connections ─┬─ one task each
                                       └─ acceptors           end first, by `stop_accepting`
 
-The first request decides the lane: rpc stays here, all else goes to `other` with its bytes replayed. This is the one
-place where a connection's failure is contained: whatever its lane raises is logged, counted, and ends that connection.
+The first request decides the lane: rpc stays here, WebSockets go to theirs, all else to `other`, with the bytes
+replayed. This is the one place where a connection's failure is contained: whatever its lane raises is logged, counted,
+and ends that connection.
 
 Stopping: `stop_accepting()`, then `drain(deadline)`: idle connections close at once, calls in flight finish and say
 `connection: close`, at the deadline the rest is cancelled, and what will not be cancelled has its socket closed under
@@ -34,11 +35,14 @@ from lasso_trio.server.refusal import Kind
 from lasso_trio.server.replay_stream import ReplayStream
 from lasso_trio.server.rpc_lane import Handler, RpcLane
 from lasso_trio.server.sweeper import keep_sweeping
+from lasso_trio.server.ws_routes import is_ws
 from lasso_trio.supervision import Supervisor, supervise
 from lasso_trio.upstream.raw_stream import RawStream
 
 Other = Callable[[ReplayStream, Peer], Awaitable[None]]
 """Another lane: owns the stream until it returns; the door closes it then."""
+WebSockets = Callable[[Connection, bytes], Awaitable[None]]
+"""The WebSocket lane: serves a connection of which these bytes were read, a whole request head at least."""
 
 FORCE_AFTER: Final = 1.0
 """Seconds between cancelling the rest of the connections and closing their sockets."""
@@ -51,7 +55,7 @@ log = structlog.get_logger(__name__)
 
 
 class FrontDoor:
-    """`handler` answers the rpc lane's requests, `other` takes every other connection.
+    """`handler` answers the rpc lane's requests, `websockets` takes WebSocket clients, `other` all other connections.
 
     `serve` may be called once. Counters and sizes may be read at any time.
     """
@@ -65,11 +69,13 @@ class FrontDoor:
         budget: ByteBudget | None = None,
         error_answer: ErrorAnswer = plain_error,
         supervisor: Supervisor | None = None,
+        websockets: WebSockets | None = None,
     ) -> None:
         self.limits: Final = limits or LaneLimits()
         self.budget: Final = budget or ByteBudget()
         self.counters: Final = DoorCounters()
         self._other = other
+        self._websockets = websockets
         self._supervisor = supervisor or Supervisor()
         self._lane = RpcLane(
             handler, self.limits, self.budget, error_answer, self.counters, AnswerWriter(self.limits.gzip_min_bytes)
@@ -166,7 +172,10 @@ class FrontDoor:
         if replay is not None:
             self.counters.handed_over += 1
             connection.phase = HANDED
-            await self._other(ReplayStream(connection.stream, replay), connection.peer)
+            if self._websockets is not None and is_ws(replay):
+                await self._websockets(connection, replay)
+            else:
+                await self._other(ReplayStream(connection.stream, replay), connection.peer)
 
     def _watch(self, connection: Connection) -> None:
         if self._hangups is not None:

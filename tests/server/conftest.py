@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import attrs
 import pytest
 import trio
 from trio.testing import memory_stream_pair, wait_all_tasks_blocked
 
+from lasso_trio.routing.directory import Directory
 from lasso_trio.server.answer import Answer
 from lasso_trio.server.budget import ByteBudget
 from lasso_trio.server.connection import Peer
@@ -18,6 +20,7 @@ from lasso_trio.server.limits import LaneLimits
 from lasso_trio.server.listener import Admit
 from lasso_trio.server.replay_stream import ReplayStream
 from lasso_trio.server.rpc_lane import Handler
+from tests.server.ws_world import World, directory, make_world
 
 PEER = Peer("192.0.2.1", 4242)
 
@@ -109,3 +112,13 @@ def open_door(nursery: trio.Nursery) -> Open:
         return MemoryDoor(door, listener)
 
     return open_
+
+
+@pytest.fixture
+def ws_world(nursery: trio.Nursery) -> Callable[..., World]:
+    """`ws_world(names=…, settings={…}, **limits)`, all of them optional: a door for WebSocket clients."""
+
+    def make(names: Directory | None = None, settings: Mapping[str, Any] = {}, **limits: Any) -> World:
+        return make_world(nursery, settings, names or directory(), **limits)
+
+    return make

@@ -1,0 +1,166 @@
+"""Calls over a WebSocket: one message in, the text of its answer out, the same as over HTTP.
+
+The same decoding, client limit, service and records; what differs is the framing: no statuses, no headers. Metadata
+comes in the answer (`include_meta=body`), or behind it as a `lasso_meta` notification: for a request that says
+`"lasso_meta":"notify"`, or for all with `include_meta=headers`. Results are held whole, within the socket's room.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+import msgspec
+import structlog
+import trio
+
+from lasso_trio.config.settings import Settings
+from lasso_trio.jsonrpc.errors import RpcError, internal_error, invalid_request, rate_limited
+from lasso_trio.jsonrpc.methods import WEBSOCKET_ONLY
+from lasso_trio.jsonrpc.request import Invalid, Request
+from lasso_trio.routing.client_limit import client_key
+from lasso_trio.routing.room import Room
+from lasso_trio.routing.service import Served, Service
+from lasso_trio.server import request_id
+from lasso_trio.server.batch import Record, run_batch
+from lasso_trio.server.exchange import Exchange
+from lasso_trio.server.explanation import explanation
+from lasso_trio.server.routes import Meta, Route
+from lasso_trio.server.rpc_answer import facts_of
+from lasso_trio.server.ws_limits import WsCounters
+from lasso_trio.server.ws_routes import tells_beside
+from lasso_trio.telemetry.meta import meta_json
+
+_ASKS: Final = b'"lasso_meta"'
+_NOTIFICATION: Final = b'{"jsonrpc":"2.0","method":"lasso_meta","params":%b}'
+
+log = structlog.get_logger(__name__)
+
+
+class _Wants(msgspec.Struct):
+    lasso_meta: object = None
+
+
+_decode_wants = msgspec.json.Decoder(_Wants).decode
+
+
+def asks_for_meta(message: bytes) -> bool:
+    """Whether a message has the member `"lasso_meta": "notify"`."""
+    if _ASKS not in message:
+        return False
+    try:
+        return _decode_wants(message).lasso_meta == "notify"
+    except (msgspec.DecodeError, RecursionError):
+        return False
+
+
+class Share(Room):
+    """What one call holds of a socket's room. `release` gives it back when the answer is written."""
+
+    def __init__(self, room: Room) -> None:
+        super().__init__(room.left)
+        self._room = room
+        self._held = 0
+
+    def take(self, size: int) -> None:
+        """Raises TooLarge, and takes nothing, when the room has not so much left."""
+        self._room.take(size)
+        self._held += size
+
+    def give_back(self, size: int) -> None:
+        self._room.give_back(size)
+        self._held -= size
+
+    def release(self) -> None:
+        self.give_back(self._held)
+
+
+@attrs.define(eq=False)
+class Answered:
+    """`text`: one JSON text, or None for notifications. `meta`: what is to follow it, for its own message."""
+
+    text: bytes | None
+    meta: bytes | None = None
+
+
+@attrs.define(eq=False)
+class Unary:
+    """What all sockets share. `record` is told of every call that was carried out."""
+
+    service: Service
+    settings: Settings
+    record: Record
+    counters: WsCounters
+
+    def limited(self, route: Route, host: str, calls: int) -> RpcError | None:
+        """Count `calls` against their client's limit; the error when that is used up."""
+        limit = route.routed_profile.limit
+        wait = limit.take(client_key(host), calls, trio.current_time())
+        if not wait:
+            return None
+        route.routed_chain.counts.limited += calls
+        return rate_limited(limit.rate, int(wait * 1000) + 1)
+
+    async def one(self, route: Route, request: Request, room: Room, *, meta: bool) -> Answered:
+        """Carry out one call. `meta`: tell of it beside the answer. Raises only Cancelled."""
+        exchange = Exchange(route, request_id.made(), trio.current_time())
+        try:
+            return await self._one(exchange, request, room, meta or tells_beside(route))
+        except Exception:
+            self.counters.call_crashes += 1
+            log.exception("ws.call_crashed", method=request.method.row, request_id=exchange.request_id)
+            return Answered(_unless_notification(request, internal_error().encode(request.reply_id)))
+
+    async def _one(self, exchange: Exchange, request: Request, room: Room, beside: bool) -> Answered:
+        route = exchange.route
+        if route.explain:
+            answer = explanation(self.service, exchange, request)
+            assert isinstance(answer.body, bytes)
+            return Answered(answer.body)
+        served = await self.service.serve(
+            route.routed_chain, route.wish, request, exchange.started, stream=False, room=room
+        )
+        ended = trio.current_time()
+        self.record(exchange, request, served, ended)
+        text = _text(served, request.reply_id)
+        if not beside and route.meta is Meta.NONE:
+            return Answered(_unless_notification(request, text))
+        meta = meta_json(facts_of(exchange, request, served, ended))
+        if beside:
+            return Answered(_unless_notification(request, text), _NOTIFICATION % meta)
+        end = text.rindex(b"}")
+        return Answered(_unless_notification(request, b'%b,"lasso_meta":%b%b' % (text[:end], meta, text[end:])))
+
+    async def many(self, route: Route, items: list[Request | Invalid]) -> list[bytes | None]:
+        """Carry out a batch's calls, none of which is a subscription's: the answers in order, None for notifications.
+
+        Raises only Cancelled. All results together are bounded as those of an HTTP batch are.
+        """
+        exchange = Exchange(route, request_id.made(), trio.current_time())
+        if not items:
+            return []
+        result = await run_batch(self.service, self.record, exchange, items, self.settings.max_response_bytes)
+        return result.answers
+
+
+def check_batch(items: list[Request | Invalid]) -> None:
+    """Raises RpcError."""
+    if not items:
+        raise invalid_request()
+
+
+def is_about_subscriptions(item: Request | Invalid) -> bool:
+    """Whether it is `eth_subscribe` or `eth_unsubscribe`."""
+    return isinstance(item, Request) and item.method.name in WEBSOCKET_ONLY
+
+
+def _text(served: Served, id_: bytes) -> bytes:
+    outcome = served.outcome
+    if outcome.error is not None:
+        return outcome.error.encode(id_)
+    assert outcome.reply is not None, "calls over a WebSocket are not streamed"
+    return outcome.reply.splice(id_)
+
+
+def _unless_notification(request: Request, text: bytes) -> bytes | None:
+    return None if request.id is None else text
