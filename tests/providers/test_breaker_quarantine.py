@@ -68,3 +68,11 @@ def test_a_quarantine_with_an_end_is_over_by_then() -> None:
     breaker.quarantine("operator", 5.0, 60.0)
     assert breaker.state(64.9) is State.OPEN
     assert breaker.admit(65.0)
+
+
+def test_an_operators_word_closes_it_at_once_and_is_no_news_for_a_closed_one() -> None:
+    breaker = opened(Category.AUTH_ERROR)
+    for _ in range(2):
+        breaker.close(1.0)
+        assert (breaker.state(1.0), breaker.quarantined, breaker.failures) == (State.CLOSED, False, 0)
+    assert [step.reason for step in breaker.transitions][1:] == ["ordered"]

@@ -229,3 +229,13 @@ def test_one_liar_never_makes_a_majority_lag(lie: int) -> None:
     chain = told(a=1000, b=1001, c=lie)
     lags = [chain.lag(name, NOW) for name in "ab"]
     assert all(lag is None or lag >= -4 for lag in lags)
+
+
+@pytest.mark.parametrize("pace", [True, False])
+def test_who_takes_over_goes_on_where_the_other_stood(pace: bool) -> None:
+    old, new = told(a=1000, b=1000), told(a=None, block_s=2.0)
+    consensus(old, NOW)
+    old.rollbacks, old.kept_all, old.safe, old.finalized = 3, 4, 990, 980
+    new.take_over(old, pace=pace)
+    assert (new.tip, new.rollbacks, new.kept_all, new.safe, new.finalized) == (1000, 3, 4, 990, 980)
+    assert new.block_time.seconds == (12.0 if pace else 2.0)

@@ -73,6 +73,13 @@ def test_open_is_out_and_half_open_is_in(chain_of: ChainOf) -> None:
     assert (labels(kept), out) == (["b:http", "c:http"], [Exclusion("a:http", "breaker_open")])
 
 
+def test_who_is_cordoned_is_out(chain_of: ChainOf) -> None:
+    candidates = chain_of("a", "b").candidates
+    candidates[0].channel.cordoned = True
+    kept, out = filters.by_cordon(candidates)
+    assert (labels(kept), out) == (["b:http"], [Exclusion("a:http", "cordoned")])
+
+
 def test_a_quarantine_is_called_one_until_it_is_half_open(chain_of: ChainOf) -> None:
     candidates = chain_of("a", "b").candidates
     candidates[0].channel.breaker.quarantine("operator", 100.0, 60.0)

@@ -8,6 +8,7 @@ import pytest
 from lasso_trio.config.profile import Capabilities, Limits
 from lasso_trio.jsonrpc.errors import RpcError, reply_too_large, upstream_http_status
 from lasso_trio.jsonrpc.reply import check
+from lasso_trio.providers.classify import classify
 from lasso_trio.providers.learned import Kind
 from lasso_trio.routing import filters
 from lasso_trio.routing.attempt import Attempt
@@ -86,3 +87,12 @@ def test_the_last_word_is_heard_once_and_success_teaches(chain_of: Build) -> Non
     refusals.conclude(Outcome(reply=good, candidate=a))
     assert cap_of(a, NOW).blocks == 1000
     refusals.conclude(Outcome(reply=good))
+
+
+@pytest.mark.parametrize(("code", "known"), [(-32614, Cap(500)), (-32603, Cap())])
+def test_what_the_row_teaches_is_learned_where_the_text_names_nothing(chain_of: Build, code: int, known: Cap) -> None:
+    (a,) = chain_of("a").candidates
+    done = said(a, "no")
+    done.verdict = classify(200, code, "no", None)
+    Refusals(QUERY, lambda: NOW, alone=False).hear(done)
+    assert cap_of(a, NOW) == known

@@ -82,3 +82,12 @@ def test_a_seam_that_only_one_side_knows_is_a_conflict() -> None:
     with pytest.raises(SeamConflict):
         merge([Part(left, (log(5),)), Part(right, ())])
     assert merge([Part(left, (log(5),)), Part(right, (log(5), log(6)))]) == [log(5), log(6)]
+
+
+def test_a_single_block_is_halved_by_address() -> None:
+    halves = halve(LogQuery(5, 5, NAMES[:3]))
+    assert [half.addresses for half in halves] == [NAMES[:2], NAMES[2:3]]
+
+
+def test_logs_of_one_block_are_kept_apart_by_their_index() -> None:
+    assert merge([Part(LogQuery(3, 3), (log(3, 1), log(3, 0)))]) == [log(3, 0), log(3, 1)]
