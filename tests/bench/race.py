@@ -5,8 +5,9 @@
     nox -s bench -- race --only tail         the latencies, or `cost`: the CPU of calls that are not late
     nox -s bench -- race --json FILE --docs  also as JSON; also into docs/performance.md, with docs/images/race.svg
 
-Three simulated providers and a real Lasso on loopback, open loop. Blocks of the variants take turns, so a neighbour's
-noise hits all of them; extra upstream calls are counted by the providers. Exits 1 when something could not be measured.
+Three simulated providers and a real Lasso per variant on loopback, open loop. Blocks of the variants take turns, so a
+neighbour's noise hits all of them; extra upstream calls are counted by the providers. Exits 1 when something could not
+be measured.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from closed_loop import ClosedLoop
 from race_figures import Block, Cost, Race
 from race_load import PoissonLoop
 from race_stage import HEDGE_OFF, HEDGE_ON, RaceStage, hedges_of
-from race_variants import AFTER_THE_SLOWDOWN, CHAIN, FULL, HEDGED, QUICK, SLOWED_BY, STEADY, Plan, Variant
+from race_variants import AFTER_THE_SLOWDOWN, CHAIN, FULL, QUICK, SLOWED_BY, STEADY, VARIANTS, Plan, Variant
 from run import STEP, progress, steady
 from targets import NotStarted, Target
 from wire import CALL, WrongAnswer
@@ -35,52 +36,55 @@ COST_CLIENTS = 8
 
 
 class Tail:
-    """The latencies: every variant's blocks, one Lasso, one set of providers."""
+    """The latencies: every variant's blocks, a Lasso each, one set of providers."""
 
     def __init__(self, plan: Plan, stage: RaceStage, race: Race) -> None:
         self.plan, self.stage, self.race = plan, stage, race
+        self.lassos: dict[str, Target] = {}
         self.numbers = itertools.count(STEP, STEP)
 
     def measure(self) -> None:
+        progress("starting the providers, and a Lasso for each variant")
         self.stage.start_providers()
-        lasso = self.stage.racing_lasso()
-        self.warm_up(lasso, STEADY)
+        self.lassos = {variant.name: self.stage.racing_lasso(variant) for variant in VARIANTS}
+        self.warm_up(STEADY)
         for number in range(self.plan.rounds):
             progress(f"round {number + 1} of {self.plan.rounds}")
             for variant in turned(STEADY, number):
-                self.take(lasso, variant, self.plan.block_s)
-        self.warm_up(lasso, [HEDGED])
+                self.take(variant, self.plan.block_s)
+        self.warm_up(AFTER_THE_SLOWDOWN)
         self.stage.slow(SLOWED_BY)
         for variant in AFTER_THE_SLOWDOWN:
             progress(variant.label)
-            self.take(lasso, variant, self.plan.calls / self.plan.rate)
+            self.take(variant, self.plan.calls / self.plan.rate)
 
-    def warm_up(self, lasso: Target, variants: Iterable[Variant]) -> None:
+    def warm_up(self, variants: Iterable[Variant]) -> None:
         """Excluded from every figure: the first calls know nothing of the providers."""
         for variant in variants:
-            self.loop(lasso, variant).run(0.0, self.plan.warm_s)
+            self.loop(variant).run(0.0, self.plan.warm_s)
 
-    def take(self, lasso: Target, variant: Variant, seconds: float) -> None:
+    def take(self, variant: Variant, seconds: float) -> None:
         """A variant that answers wrongly loses its block, not the run."""
         try:
-            block = self.block(lasso, variant, seconds)
+            block = self.block(variant, seconds)
         except (WrongAnswer, OSError) as problem:
             self.race.missing[variant.label] = f"{type(problem).__name__}: {problem}"
             progress(f"{variant.label}: {problem}")
             return
         self.race.blocks.setdefault(variant.name, []).append(block)
 
-    def block(self, lasso: Target, variant: Variant, seconds: float) -> Block:
-        loop, told = self.loop(lasso, variant), hedges_of(lasso, variant.name)
+    def block(self, variant: Variant, seconds: float) -> Block:
+        lasso, loop = self.lassos[variant.name], self.loop(variant)
+        told = hedges_of(lasso)
         arrived, cpu_s = self.stage.arrived(), machine.cpu_seconds(lasso.pids)
         taken = loop.run(0.0, seconds)
         cpu_s, arrived = machine.cpu_seconds(lasso.pids) - cpu_s, self.stage.arrived() - arrived
-        tells = hedges_of(lasso, variant.name)
+        tells = hedges_of(lasso)
         hedges = tells.since(told) if tells and told else None
         return Block(loop.asked, arrived, cpu_s, taken.values, taken.late, loop.failed, hedges)
 
-    def loop(self, lasso: Target, variant: Variant) -> PoissonLoop:
-        return PoissonLoop(lasso.base, variant, self.plan.rate, next(self.numbers))
+    def loop(self, variant: Variant) -> PoissonLoop:
+        return PoissonLoop(self.lassos[variant.name].base, variant, self.plan.rate, next(self.numbers))
 
 
 def turned(variants: tuple[Variant, ...], by: int) -> tuple[Variant, ...]:

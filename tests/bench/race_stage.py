@@ -1,6 +1,6 @@
-"""The race's programs: the providers and one Lasso in front of them, what they counted, and how they are slowed.
+"""The race's programs: the providers and the Lassos in front of them, what they counted, and how they are slowed.
 
-Lasso's profiles are one per variant. Its probers are on: the providers are a chain, as far as anybody can see.
+Lasso is at its defaults, with its probers on: the providers are a chain, as far as anybody can see.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import attrs
 import msgspec
 from machine import ROOT
 from race_figures import Hedges
-from race_variants import CHAIN, CHAIN_ID, VARIANTS, faults
+from race_variants import CHAIN, CHAIN_ID, Variant, faults
 from targets import HERE, NotStarted, Stage, Target, free_port, pin_to
 
 HEDGE_ON, HEDGE_OFF = "hedge-on", "hedge-no"
@@ -36,7 +36,8 @@ chains:
     name: Race
     block_time_ms: 2000
 """
-ROUTING = "    routing:\n      hedge: {hedge}\n"
+HEDGE = "    routing:\n      hedge: {hedge}\n"
+PATIENCE = "    routing:\n      method_overrides:\n        {method}:\n          timeout_ms: {timeout_ms}\n"
 PROVIDER = "      - id: {name}\n        url: {url}\n"
 
 Told = TypeVar("Told")
@@ -90,46 +91,43 @@ class RaceStage(Stage):
         state = fetch(f"{self.admin}/state", DevnetState)
         return sum(provider.calls.get(COUNTED, 0) for provider in state.providers.values())
 
-    def racing_lasso(self) -> Target:
-        slugs = {"public": ""} | {variant.name: "" for variant in VARIANTS}
-        return self._lasso("racing", slugs, self.providers, probe=f"/rpc/fastest/{CHAIN}")
+    def racing_lasso(self, variant: Variant) -> Target:
+        return self._lasso(variant.name, {"public": patience(variant.timeout_ms)}, self.providers)
 
     def cost_lasso(self) -> Target:
         """Two profiles that differ in nothing but hedging, in front of the benchmark's cheap upstream."""
         urls = {f"p{n}": f"http://127.0.0.1:{self.plain_port}/p{n}" for n in (1, 2, 3)}
-        slugs = {"public": "", HEDGE_ON: "on", HEDGE_OFF: "off"}
-        return self._lasso("cost", slugs, urls, {"LASSO_PROBES": "off"}, probe=f"/rpc/fastest/{CHAIN}")
+        slugs = {"public": "", HEDGE_ON: HEDGE.format(hedge="on"), HEDGE_OFF: HEDGE.format(hedge="off")}
+        return self._lasso("cost", slugs, urls, {"LASSO_PROBES": "off"})
 
     def _lasso(
-        self,
-        name: str,
-        hedges: Mapping[str, str],
-        urls: Mapping[str, str],
-        env: Mapping[str, str] | None = None,
-        *,
-        probe: str,
+        self, name: str, routings: Mapping[str, str], urls: Mapping[str, str], env: Mapping[str, str] | None = None
     ) -> Target:
-        """`hedges`: for each profile's slug, what its `hedge` says, empty for nothing."""
+        """`routings`: for each profile's slug, its chain's `routing` as YAML, empty for none."""
         folder, port = self.folder / name, free_port()
         folder.mkdir()
-        for slug, hedge in hedges.items():
-            (folder / f"{slug}.yml").write_text(profile_text(slug, hedge, urls), encoding="utf-8")
+        for slug, routing in routings.items():
+            (folder / f"{slug}.yml").write_text(profile_text(slug, routing, urls), encoding="utf-8")
         command = [sys.executable, "-m", "lasso_trio", "serve", "--port", port, "--profiles", folder]
         env = {"PYTHONPATH": str(ROOT), **(env or {})}
-        return self._start(name, f"http://127.0.0.1:{port}", command, probe=probe, env=env)
+        return self._start(name, f"http://127.0.0.1:{port}", command, probe=f"/rpc/fastest/{CHAIN}", env=env)
 
 
-def profile_text(slug: str, hedge: str, urls: Mapping[str, str]) -> str:
-    """`hedge`: `on`, `off`, or empty for what is the default."""
+def patience(timeout_ms: int | None) -> str:
+    """A chain's `routing` that gives the benchmark's calls so much time; nothing for None."""
+    return PATIENCE.format(method=COUNTED, timeout_ms=timeout_ms) if timeout_ms else ""
+
+
+def profile_text(slug: str, routing: str, urls: Mapping[str, str]) -> str:
+    """`routing`: the chain's, as YAML at its place, or empty."""
     head = PROFILE.format(slug=slug, chain=CHAIN, chain_id=CHAIN_ID)
-    routing = ROUTING.format(hedge=hedge) if hedge else ""
     listed = "".join(PROVIDER.format(name=name, url=url) for name, url in urls.items())
     return f"{head}{routing}    providers:\n{listed}"
 
 
-def hedges_of(target: Target, profile: str) -> Hedges | None:
-    """Lasso's own counts; None as long as it does not tell them."""
-    return fetch(f"{target.base}/api/metrics/{CHAIN}?profile={profile}", Metrics).hedges
+def hedges_of(target: Target) -> Hedges | None:
+    """Lasso's own counts; None when it does not tell them."""
+    return fetch(f"{target.base}/api/metrics/{CHAIN}", Metrics).hedges
 
 
 def fetch(url: str, shape: type[Told]) -> Told:

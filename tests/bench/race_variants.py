@@ -1,7 +1,7 @@
 """What is raced: the three providers, the ways to ask them that are compared, and how long a run is.
 
-Each variant has a profile of its own, so that none spends another's hedging budget; all profiles name the same three
-providers, so what is known about those is shared, as it is in a node that serves many profiles.
+Each variant has a Lasso of its own in front of the same three providers: what one learns of them, with whole stalls in
+it or without, must not be what another decides on, and none spends another's hedging budget.
 """
 
 from __future__ import annotations
@@ -33,24 +33,27 @@ def latency(p50_ms: float) -> Latency:
 
 @attrs.frozen
 class Variant:
-    """`name` is its profile too; `hedge`: what `X-Lasso-Hedge` says, empty for the default; `pinned`: to a provider."""
+    """`hedge`: what `X-Lasso-Hedge` says, empty for the default; `pinned`: to a provider."""
 
     name: str
     label: str
     hedge: str = ""
     pinned: str = ""
     slowed: bool = False
+    timeout_ms: int | None = None
+    """None: as long as the method has by default, which is no longer than a stall."""
 
     @property
     def path(self) -> str:
-        return f"/rpc/profile/{self.name}/{f'provider/{self.pinned}' if self.pinned else 'fastest'}/{CHAIN}"
+        return f"/rpc/provider/{self.pinned}/{CHAIN}" if self.pinned else f"/rpc/fastest/{CHAIN}"
 
     @property
     def headers(self) -> str:
         return f"X-Lasso-Hedge: {self.hedge}\r\n" if self.hedge else ""
 
 
-ALONE = Variant("alone", "best provider alone", hedge="off", pinned=BEST)
+# Who has nobody else to ask waits his stalls out. At the default, each would be an error after the method's time.
+ALONE = Variant("alone", "best provider alone", hedge="off", pinned=BEST, timeout_ms=10_000)
 UNHEDGED = Variant("unhedged", "no hedging", hedge="off")
 FIXED = Variant("fixed", "fixed delay, 100 ms", hedge="100")
 HEDGED = Variant("hedged", "hedging (default)")

@@ -22,10 +22,14 @@ def test_slowing_changes_the_medians_and_not_the_stalls() -> None:
     assert {its.latency.stall_ms for its in slowed.values()} == {STALL_MS}
 
 
-def test_each_variant_has_a_profile_and_with_it_a_budget_of_its_own() -> None:
+def test_each_variant_has_a_name_and_with_it_a_lasso_of_its_own() -> None:
     assert len({variant.name for variant in VARIANTS}) == len(VARIANTS)
-    assert HEDGED.path == "/rpc/profile/hedged/fastest/race"
-    assert ALONE.path == "/rpc/profile/alone/provider/p20/race"
+
+
+def test_only_the_best_provider_alone_is_pinned() -> None:
+    assert ALONE.path == "/rpc/provider/p20/race"
+    assert {variant.path for variant in VARIANTS if variant is not ALONE} == {"/rpc/fastest/race"}
+    assert HEDGED.path == "/rpc/fastest/race"
 
 
 def test_the_header_is_sent_by_those_that_do_not_follow_the_default() -> None:
