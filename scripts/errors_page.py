@@ -23,8 +23,8 @@ classes `rate_limit` and `quota`, and by *last*.
 ## Rows of your own
 
 `LASSO_CATALOGUE_FILE` names a file of the same format, with any of its sections. A row with the name of one below takes
-its place; others are asked before those of their section. It is read at the start (a mistake stops it) and at each reload
-(a mistake leaves the old rows in force and is logged, with its line).
+its place; others are asked before those of their section. It is read at the start (a mistake stops it) and at each
+reload (a mistake leaves the old rows in force and is logged, with its line).
 
 ```toml
 [[text]]
