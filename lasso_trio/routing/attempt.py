@@ -36,7 +36,7 @@ from lasso_trio.routing.room import Room
 from lasso_trio.upstream.call import Call as HttpCall
 from lasso_trio.upstream.faults import Expired, PoolClosed, TooLarge, UpstreamFault
 from lasso_trio.upstream.reply import Reply as HttpReply
-from lasso_trio.upstream.ws_link import WsCall
+from lasso_trio.upstream.ws_call import WsCall
 
 _ids: Final = count(1)
 """Upstream ids: small integers, never used twice, so that no late answer can be taken for another's."""

@@ -9,7 +9,6 @@ more after a send that was cut in two.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, TypeVar, cast
@@ -20,24 +19,21 @@ from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnec
 from wsproto.utilities import LocalProtocolError
 
 from lasso_trio.config.secret import Secret, SecretUrl
-from lasso_trio.upstream.connection import hang_up
 from lasso_trio.upstream.dialled import Dial
 from lasso_trio.upstream.endpoint import Endpoint
 from lasso_trio.upstream.faults import NETWORK_ERRORS, UpstreamFault
+from lasso_trio.upstream.ws_wire import Wire
 
 LARGEST_MESSAGE: Final = 64 * 1024 * 1024
 QUEUED_MESSAGES: Final = 16
 READ_BYTES: Final = 65_536
 DIAL_S: Final = 10.0
 UPGRADE_S: Final = 10.0
-SEND_S: Final = 10.0
-"""A message that the peer does not take for so long ends the session."""
 CLOSE_S: Final = 0.8
 MOST_TEXT: Final = 200
 GRACEFUL: Final = frozenset({1000, 1001, 1012})
 """Close codes of a server that is only leaving (RFC 6455 §7.4.1; 1012: service restart)."""
 
-_STATUS: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])")
 _OF_A_POST: Final = frozenset({"host", "accept", "content-type", "accept-encoding", "content-length"})
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -75,69 +71,6 @@ class Over(Exception):
     def __init__(self, ending: Ending) -> None:
         super().__init__(ending.reason)
         self.ending = ending
-
-
-class Wire(trio.abc.Stream):
-    """What the library sees of the stream: sends are bounded, and an end before the upgrade's answer is told.
-
-    `cut`: a send did not come to its end, so nothing that is sent after it would be understood.
-    """
-
-    def __init__(self, stream: trio.abc.Stream) -> None:
-        self._stream = stream
-        self.opening: trio.CancelScope | None = None
-        self.closing: trio.CancelScope | None = None
-        self.status: int | None = None
-        self.ended = False
-        self.cut = False
-        self.stalled = False
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        self.cut = True
-        with trio.CancelScope(deadline=trio.current_time() + SEND_S) as scope:
-            try:
-                await self._stream.send_all(data)
-            except NETWORK_ERRORS:
-                self._gone()
-                raise
-            self.cut = False
-        if scope.cancelled_caught:
-            self.stalled = True
-            raise trio.BrokenResourceError("the peer does not read")
-        if self.closing is not None:
-            self.closing.cancel("the goodbye is sent")
-
-    async def wait_send_all_might_not_block(self) -> None:
-        await self._stream.wait_send_all_might_not_block()
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        try:
-            data = bytes(await self._stream.receive_some(max_bytes))
-        except NETWORK_ERRORS:
-            data = b""  # to the library both are an end without a goodbye
-        if self.opening is not None:
-            self._note(data)
-        return data
-
-    def _note(self, data: bytes) -> None:
-        """The library waits for ever for the rest of an answer that has ended."""
-        status = _STATUS.match(data)
-        if status is not None:
-            self.status = int(status[1])
-        if not data:
-            self._gone()
-
-    def _gone(self) -> None:
-        self.ended = True
-        if self.opening is not None:
-            self.opening.cancel("the peer has gone")
-
-    def close(self) -> None:
-        hang_up(self._stream)
-
-    async def aclose(self) -> None:
-        self.close()
-        await trio.lowlevel.checkpoint()
 
 
 @attrs.define(eq=False)

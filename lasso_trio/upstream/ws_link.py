@@ -4,9 +4,6 @@ Routing uses both alike: `exchange` for a call, `call` for one in steps, and the
 requests wait in an outbox, which `next_request` empties, and whoever reads the socket hands the answers to
 `answered`. So a caller that is cancelled never cuts a message in two; it is forgotten, and its late answer is dropped.
 
-    begun ──post──► waiting in the outbox ──next_request()──► sent ──answered()──► over
-                                └───────────── abandon(), or the link's end ─────►
-
 `_asked` holds what was sent and not answered, abandoned calls too (None) until their answer came or too many came
 after them: a late answer is then known for one, and an error without an id is only given to a call that is alone.
 """
@@ -21,19 +18,14 @@ from typing import Final
 import attrs
 import trio
 
-from lasso_trio.upstream.alarm import Alarm
 from lasso_trio.upstream.endpoint import Endpoint
-from lasso_trio.upstream.faults import Disconnected, Expired, PoolFull, UpstreamFault
-from lasso_trio.upstream.reply import Reply, Timings
-from lasso_trio.upstream.response_head import ResponseHead
-from lasso_trio.upstream.ws_message import sent_id
+from lasso_trio.upstream.faults import Disconnected, PoolFull, UpstreamFault
+from lasso_trio.upstream.reply import Reply
+from lasso_trio.upstream.ws_call import Hear, WsCall
 
 MOST_CALLS: Final = 1024
 """In flight at one time; beyond, calls are refused here rather than queued behind a provider that does not keep up."""
 MOST_FORGOTTEN: Final = 4096
-
-Hear = Callable[[bytes], None]
-"""Called with the answer the moment it is read, before anything that came behind it. Must not raise."""
 
 
 @attrs.define
@@ -47,98 +39,6 @@ class LinkCounters:
     complaints: int = 0
     """Errors without an id."""
     noise: int = 0
-
-
-class WsCall:
-    """Made by `WsLink.call`. `answer()` may be cancelled and awaited again; `abandon()` ends it otherwise."""
-
-    __slots__ = ("_done", "_fault", "_hear", "_link", "_message", "_since", "body", "id", "sent", "timings")
-
-    def __init__(self, link: WsLink, body: bytes, hear: Hear | None = None) -> None:
-        self.id = sent_id(body)
-        self.body = body
-        self.sent = False
-        """It was taken from the outbox: the provider may have seen it."""
-        self.timings = Timings()
-        self._link = link
-        self._hear = hear
-        self._since = 0.0
-        self._done: trio.Event | None = None
-        self._message: bytes | None = None
-        self._fault: UpstreamFault | None = None
-
-    def __repr__(self) -> str:
-        state = "over" if self.over else "sent" if self.sent else "waiting" if self._done is not None else "begun"
-        return f"<WsCall {self.id} {state}>"
-
-    @property
-    def over(self) -> bool:
-        return self._message is not None or self._fault is not None
-
-    def post(self) -> None:
-        """Put it in the outbox, if it is not there. Raises PoolFull or Disconnected."""
-        if self._done is None:
-            self._done = trio.Event()
-            self._since = self._link.clock()
-            self._link.submit(self)
-
-    async def answer(self) -> Reply:
-        """Raises an UpstreamFault. Cancelled: await it again, or `abandon()`."""
-        self.post()
-        assert self._done is not None
-        await self._done.wait()
-        if self._fault is not None:
-            raise self._fault
-        assert self._message is not None
-        return Reply(_OK, self._message, None, self.timings)
-
-    async def quick_answer(self, alarm: Alarm, until: float) -> Reply | None:
-        """There is no quicker way here: None, always. `answer()` takes it up."""
-        return None
-
-    async def answer_till(self, late: float) -> Reply | None:
-        """`answer()`, if it is there by the absolute time `late`; then the call goes on."""
-        try:
-            with trio.CancelScope(deadline=late):
-                return await self.answer()
-        except BaseException:
-            self.abandon()
-            raise
-        return None
-
-    async def answer_by(self, until: float) -> Reply:
-        """`answer()` until the absolute time `until`. Raises an UpstreamFault. Whatever it raises, the call is over."""
-        try:
-            with trio.CancelScope(deadline=until):
-                return await self.answer()
-            raise Expired("deadline", dispatched=self.sent).at(self._link.origin)
-        except BaseException:
-            self.abandon()
-            raise
-
-    def abandon(self) -> None:
-        """Nobody waits any more. Idempotent, never a wait. If it was not sent yet, it will not be."""
-        if self._done is not None and not self.over:
-            self._fault = Disconnected("closed", "given up by its caller", dispatched=self.sent, local=True)
-            self._link.forget(self)
-
-    # For the link…
-
-    def hear(self, message: bytes) -> None:
-        self.timings.first_byte = self.timings.last_byte = self._link.clock() - self._since
-        self._message = message
-        if self._hear is not None:
-            self._hear(message)
-        self._finish()
-
-    def lose(self, fault: UpstreamFault) -> None:
-        if not self.over:
-            self._fault = fault
-            self._finish()
-
-    def _finish(self) -> None:
-        if self._done is not None:
-            self._done.set()
 
 
 class WsLink:
@@ -238,7 +138,7 @@ class WsLink:
         self._waiting -= 1
         if not call.sent:
             self._asked.pop(call.id, None)
-        elif call._hear is None:
+        elif call.heard_by is None:
             self._asked[call.id] = None
             self._tidy()
 
@@ -270,8 +170,8 @@ class WsLink:
         call = self._asked.pop(id_)
         if call is None or call.over:
             self.counters.late += 1
-            if call is not None and call._hear is not None:
-                call._hear(message)
+            if call is not None and call.heard_by is not None:
+                call.heard_by(message)
             return
         self.counters.answers += 1
         self._waiting -= 1
@@ -301,6 +201,3 @@ class WsLink:
         lost = self._lost
         assert lost is not None
         return Disconnected(lost.reason, lost.detail, dispatched=call.sent, local=lost.local).at(self.origin)
-
-
-_OK: Final = ResponseHead(200, b"", None, False, True, b"")

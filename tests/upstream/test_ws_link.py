@@ -11,7 +11,6 @@ import trio.testing
 
 from lasso_trio.config.secret import SecretUrl
 from lasso_trio.upstream import ws_link
-from lasso_trio.upstream.alarm import Alarm
 from lasso_trio.upstream.faults import Disconnected, Expired, PoolFull
 from lasso_trio.upstream.reply import Reply
 from lasso_trio.upstream.websocket import ws_endpoint
@@ -89,18 +88,6 @@ async def test_who_is_cancelled_before_it_was_sent_is_not_sent(autojump_clock: o
     assert call.sent
 
 
-async def test_a_call_in_steps_can_be_waited_for_again(autojump_clock: object, link: WsLink) -> None:
-    call = link.call(request(1), replay_safe=False)
-    assert await call.quick_answer(Alarm(), inf) is None
-    assert await call.answer_till(trio.current_time() + 1) is None
-    assert await sent(link) == request(1)
-    assert call.sent
-    link.answered(1, answer(1))
-    assert (await call.answer_by(inf)).body == answer(1)
-    call.abandon()
-    assert "over" in repr(call)
-
-
 async def test_what_is_late_is_given_back_as_a_call(autojump_clock: object, link: WsLink) -> None:
     ask = partial(link.ask, replay_safe=True, gzip=False)
     call = await ask(request(1), until=trio.current_time() + 10, late=trio.current_time() + 1)
@@ -121,13 +108,6 @@ async def test_what_is_answered_in_time_is_a_reply(nursery: trio.Nursery, link: 
     now = trio.current_time()
     reply = await link.ask(request(1), replay_safe=True, gzip=True, until=now + 10, late=now + 5)
     assert isinstance(reply, Reply)
-
-
-async def test_waiting_that_is_cancelled_abandons_the_call(autojump_clock: object, link: WsLink) -> None:
-    for wait in (link.call(request(1)).answer_by, link.call(request(2)).answer_till):
-        with trio.move_on_after(1):
-            await wait(inf)
-        assert link.busy == 0
 
 
 async def test_the_sessions_end_fails_all_calls_each_by_what_became_of_it(nursery: trio.Nursery, link: WsLink) -> None:
@@ -204,19 +184,6 @@ async def test_answers_that_never_come_are_forgotten_the_oldest_first(
     assert (link.counters.stray, link.counters.late) == (1, 1)
 
 
-async def test_who_hears_is_told_at_once_and_even_when_nobody_waits_any_more(link: WsLink) -> None:
-    heard: list[bytes] = []
-    kept, left = link.call(request(1), hear=heard.append), link.call(request(2), hear=heard.append)
-    for call in (kept, left):
-        call.post()
-        await sent(link)
-    left.abandon()
-    link.answered(1, answer(1))
-    link.answered(2, answer(2))
-    assert heard == [answer(1), answer(2)]
-    assert (link.counters.answers, link.counters.late) == (1, 1)
-
-
 async def test_an_answer_to_something_else_cuts_the_session() -> None:
     cuts: list[str] = []
     link = WsLink(ENDPOINT, cut=cuts.append)
@@ -238,12 +205,3 @@ async def test_it_keeps_house_as_a_pool_does(link: WsLink) -> None:
     with pytest.raises(Disconnected) as closed:
         await call.answer()
     assert closed.value.local
-
-
-async def test_a_shown_link_and_its_calls_hold_no_key(link: WsLink) -> None:
-    call = link.call(request(1))
-    assert (repr(link), repr(call)) == ("<WsLink wss://node.example busy=0>", "<WsCall 1 begun>")
-    call.post()
-    assert repr(call) == "<WsCall 1 waiting>"
-    await sent(link)
-    assert repr(call) == "<WsCall 1 sent>"
