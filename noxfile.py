@@ -26,7 +26,7 @@ TRIO_RULES_OFF = (
 )
 
 nox.options.default_venv_backend = "none"
-nox.options.sessions = ["lint", "types", "imports", "tests", "build", "smoke"]
+nox.options.sessions = ["lint", "types", "imports", "vendor", "tests", "build", "smoke"]
 nox.options.stop_on_first_error = False
 
 
@@ -57,6 +57,12 @@ def types(session: nox.Session) -> None:
 def imports(session: nox.Session) -> None:
     """The direction of imports (contracts in pyproject.toml)."""
     session.run(str(BIN / "lint-imports"), "--no-cache", external=True)
+
+
+@nox.session
+def vendor(session: nox.Session) -> None:
+    """The dashboard's foreign files are the ones that are written down; needs no network."""
+    python(session, "scripts/vendor_assets.py")
 
 
 @nox.session
