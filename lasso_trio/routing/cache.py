@@ -97,6 +97,8 @@ class ChainCache:
         reply, who = outcome.reply, outcome.candidate
         if reply is None or who is None:
             return "large" if outcome.large is not None else "error"
+        if outcome.reason == "split":
+            return "split"  # several providers answered, and only one of them is known here
         now, told = asked.call.clock(), who.head
         final = min(asked.final, told.finalized or _NOT_FINAL)
         height = _NOT_FINAL if told.height is None else told.height

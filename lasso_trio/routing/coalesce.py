@@ -52,11 +52,11 @@ class Flights:
     handed_over: int = 0
 
     def land(self, key: Key, flight: Flight, outcome: Outcome) -> None:
-        """It is over for all."""
+        """It is over for all. Somebody has followed."""
+        assert flight.waiting is not None
         del self.by_key[key]
-        if flight.waiting is not None:
-            flight.outcome = outcome
-            flight.waiting.unpark_all()
+        flight.outcome = outcome
+        flight.waiting.unpark_all()
 
     def hand_over(self, key: Key, flight: Flight) -> None:
         """Its leader is gone: the next one leads. It stays in place for that one, and for those that come meanwhile."""

@@ -11,9 +11,11 @@ import trio.testing
 from lasso_trio.devnet import Failure, Faults, Kind, Latency
 from lasso_trio.providers.branch import SILENCE_S, Header
 from lasso_trio.routing.cache import ChainCache, cached
+from lasso_trio.routing.cache_policy import Keep
 from lasso_trio.routing.cache_store import MemoryStore
 from lasso_trio.routing.coalesce import Flights
 from lasso_trio.routing.execute import execute
+from lasso_trio.routing.execute_logs import execute_logs
 from lasso_trio.routing.outcome import Outcome
 from tests.routing.conftest import told
 from tests.routing.shared_calls import RNG, call_of
@@ -184,6 +186,40 @@ async def test_while_nobody_tells_headers_nothing_young_is_told(
     assert (await here.says(BLOCK, at(here, 0))).startswith("miss")
 
 
+async def test_what_is_impossibly_high_does_not_keep_the_head_from_being_told(
+    autojump_clock: Clock, build: Callable[..., Cached]
+) -> None:
+    here = build(a=Faults(), b=Faults(), c=Faults())
+    await here.says("eth_blockNumber")
+    here.it["c"].head.tell(10_000, trio.current_time(), 12.0)
+    await trio.sleep(0.5)
+    assert await here.says("eth_blockNumber") == "hit; head"
+
+
+async def test_a_cache_that_never_heard_a_header_keeps_what_is_final_and_prices(
+    autojump_clock: Clock, build: Callable[..., Cached]
+) -> None:
+    here = build()
+    here.cache.branch.lose()
+    assert await here.says("eth_blockNumber") == "miss; head_unknown"
+    assert await here.says(BLOCK, at(here, 0)) == "miss; unconfirmed"
+    assert await here.says(BLOCK, at(here, 64)) == "miss; final"
+    assert await here.says("eth_gasPrice") == "miss; price"
+    assert len(here.cache.store) == 2
+
+
+async def test_what_a_slow_store_still_has_is_not_told_when_it_no_longer_holds(
+    autojump_clock: Clock, build: Callable[..., Cached]
+) -> None:
+    here, now = build(), trio.current_time()
+    tip = here.cache.branch.tip
+    assert here.cache.holds(Keep("head", head=tip.hash), now)
+    assert not here.cache.holds(Keep("head", head=tip.parent), now)
+    assert here.cache.holds(Keep("branch", blocks=((tip.number, tip.hash),)), now)
+    assert not here.cache.holds(Keep("branch", blocks=((tip.number, tip.hash), (tip.number - 1, tip.parent))), now)
+    assert not here.cache.holds(Keep("price", until=now), now)
+
+
 async def test_prices_are_told_for_their_time_and_renewed_by_one_call_in_its_second_half(
     autojump_clock: Clock, build: Callable[..., Cached]
 ) -> None:
@@ -259,6 +295,15 @@ async def test_who_wants_to_bypass_it_does(autojump_clock: Clock, build: Callabl
         for _ in range(3):
             nursery.start_soon(lambda: here.serve(BLOCK, params, "wish", flights=flights))
     assert here.it.asked == {"a": 5}
+
+
+async def test_logs_that_several_providers_told_in_parts_are_not_kept(
+    autojump_clock: Clock, build: Callable[..., Cached]
+) -> None:
+    here = build(a=Faults(log_range=40))
+    call = call_of(here.it, "eth_getLogs", '[{"fromBlock":"0x10","toBlock":"0x50"}]')
+    assert (await cached(call, RNG, execute_logs, here.cache)).cache == "miss; split"
+    assert len(here.cache.store) == 0
 
 
 async def test_a_large_result_passes_through(autojump_clock: Clock, world: Build) -> None:
