@@ -258,7 +258,7 @@ def _succeeded(done: Attempt, method: Method, now: float) -> None:
     tally.answered += 1
     tally.seconds += done.seconds
     tally.rates.add(now)
-    done.candidate.channel.succeeded(method.row, done.seconds, now)
+    done.candidate.channel.succeeded(method.row, done.seconds, now, done.verdict)
 
 
 def _judge(done: Attempt, http: HttpReply, id_: int, method: Method) -> None:
@@ -282,7 +282,7 @@ def _judge(done: Attempt, http: HttpReply, id_: int, method: Method) -> None:
     if verdict.kind == "deterministic":
         _succeeded(done, method, trio.current_time())
         return
-    _failed(done, method, verdict, error, done.seconds, _hint(http, done, verdict))
+    _failed(done, method, verdict, error, done.seconds, _hint(http, done, verdict), text)
 
 
 def _error_in(candidate: Candidate, http: HttpReply, id_: int) -> Reply | None:
@@ -306,17 +306,24 @@ def _hint(http: HttpReply, done: Attempt, verdict: Verdict) -> Hint:
 
 
 def _failed(
-    done: Attempt, method: Method, verdict: Verdict, error: RpcError | None, seconds: float, hint: Hint = NO_HINT
+    done: Attempt,
+    method: Method,
+    verdict: Verdict,
+    error: RpcError | None,
+    seconds: float,
+    hint: Hint = NO_HINT,
+    text: str = "",
 ) -> None:
+    """`text`: what the upstream said, which may teach a limit."""
     now = trio.current_time()
     done.verdict, done.error, done.seconds = verdict, error, seconds
-    # An unclassified error is the provider's last word too, but nobody else is likely to know better.
+    # A code that nobody has reported is the provider's last word too: nobody else is likely to know better.
     done.final = not verdict.retriable and done.reply is not None
     tally = done.candidate.tally
     tally.rates.add(now)
     tally.throttled += verdict.kind == "quota"
     tally.failures += verdict.counts
-    done.candidate.channel.failed(method.row, verdict, seconds, now, hint.seconds, hint.per_second)
+    done.candidate.channel.failed(method.row, verdict, seconds, now, hint.seconds, hint.per_second, text)
 
 
 def _faulted(done: Attempt, method: Method, fault: UpstreamFault, seconds: float) -> None:

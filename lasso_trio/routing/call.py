@@ -124,7 +124,7 @@ def admitted(call: Call, candidate: Candidate, progress: Progress, now: float) -
     return until
 
 
-def ask(call: Call, candidate: Candidate, now: float, until: float, late: float = inf) -> Awaitable[Attempt]:
+def ask(call: Call, candidate: Candidate, now: float, until: float, late: float) -> Awaitable[Attempt]:
     return attempt(
         call.method, call.params, call.client_id, candidate, now, until, call.stream, call.clock, call.room, late
     )

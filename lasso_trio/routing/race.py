@@ -19,11 +19,12 @@ from lasso_trio.config.profile import HedgePolicy
 from lasso_trio.jsonrpc.methods import known
 from lasso_trio.providers.latency import Evidence
 from lasso_trio.routing import filters
-from lasso_trio.routing.attempt import Attempt, drop, finish
+from lasso_trio.routing.attempt import Attempt, Waiting, drop, finish
 from lasso_trio.routing.call import MAX_DISPATCHES, Call, Progress, admitted, ask, may_go_on
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.hedge import WIDE_BLOCKS, pick
 from lasso_trio.routing.winning import is_weak
+from lasso_trio.upstream.call import Call as HttpCall
 
 _LOGS = known("eth_getLogs")
 _BY_HAND = HedgePolicy(enabled=True)
@@ -32,13 +33,14 @@ _BY_HAND = HedgePolicy(enabled=True)
 
 @attrs.define(eq=False)
 class Runner:
-    """One attempt in a race. `done` when it has ended, or from the start for one that came back waiting."""
+    """One attempt in a race. `waiting`: its call, as long as it is under way."""
 
     candidate: Candidate
     started: float
     until: float
     hedge: bool
     done: Attempt | None = None
+    waiting: Waiting | None = None
     alive: bool = True
 
 
@@ -53,6 +55,7 @@ async def race(call: Call, progress: Progress, late: Attempt, rest: list[Candida
         async with trio.open_nursery() as nursery:
             nursery.start_soon(racing.run, first)
             await racing.decide(nursery)
+            racing.part()
             nursery.cancel_scope.cancel()
     except BaseException:
         racing.renounce()
@@ -90,10 +93,11 @@ class Race:
     async def run(self, runner: Runner) -> None:
         """One attempt to its end. Raises only Cancelled."""
         try:
-            if runner.done is not None:
+            if runner.done is None:
+                runner.done = await ask(self.call, runner.candidate, runner.started, runner.until, -inf)
+            runner.waiting = runner.done.waiting
+            if runner.waiting is not None:
                 await finish(runner.done)
-            else:
-                runner.done = await ask(self.call, runner.candidate, runner.started, runner.until)
         except trio.Cancelled:
             evidence, now = self._evidence(runner.candidate), self.call.clock()
             evidence.record_censored(now - runner.started, now)
@@ -112,6 +116,12 @@ class Race:
             self._bell = trio.Event()
             with trio.CancelScope(deadline=min(self.hedge_at, self.weak_until)):
                 await self._bell.wait()
+
+    def part(self) -> None:
+        """The losers' answers may be near: their connections are worth a little patience."""
+        for runner in self._in_flight():
+            if runner.waiting is not None and isinstance(runner.waiting.http, HttpCall):
+                runner.waiting.http.patient = True
 
     def renounce(self) -> None:
         """Nobody is there any more to take the answer."""

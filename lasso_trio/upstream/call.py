@@ -23,6 +23,7 @@ from lasso_trio.upstream.alarm import Alarm
 from lasso_trio.upstream.connection import Connection
 from lasso_trio.upstream.faults import Disconnected, Expired, UpstreamFault
 from lasso_trio.upstream.raw_stream import Woken
+from lasso_trio.upstream.reaper import HASTE_S, PATIENCE_S
 from lasso_trio.upstream.reply import BodySource, Reply, ReplyStream, Timings
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Call:
         "_sent",
         "_since",
         "_source",
+        "patient",
         "timings",
     )
 
@@ -58,6 +60,8 @@ class Call:
         self._retried = False
         self._source: BodySource | None = None
         self.timings = Timings()
+        self.patient = False
+        """Lost a race: once abandoned, its answer is worth waiting for a little longer."""
 
     def __repr__(self) -> str:
         state = "sent" if self._sent else "sending" if self._connection else "begun"
@@ -145,7 +149,7 @@ class Call:
         if connection is None:
             return
         if self._sent:
-            self._pool.abandon(connection)
+            self._pool.abandon(connection, PATIENCE_S if self.patient else HASTE_S)
         else:
             self._pool.discard(connection, "send_cut")
 

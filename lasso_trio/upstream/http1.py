@@ -117,9 +117,11 @@ class Pool:
 
     async def ask(self, body: bytes, *, replay_safe: bool, gzip: bool, until: float, late: float) -> Reply | Call:
         """`exchange`, but a call that is under way at the time `late`, or that cannot be sent at once, is given
-        back as it is: the caller then owns it, and takes it up with `answer_by` or abandons it.
+        back as it is: the caller then owns it, and takes it up with `answer_by` or abandons it. At once, for -inf.
         """
         call, alarm = Call(self, self.endpoint.request(body, gzip=gzip), replay_safe), self._alarm
+        if late == -inf:
+            return call
         if alarm is not None and alarm.running:
             reply = await call.quick_answer(alarm, min(until, late))
             if reply is not None:
@@ -206,11 +208,11 @@ class Pool:
         self._close(connection, reason)
         self._slots.give_back()
 
-    def abandon(self, connection: Connection) -> None:
+    def abandon(self, connection: Connection, patience_s: float) -> None:
         """Its caller has gone and its answer is on the way. Not worth the patience while others wait for the slot."""
-        patient = self._reaper if not self._leaving and not self._slots.waiting else None
-        way_out = Abandoned(connection, partial(self._keep, connection), partial(self.discard, connection))
-        if patient is None or not patient.submit(way_out):
+        reaper = self._reaper if not self._leaving and not self._slots.waiting else None
+        way_out = Abandoned(connection, partial(self._keep, connection), partial(self.discard, connection), patience_s)
+        if reaper is None or not reaper.submit(way_out):
             self.discard(connection, "abandoned")
 
     def distrust(self, reply: Reply) -> None:

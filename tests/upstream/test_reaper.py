@@ -27,9 +27,11 @@ async def reaper(nursery: trio.Nursery) -> AsyncIterator[Reaper]:
 
 
 async def abandon(pool: Pool, after: float = 0.1) -> None:
-    """A call that is cancelled after its request went out."""
+    """The call of a race's loser, which is cancelled after its request went out."""
+    call = pool.call(b"x", replay_safe=True)
+    call.patient = True
     with trio.move_on_after(after) as scope:
-        await pool.exchange(b"x", replay_safe=True)
+        await call.answer_by(trio.current_time() + 99)
     assert scope.cancelled_caught
 
 
@@ -55,6 +57,17 @@ async def test_a_late_answer_saves_the_connection(
     assert (pool.busy, pool.idle, reaper.kept) == (0, 1, 1)
     assert (await pool.exchange(b"x", replay_safe=True)).body == b"ok"
     assert len(provider.lines) == 1
+
+
+async def test_a_call_whose_client_left_is_worth_less_patience(
+    provider: Provider, reaper: Reaper, autojump_clock: trio.abc.Clock
+) -> None:
+    provider.script = answers_after(0.3, OK)
+    pool = Pool(provider.endpoint, dial=provider.dial, reaper=reaper)
+    with trio.move_on_after(0.1):
+        await pool.exchange(b"x", replay_safe=True)
+    await trio.sleep(0.05)
+    assert (pool.busy, pool.idle, reaper.dropped) == (0, 0, 1)
 
 
 async def test_half_an_answer_that_was_read_before_is_finished(
