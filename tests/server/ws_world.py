@@ -267,11 +267,12 @@ async def nobody(stream: ReplayStream, peer: Peer) -> None:
 
 
 def make_world(nursery: trio.Nursery, settings: Mapping[str, Any], names: Directory, **limits: Any) -> World:
+    budget = ByteBudget()
     service, hub, told = Puppet(), FakeHub(), []  # type: ignore[var-annotated]
     unary = Unary(service, Settings(**settings), lambda *facts: told.append(facts), WsCounters())  # type: ignore[arg-type]
     world: World
-    lane = WsLane(lambda: world.names, unary, LaneLimits(), limits=WsLimits(**limits), hub=hub, budget=ByteBudget())
-    door = FrontDoor(_no_rpc, nobody, websockets=lane.serve)
+    lane = WsLane(lambda: world.names, unary, LaneLimits(), limits=WsLimits(**limits), hub=hub, budget=budget)
+    door = FrontDoor(_no_rpc, nobody, budget=budget, websockets=lane.serve)
     world = World(door, lane, service, hub, told, nursery, names)
     return world
 
