@@ -13,6 +13,7 @@ from lasso_trio.devnet import Faults
 from lasso_trio.devnet.faults import Failure, Kind, Latency
 from lasso_trio.jsonrpc.reply import encode_request
 from lasso_trio.providers.breaker import State
+from lasso_trio.providers.classify import Category, verdict_for
 from lasso_trio.subscriptions.feed import Feed, FeedSource, NotConnected, Refused
 from lasso_trio.subscriptions.keeper import Keeper
 from lasso_trio.subscriptions.keeper_heads import Terms
@@ -136,6 +137,23 @@ async def test_connections_that_fail_open_the_breaker_and_one_that_stands_closes
     assert keeper.backoff.failures == 0
 
 
+async def test_a_session_that_took_calls_with_it_is_forgiven_when_the_next_one_stands(
+    autojump_clock: object, upstream: Upstream
+) -> None:
+    keeper = upstream.keeper()
+    await until_connected(keeper)
+    await trio.sleep(10)
+    upstream.node.drop_websockets()
+    await until_lost(keeper)
+    now, channel = trio.current_time(), keeper.channel
+    for _ in range(3):
+        channel.failed("eth_call", verdict_for(Category.NETWORK_ERROR), 0.1, now)
+    assert channel.breaker.state(now) is State.OPEN
+    await until_connected(keeper)
+    await trio.sleep(5.5)
+    assert channel.breaker.state(trio.current_time()) is State.CLOSED
+
+
 async def test_who_accepts_and_drops_is_not_taken_for_healthy(autojump_clock: object, nursery: trio.Nursery) -> None:
     upstream = Upstream.make(nursery, Faults(ws_drop_after_s=1))
     keeper = upstream.keeper()
@@ -250,9 +268,8 @@ async def test_a_silent_socket_is_given_up(autojump_clock: object, nursery: trio
 async def test_cancelled_it_unsubscribes_and_closes_at_once(autojump_clock: object, nursery: trio.Nursery) -> None:
     upstream = Upstream.make(nursery)
     async with trio.open_nursery() as inner:
-        upstream.nursery = inner
+        upstream.tasks = inner
         keeper = upstream.keeper()
-        upstream.nursery = nursery
         await until_connected(keeper)
         await keeper.open(LOGS)
         before = trio.current_time()

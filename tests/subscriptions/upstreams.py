@@ -33,13 +33,16 @@ def wall() -> float:
 
 @attrs.define(eq=False)
 class Upstream:
-    """`down` refuses dials. `dials` counts them. `serve`: what is dialled instead of the node."""
+    """`down` refuses dials. `dials` counts them. `serve`: what is dialled instead of the node. `tasks`: where keepers
+    run, if not where the node does.
+    """
 
     nursery: trio.Nursery
     node: Provider
     down: bool = False
     dials: int = 0
     serve: Callable[[trio.StapledStream], Awaitable[None]] | None = None
+    tasks: trio.Nursery | None = None
 
     @classmethod
     def make(cls, nursery: trio.Nursery, faults: Faults | None = None) -> Upstream:
@@ -58,7 +61,7 @@ class Upstream:
         channel = Channel("1:one:0", "ws://node.example/***", Transport.WS, None, Version(), Random(1))
         endpoint = ws_endpoint(URL, {"x-key": Secret(KEY[::-1])})
         made = Keeper(channel, Head(), chain_id, endpoint, self.dial, terms or Terms(), alone, Random(1), wall=wall)
-        self.nursery.start_soon(made.run)
+        (self.tasks or self.nursery).start_soon(made.run)
         return made
 
 

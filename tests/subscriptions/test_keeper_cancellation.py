@@ -1,0 +1,66 @@
+"""A keeper is cancelled at each step of its life in turn: whatever it was about, nothing of it is left."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+
+from lasso_trio.jsonrpc.reply import encode_request
+from lasso_trio.subscriptions.feed import NotConnected
+from lasso_trio.upstream.faults import UpstreamFault
+from lasso_trio.upstream.ws_link import WsLink
+from tests.subscriptions.upstreams import Upstream, until_connected
+
+STEPS = 180
+"""More than it takes to connect, ask, subscribe and be told the first blocks."""
+
+
+class AtStep(trio.abc.Instrument):
+    """Cancels `scope` before the `step`-th step that any task takes."""
+
+    def __init__(self, step: int, scope: trio.CancelScope) -> None:
+        self.left, self.scope = step, scope
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        self.left -= 1
+        if self.left == 0:
+            self.scope.cancel()
+
+
+async def use(upstream: Upstream) -> None:
+    """A keeper, a call over it, and a feed."""
+    keeper = upstream.keeper()
+    await until_connected(keeper)
+    link = keeper.channel.pool
+    assert isinstance(link, WsLink)
+    await link.exchange(encode_request(1, b'"eth_gasPrice"', b"[]"), replay_safe=True)
+    feed = await keeper.open(b'["logs",{}]')
+    await trio.sleep(3)
+    await feed.aclose()
+
+
+@pytest.mark.parametrize("first", range(1, 5))
+async def test_wherever_it_is_cancelled_nothing_is_left(autojump_clock: object, first: int) -> None:
+    whole = 0
+    async with trio.open_nursery() as world:
+        for step in range(first, STEPS, 4):
+            upstream = Upstream.make(world)
+            async with trio.open_nursery() as nursery:
+                instrument = AtStep(step, nursery.cancel_scope)
+                trio.lowlevel.add_instrument(instrument)
+                upstream.tasks = nursery
+                before = trio.current_time()
+                try:
+                    await use(upstream)
+                except (UpstreamFault, NotConnected) as fault:
+                    raise AssertionError("cancelled, it is not told of a fault") from fault
+                finally:
+                    trio.lowlevel.remove_instrument(instrument)
+                whole += 1
+                nursery.cancel_scope.cancel()
+            assert trio.current_time() - before < 10
+            await trio.testing.wait_all_tasks_blocked()
+            assert (upstream.node.open_connections, list(upstream.node.crashes)) == (0, []), step
+        world.cancel_scope.cancel()
+    assert 0 < whole < STEPS // 4, "a whole life is among them, and most are cut short"
