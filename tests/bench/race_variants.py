@@ -77,7 +77,7 @@ class Plan:
     rounds: int = 4
     rate: float = 300.0
     warm_s: float = 6.0
-    pairs: int = 15
+    pairs: int = 20
     window_s: float = 1.0
 
     @property
@@ -86,4 +86,4 @@ class Plan:
 
 
 FULL = Plan()
-QUICK = Plan(calls=2_000, rounds=2, warm_s=3.0, pairs=5, window_s=0.5)
+QUICK = Plan(calls=2_000, rounds=2, warm_s=3.0, pairs=8, window_s=0.5)
