@@ -17,6 +17,8 @@ TROUBLE_S: Final = 1.0
 HALF_LIFE_S: Final = 60.0
 REFUSED_S: Final = 300.0
 """How long a provider that said no is not asked again."""
+LIVED_S: Final = 1.0
+"""A feed that lived for so long may be opened again at once; one that did not, after a pause that doubles."""
 BREAK_S: Final = 0.5
 LONGEST_BREAK_S: Final = 30.0
 
@@ -49,18 +51,18 @@ class FeedQuality:
     def arrived(self, lag_s: float) -> None:
         """It told of something, `lag_s` after the first feed that did."""
         self.arrivals += 1
-        self._streak = 0
         self.lag_s = lag_s if self.lag_s is None else (1 - ALPHA) * self.lag_s + ALPHA * lag_s
 
-    def suffered(self, trouble: Trouble, now: float) -> None:
+    def suffered(self, trouble: Trouble, now: float, lived_s: float = 0.0) -> None:
+        """A feed had a trouble; `lived_s`: for how long it was open, if it broke."""
         self.troubles[trouble] += 1
         self._weight, self._at = self._left(now) + TROUBLE_S, now
         if trouble is Trouble.REFUSED:
             self.until = now + REFUSED_S
         elif trouble is Trouble.BROKEN:
-            # The first break is nothing to wait for: whoever has a session again may be used again.
-            self.until = now + (min(LONGEST_BREAK_S, BREAK_S * 2 ** (self._streak - 1)) if self._streak else 0.0)
-            self._streak += 1
+            # A lost session is nothing to wait for: who has one again may be used again.
+            self._streak = 0 if lived_s >= LIVED_S else self._streak + 1
+            self.until = now + (min(LONGEST_BREAK_S, BREAK_S * 2.0 ** (self._streak - 2)) if self._streak > 1 else 0.0)
 
     def score(self, now: float) -> float:
         """Seconds; lower is better. Who was never heard is as good as anybody."""

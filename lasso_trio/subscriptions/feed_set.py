@@ -38,6 +38,7 @@ class OpenFeed:
     """Another one each time that a provider is subscribed to."""
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     at: float = inf
+    opened_at: float = inf
     misses: int = 0
     """Events in a row that it lost, as far as its stream can tell."""
 
@@ -136,11 +137,11 @@ class FeedSet:
             with feed.scope:
                 await self._listen(feed)
             if not feed.scope.cancel_called:
-                self._broke(id_, "ended")
+                self._broke(feed, "ended")
         except NotConnected:
-            self._broke(id_, "not_connected")
+            self._broke(feed, "not_connected")
         except trio.TooSlowError:
-            self._broke(id_, "not_answered")
+            self._broke(feed, "not_answered")
         except Refused as refusal:
             self._refused(id_, refusal)
         finally:
@@ -153,7 +154,8 @@ class FeedSet:
         with trio.fail_after(OPEN_S):
             opened = await feed.source.open(self.params)
         try:
-            feed.at, self.refusal = trio.current_time(), None
+            feed.at = feed.opened_at = trio.current_time()
+            self.refusal = None
             self.changed(feed)
             async for arrival in opened.arrivals:
                 feed.at = arrival.at
@@ -162,10 +164,11 @@ class FeedSet:
             with trio.CancelScope(deadline=trio.current_time() + CLOSE_S, shield=True):
                 await opened.aclose()
 
-    def _broke(self, id_: str, why: str) -> None:
+    def _broke(self, feed: OpenFeed, why: str) -> None:
         self.failovers += 1
-        self.quality(id_).suffered(Trouble.BROKEN, trio.current_time())
-        log.info("feed.ended", instance=id_, params=self.params.decode()[:200], reason=why)
+        now, id_ = trio.current_time(), feed.source.instance_id
+        self.quality(id_).suffered(Trouble.BROKEN, now, max(0.0, now - feed.opened_at))
+        log.debug("feed.ended", instance=id_, params=self.params.decode()[:200], reason=why)
 
     def _refused(self, id_: str, refusal: Refused) -> None:
         now = trio.current_time()

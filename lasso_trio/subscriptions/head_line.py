@@ -154,7 +154,7 @@ class HeadLine:
         """Settle what has been pending for longer than `patience_s`."""
         steps: list[Step] = []
         for pending in self._in_order():
-            overdue = now - pending.since >= patience_s
+            overdue = now >= pending.since + patience_s  # as `due` reckons it
             if overdue and self._settle(pending) and pending.moves == self.moves:
                 steps += self._jump(pending.header, "backfill_failed")
                 steps += self._connect()

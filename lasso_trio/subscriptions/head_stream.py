@@ -147,7 +147,7 @@ class HeadStream(Stream):
         return max(half_a_block, self.silence_s / 2) if self.feeds.live else half_a_block
 
     def _is_silent(self) -> bool:
-        return trio.current_time() - self._moved_at >= self.silence_s
+        return trio.current_time() >= self._moved_at + self.silence_s  # reckoned as the wait for it
 
     async def _look(self) -> None:
         self.polls += 1

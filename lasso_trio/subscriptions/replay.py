@@ -24,7 +24,7 @@ from lasso_trio.subscriptions.head_stream import HeadStream
 from lasso_trio.subscriptions.header import Header
 from lasso_trio.subscriptions.log import Log
 from lasso_trio.subscriptions.log_stream import LogStream
-from lasso_trio.subscriptions.reader import Reader, Unreadable
+from lasso_trio.subscriptions.reader import Unreadable
 from lasso_trio.subscriptions.stream import Stream, gap_json
 
 AT_ONCE: Final = 8
@@ -42,6 +42,7 @@ class Replay:
     member: Member
     id: str
     first: int
+    _read: dict[int, Header] = attrs.field(factory=dict)
 
     async def run(self) -> None:
         """Replay, then activate. Cancelled at any time: the subscription is not active then."""
@@ -66,12 +67,16 @@ class Replay:
 
     async def _read_below(self, line: HeadLine) -> bool:
         """Make the line's window reach down to `first`, and know the logs of its blocks. False: to be tried again."""
-        wanted = range(self.first, line.low)
-        headers = await read_all(self.stream.around.reader, wanted)
-        if headers is None:
+        lacking = [number for number in range(self.first, line.low) if number not in self._read]
+        for number, header in zip(lacking, await gather(self.stream.around.reader.by_number, lacking), strict=True):
+            if header is not None:
+                self._read[number] = header
+        below = [self._read.get(number) for number in range(self.first, line.low)]
+        if None in below:
             return False
-        line.prepend(headers)
-        if line.low > self.first:
+        line.prepend([header for header in below if header is not None])
+        if line.low > self.first:  # they are of another branch
+            self._read.clear()
             return False
         return not isinstance(self.stream, LogStream) or await self._read_logs(self.stream, line)
 
@@ -130,13 +135,6 @@ def _adopt_empty(stream: LogStream, header: Header) -> bool:
     if empty:
         stream.line.adopt(header.hash, ())
     return empty
-
-
-async def read_all(reader: Reader, numbers: range) -> list[Header] | None:
-    """The blocks of those numbers, in order; None when one could not be had."""
-    found = await gather(reader.by_number, numbers)
-    headers = [header for header in found if header is not None]
-    return headers if len(headers) == len(numbers) else None
 
 
 async def gather(read: Callable[[Item], Awaitable[Found]], items: Sequence[Item]) -> list[Found | None]:

@@ -50,7 +50,7 @@ class SimulatedFeed:
 
     async def aclose(self) -> None:
         self.source.closed += 1
-        self.source.feeds.discard(self)
+        self.source.feeds.pop(self, None)
         self.send.close()
         await trio.lowlevel.checkpoint()
 
@@ -67,7 +67,7 @@ class SimulatedSource:
     loss: float = 0.0
     refuses: tuple[str, ...] = ()
     rng: Random = attrs.field(factory=lambda: Random(7))
-    feeds: set[SimulatedFeed] = attrs.field(factory=set)
+    feeds: dict[SimulatedFeed, None] = attrs.field(factory=dict)
     opened: list[bytes] = attrs.field(factory=list)
     closed: int = 0
     _changed: trio.Event = attrs.field(factory=trio.Event)
@@ -86,7 +86,7 @@ class SimulatedSource:
         wanted = DevnetFilter.read(rest[0]) if kind == "logs" else None
         send, receive = trio.open_memory_channel[Arrival](1000)
         feed = SimulatedFeed(receive, send, Watch(self.view(), wanted), self, kind)
-        self.feeds.add(feed)
+        self.feeds[feed] = None
         return feed
 
     def view(self) -> View:
