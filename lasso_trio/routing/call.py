@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from math import inf
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 import trio
@@ -21,7 +21,9 @@ from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.plan import Plan
 from lasso_trio.routing.retry_budget import RetryBudget
 from lasso_trio.routing.room import Room
-from lasso_trio.routing.routed_chain import RoutedChain
+
+if TYPE_CHECKING:
+    from lasso_trio.routing.routed_chain import RoutedChain  # which knows what calls share
 
 MAX_DISPATCHES: Final = 3
 SHORTEST_ATTEMPT_S: Final = 0.025

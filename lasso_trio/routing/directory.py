@@ -12,24 +12,34 @@ import attrs
 from lasso_trio.config.profile import Profile
 from lasso_trio.config.profile_set import ProfileSet, chain_index
 from lasso_trio.providers.registry import Registry
+from lasso_trio.routing.cache_store import MemoryStore
 from lasso_trio.routing.client_limit import ClientLimit
 from lasso_trio.routing.routed_chain import RoutedChain
 
 
 @attrs.define(eq=False)
 class RoutedProfile:
-    """A profile at run time. `names` holds every alias and decimal id of its chains."""
+    """A profile at run time. `names` holds every alias and decimal id of its chains.
+
+    `store`: what is cached of all of them together; None where nothing is.
+    """
 
     profile: Profile
     chains: tuple[RoutedChain, ...]
     names: Mapping[str, RoutedChain]
     limit: ClientLimit
+    store: MemoryStore | None = None
 
     @classmethod
     def of(cls, profile: Profile, registry: Registry) -> RoutedProfile:
-        chains = {chain.chain_id: RoutedChain.of(profile, chain, registry) for chain in profile.chains}
+        store = store_of(profile)
+        chains = {chain.chain_id: RoutedChain.of(profile, chain, registry, store) for chain in profile.chains}
         names = {name: chains[chain.chain_id] for name, chain in chain_index(profile).items()}
-        return cls(profile, tuple(chains.values()), names, ClientLimit(profile.rps_limit, profile.burst_limit))
+        return cls(profile, tuple(chains.values()), names, ClientLimit(profile.rps_limit, profile.burst_limit), store)
+
+
+def store_of(profile: Profile) -> MemoryStore | None:
+    return MemoryStore(profile.cache.max_bytes) if profile.cache.enabled else None
 
 
 @attrs.define(eq=False)

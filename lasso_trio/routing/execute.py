@@ -12,7 +12,7 @@ Cancellation (the client left) ends the attempt in flight at once, gives the bre
 from __future__ import annotations
 
 from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lasso_trio.jsonrpc.errors import (
     RpcError,
@@ -41,7 +41,9 @@ from lasso_trio.routing.filters import SHUT
 from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.plan import Plan
 from lasso_trio.routing.race import race
-from lasso_trio.routing.routed_chain import RoutedChain
+
+if TYPE_CHECKING:
+    from lasso_trio.routing.routed_chain import RoutedChain  # which knows what calls share
 
 __all__ = ["FIRST_SHARE", "MAX_DISPATCHES", "SHORTEST_ATTEMPT_S", "Call", "Clock", "execute", "nobody"]
 

@@ -20,7 +20,10 @@ from lasso_trio.providers.heads import ChainHeads
 from lasso_trio.providers.registry import Registry
 from lasso_trio.routing import archival, filters
 from lasso_trio.routing.archival import BlockNeed
+from lasso_trio.routing.cache import ChainCache
+from lasso_trio.routing.cache_store import Store
 from lasso_trio.routing.candidate import Candidate
+from lasso_trio.routing.coalesce import Flights
 from lasso_trio.routing.hedge import Hedges
 from lasso_trio.routing.log_filter import unknown_height
 from lasso_trio.routing.plan import Plan, build
@@ -65,6 +68,9 @@ class RoutedChain:
     local_answers: dict[str, bytes]
     counts: ChainCounts = attrs.field(factory=ChainCounts)
     heads: ChainHeads = attrs.field(factory=lambda: ChainHeads({}))
+    flights: Flights | None = None
+    """Calls under way that equal ones may share; None where the profile does not want that."""
+    cache: ChainCache | None = None
     _plans: dict[PlanKey, Plan] = attrs.field(factory=dict)
     _ranged: bool = False
     _pruned: bool = False
@@ -81,7 +87,8 @@ class RoutedChain:
         self._set_apart = self._answered_here | STICKY | BROADCAST
 
     @classmethod
-    def of(cls, profile: Profile, chain: Chain, registry: Registry) -> RoutedChain:
+    def of(cls, profile: Profile, chain: Chain, registry: Registry, store: Store | None = None) -> RoutedChain:
+        """`store`: where the profile's answers are cached; None where they are not."""
         candidates = tuple(
             Candidate(provider, channel, head=registry.instances[provider.instance_id].head)
             for provider in chain.providers
@@ -97,11 +104,20 @@ class RoutedChain:
             candidates,
             answers,
             heads=heads,
+            flights=Flights() if chain.routing.coalesce else None,
+            cache=_cache(profile, chain, heads, store),
             ranged=ranged,
             pruned=len({p.archival for p in chain.providers}) > 1,
             answered_here=DISALLOWED | answers.keys(),
             latest_height=lambda: heads.view(trio.current_time()).consensus,
         )
+
+    def adopt(self, profile: Profile, store: Store | None) -> None:
+        """Belong to `profile`, which says the same of this chain as the one before, but maybe not of its cache."""
+        same = self.profile.cache == profile.cache
+        self.profile = profile
+        if not same:
+            self.cache = _cache(profile, self.chain, self.heads, store)
 
     def has_provider(self, provider_id: str) -> bool:
         return any(provider.id == provider_id for provider in self.chain.providers)
@@ -237,6 +253,11 @@ class RoutedChain:
         mine = [c for c in self.candidates if c.label in labels or c in plan.ranked]
         waits = [wait for c in mine if (wait := c.channel.breaker.retry_after(now)) > 0]
         return min(waits, default=None)
+
+
+def _cache(profile: Profile, chain: Chain, heads: ChainHeads, store: Store | None) -> ChainCache | None:
+    scope = f"{profile.slug}/{chain.chain_id}".encode()
+    return None if store is None else ChainCache(scope, store, heads, price_s=profile.cache.price_ms / 1000)
 
 
 def _heads(chain: Chain, candidates: Sequence[Candidate]) -> ChainHeads:

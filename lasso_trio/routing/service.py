@@ -20,8 +20,11 @@ from lasso_trio.jsonrpc.methods import BROADCAST, DISALLOWED, Method, Safety, kn
 from lasso_trio.jsonrpc.reply import Reply
 from lasso_trio.jsonrpc.request import Request
 from lasso_trio.routing.afterwork import Afterwork
+from lasso_trio.routing.cache import cached
+from lasso_trio.routing.cache_question import CACHEABLE
 from lasso_trio.routing.call import MAX_DISPATCHES, Call, Clock
 from lasso_trio.routing.candidate import Candidate
+from lasso_trio.routing.coalesce import Key, coalesced, key_of
 from lasso_trio.routing.execute import execute, nobody
 from lasso_trio.routing.execute_filters import create_filter, follow_filter
 from lasso_trio.routing.execute_logs import execute_logs
@@ -56,8 +59,14 @@ class Wish:
     deadline_s: float | None = None
     hedge_s: float | None = None
     bypass_cache: bool = False
+    key: Key = attrs.field(init=False)
+    """What calls that share an answer must have in common, besides the call itself."""
     plain: bool = attrs.field(init=False)
     """Nothing but a matter of ranking."""
+
+    @key.default
+    def _key(self) -> Key:
+        return (self.transport, self.provider, self.hedge_s)
 
     @plain.default
     def _is_plain(self) -> bool:
@@ -138,7 +147,17 @@ class Service:
             self.retries,
         )
         try:
-            outcome = await act(call, self.rng)
+            if not method.replay_safe or wish.session is not None or wish.min_block is not None:
+                outcome = await act(call, self.rng)
+            elif chain.cache is not None and method.name in CACHEABLE and not wish.bypass_cache:
+                bypass = "" if wish.provider is None else "pinned"
+                outcome = await cached(
+                    call, self.rng, act, chain.cache, bypass=bypass, flights=chain.flights, wishes=wish.key
+                )
+            elif chain.flights is not None and not wish.bypass_cache:
+                outcome = await coalesced(call, self.rng, act, chain.flights, key_of(call, wish.key))
+            else:
+                outcome = await act(call, self.rng)
         except BaseException:
             counts.cancelled += 1
             raise

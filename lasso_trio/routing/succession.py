@@ -11,8 +11,9 @@ import attrs
 from lasso_trio.config.profile import Chain, Profile
 from lasso_trio.config.profile_set import ProfileSet, chain_index
 from lasso_trio.providers.registry import Registry
+from lasso_trio.routing.cache_store import MemoryStore
 from lasso_trio.routing.client_limit import ClientLimit
-from lasso_trio.routing.directory import Directory, RoutedProfile
+from lasso_trio.routing.directory import Directory, RoutedProfile, store_of
 from lasso_trio.routing.routed_chain import RoutedChain
 
 
@@ -28,9 +29,12 @@ def _profile(old: RoutedProfile | None, profile: Profile, registry: Registry) ->
     if attrs.evolve(old.profile, source=profile.source) == profile:
         return old
     before = {chain.chain.key: chain for chain in old.chains}
-    chains = {chain.chain_id: _chain(before.get(chain.key), profile, chain, registry) for chain in profile.chains}
+    store = old.store if old.profile.cache == profile.cache else store_of(profile)
+    chains = {
+        chain.chain_id: _chain(before.get(chain.key), profile, chain, registry, store) for chain in profile.chains
+    }
     names = {name: chains[chain.chain_id] for name, chain in chain_index(profile).items()}
-    return RoutedProfile(profile, tuple(chains.values()), names, _limit(old.limit, profile))
+    return RoutedProfile(profile, tuple(chains.values()), names, _limit(old.limit, profile), store)
 
 
 def _limit(old: ClientLimit, profile: Profile) -> ClientLimit:
@@ -38,11 +42,13 @@ def _limit(old: ClientLimit, profile: Profile) -> ClientLimit:
     return old if same else ClientLimit(profile.rps_limit, profile.burst_limit)
 
 
-def _chain(old: RoutedChain | None, profile: Profile, chain: Chain, registry: Registry) -> RoutedChain:
+def _chain(
+    old: RoutedChain | None, profile: Profile, chain: Chain, registry: Registry, store: MemoryStore | None
+) -> RoutedChain:
     if old is not None and old.chain == chain:
-        old.profile = profile  # same slug: nobody who holds it sees a difference
+        old.adopt(profile, store)  # same slug: nobody who holds it sees a difference
         return old
-    new = RoutedChain.of(profile, chain, registry)
+    new = RoutedChain.of(profile, chain, registry, store)
     if old is not None and old.chain.chain_id == chain.chain_id:
         new.counts = old.counts
         _take_over_tallies(new, old)

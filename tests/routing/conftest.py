@@ -15,7 +15,7 @@ import pytest
 import trio
 import trio.testing
 
-from lasso_trio.config.profile import Capabilities, Chain, Profile, Provider, Routing, Strategy
+from lasso_trio.config.profile import CachePolicy, Capabilities, Chain, Profile, Provider, Routing, Strategy
 from lasso_trio.config.secret import SecretUrl
 from lasso_trio.devnet import Chain as SimulatedChain
 from lasso_trio.devnet import Faults
@@ -24,6 +24,7 @@ from lasso_trio.jsonrpc.request import Request, decode
 from lasso_trio.providers.channel import Channel
 from lasso_trio.providers.registry import Registry
 from lasso_trio.routing.candidate import Candidate
+from lasso_trio.routing.directory import store_of
 from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.routed_chain import RoutedChain
 from lasso_trio.routing.service import ANYTHING, Served, Service, Wish
@@ -161,6 +162,7 @@ def _world(
     strategy: Strategy = Strategy.PRIORITY,
     capabilities: Mapping[str, Capabilities] | None = None,
     routing: Routing | None = None,
+    cache: CachePolicy | None = None,
     seed: int = 1,
     max_connections: int = 256,
     stream_threshold: int = 256 * 1024,
@@ -182,7 +184,7 @@ def _world(
         for rank, name in enumerate(faults, 1)
     )
     chain = Chain("ethereum", 1, "Ethereum", providers, routing=routing or Routing(default_strategy=strategy))
-    profile = Profile("default", "Default", (chain,))
+    profile = Profile("default", "Default", (chain,), cache=cache or CachePolicy())
     options = {
         "max_connections": max_connections,
         "stream_threshold": stream_threshold,
@@ -191,4 +193,4 @@ def _world(
     network = Network(nursery, upstreams, pool_options=options)
     registry = Registry(network.pool, Random(seed))
     registry.add([profile])
-    return World(network, RoutedChain.of(profile, chain, registry), Service(Random(seed)))
+    return World(network, RoutedChain.of(profile, chain, registry, store_of(profile)), Service(Random(seed)))

@@ -1,0 +1,75 @@
+"""What calls of the service share: one upstream call among equals, and what the profile lets be cached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import trio
+import trio.testing
+
+from lasso_trio.config.profile import CachePolicy, Routing, Strategy
+from lasso_trio.devnet import Faults, Latency
+from lasso_trio.routing.service import Wish
+
+Build = Callable[..., Any]
+Clock = trio.testing.MockClock
+SLOW = Faults(latency=Latency.constant(50))
+ALONE = Routing(Strategy.PRIORITY, coalesce=False)
+PRICED = CachePolicy(enabled=True)
+
+
+async def together(it: Any, *wishes: Wish, method: str = "eth_gasPrice") -> list[str]:
+    """Ask at one time; what the outcomes say of sharing."""
+    told = []
+
+    async def one(wish: Wish) -> None:
+        served = await it.serve(method, "[]", wish)
+        assert not served.outcome.failed
+        told.append(served.outcome.cache)
+
+    async with trio.open_nursery() as nursery:
+        for wish in wishes:
+            nursery.start_soon(one, wish)
+    return sorted(told)
+
+
+async def test_equal_reads_share_one_upstream_call(autojump_clock: Clock, world: Build) -> None:
+    it = world({"a": SLOW})
+    assert await together(it, *[Wish()] * 5) == ["", *["coalesced"] * 4]
+    assert it.asked == {"a": 1}
+    assert it.routed.counts.calls == 5
+    it.assert_nothing_leaked()
+
+
+async def test_a_profile_may_have_each_call_carried_out(autojump_clock: Clock, world: Build) -> None:
+    it = world({"a": SLOW}, routing=ALONE)
+    assert await together(it, Wish(), Wish()) == ["", ""]
+    assert it.asked == {"a": 2}
+
+
+async def test_calls_that_wish_for_something_else_do_not_share(autojump_clock: Clock, world: Build) -> None:
+    it = world({"a": SLOW, "b": SLOW})
+    wishes = [Wish(), Wish(provider="b"), Wish(session="s"), Wish(min_block=1), Wish(bypass_cache=True)]
+    assert "coalesced" not in await together(it, *wishes)
+
+
+async def test_a_write_is_never_shared(autojump_clock: Clock, world: Build) -> None:
+    it = world({"a": SLOW})
+
+    async def one() -> None:
+        await it.serve("eth_newBlockFilter")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(one)
+        nursery.start_soon(one)
+    assert it.asked == {"a": 2}
+
+
+async def test_what_the_profile_lets_be_cached_is_told_again(autojump_clock: Clock, world: Build) -> None:
+    it = world({"a": SLOW}, cache=PRICED)
+    assert [(await it.serve()).outcome.cache for _ in range(2)] == ["miss; price", "hit; price"]
+    assert it.asked == {"a": 1}
+    assert (await it.serve(wish=Wish(bypass_cache=True))).outcome.cache == ""
+    assert (await it.serve(wish=Wish(provider="a"))).outcome.cache == "bypass; pinned"
+    assert it.asked == {"a": 3}
