@@ -81,8 +81,8 @@ def hedge_cells(hedges: Hedges | None) -> str:
 def cost_line(cost: Cost) -> str:
     (low, high), on, off = cost.spread, cost.on_us, cost.off_us
     return (
-        f"CPU of a call that is not late, {len(on)} pairs of windows: hedging on {median(on):.1f} µs (lowest {min(on):.1f}), "
-        f"off {median(off):.1f} µs (lowest {min(off):.1f}).\n"
+        f"CPU of a call that is not late, {len(on)} pairs of windows, medians: hedging on {median(on):.1f} µs "
+        f"(lowest {min(on):.1f}), off {median(off):.1f} µs (lowest {min(off):.1f}).\n"
         f"On ÷ off {cost.ratio:.3f} (median of the pairs), {low:.3f} to {high:.3f} (the middle half of them); "
         f"extra upstream calls while on: {cost.extra:.3%}."
     )
