@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from itertools import count
 from typing import Final
 
@@ -198,7 +197,7 @@ class SessionFeeds:
             self.counters.refused += 1
             self._fail(subscription, answer)
         elif self._by_params.get(subscription.params) is not subscription:
-            self._post(_unsubscribe(answer))
+            self.link.post(_unsubscribe(answer))
         else:
             self.counters.subscribed += 1
             subscription.id = answer
@@ -223,17 +222,11 @@ class SessionFeeds:
         self._forget(subscription)
         if subscription.id is not None and not self._over:
             del self._by_id[subscription.id]
-            self._post(_unsubscribe(subscription.id))
+            self.link.post(_unsubscribe(subscription.id))
 
     def _forget(self, subscription: Subscription) -> None:
         if self._by_params.get(subscription.params) is subscription:
             del self._by_params[subscription.params]
-
-    def _post(self, body: bytes) -> None:
-        """Send it without waiting for its answer."""
-        call = self.link.call(body, hear=lambda message: None)
-        with suppress(UpstreamFault):  # else the session is over, and the subscription with it
-            call.post()
 
 
 def _unsubscribe(id_: bytes) -> bytes:

@@ -22,6 +22,7 @@ from lasso_trio.upstream.endpoint import Endpoint
 from lasso_trio.upstream.faults import Disconnected, PoolFull, UpstreamFault
 from lasso_trio.upstream.reply import Reply
 from lasso_trio.upstream.ws_call import Hear, WsCall
+from lasso_trio.upstream.ws_message import sent_id
 
 MOST_CALLS: Final = 1024
 """In flight at one time; beyond, calls are refused here rather than queued behind a provider that does not keep up."""
@@ -30,7 +31,7 @@ MOST_FORGOTTEN: Final = 4096
 
 @attrs.define
 class LinkCounters:
-    """Since the link was opened. `late`: answers to abandoned calls. `stray`: answers to nobody."""
+    """Since the link was opened. `late`: answers that nobody waits for (any more). `stray`: answers to nobody."""
 
     calls: int = 0
     answers: int = 0
@@ -58,7 +59,7 @@ class WsLink:
         """Its instance is gone from the configuration: who holds it may still call."""
         self._cut = cut
         self._asked: dict[int, WsCall | None] = {}
-        self._outbox: deque[WsCall] = deque()
+        self._outbox: deque[WsCall | bytes] = deque()
         self._waiting = 0
         self._news = trio.Event()
         self._lost: UpstreamFault | None = None
@@ -102,6 +103,14 @@ class WsLink:
     def call(self, body: bytes, *, replay_safe: bool = True, gzip: bool = False, hear: Hear | None = None) -> WsCall:
         """The same in steps. `hear`: see there; also told when the call was abandoned meanwhile."""
         return WsCall(self, body, hear)
+
+    def post(self, body: bytes) -> None:
+        """Send `body` some time, if the session lasts. Nobody waits for its answer."""
+        if self._lost is None:
+            self._asked[sent_id(body)] = None
+            self._tidy()
+            self._outbox.append(body)
+            self._news.set()
 
     def distrust(self, reply: Reply) -> None:
         """`reply` is not to what was asked: the socket's end."""
@@ -155,10 +164,12 @@ class WsLink:
         """What is to be sent next. Its call counts as sent from here on. Cancelled: nothing is taken."""
         while True:
             while self._outbox:
-                call = self._outbox.popleft()
-                if not call.over:
-                    call.sent = True
-                    return call.body
+                item = self._outbox.popleft()
+                if isinstance(item, bytes):
+                    return item
+                if not item.over:
+                    item.sent = True
+                    return item.body
             self._news = trio.Event()
             await self._news.wait()
 

@@ -205,3 +205,16 @@ async def test_it_keeps_house_as_a_pool_does(link: WsLink) -> None:
     with pytest.raises(Disconnected) as closed:
         await call.answer()
     assert closed.value.local
+
+
+async def test_what_is_posted_is_sent_in_its_turn_and_waited_for_by_nobody(link: WsLink) -> None:
+    link.call(request(1)).post()
+    link.post(request(2))
+    assert [await sent(link), await sent(link)] == [request(1), request(2)]
+    assert link.busy == 1
+    link.answered(2, answer(2))
+    assert link.counters.late == 1
+    link.lose(Disconnected("closed"))
+    link.post(request(3))
+    with trio.move_on_after(0):
+        raise AssertionError(await link.next_request())
