@@ -91,9 +91,9 @@ def e2e(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """CPU and latency beside nginx and the plain stack (`-- quick`, `--json FILE`, `--docs`); `-- race`: hedging."""
-    if session.posargs[:1] == ["race"]:
-        return python(session, "tests/bench/race.py", *session.posargs[1:])
+    """CPU, latency beside nginx, the plain stack (`-- quick`, `--json FILE`, `--docs`); `-- race`; `-- streams`."""
+    if session.posargs[:1] in (["race"], ["streams"]):
+        return python(session, f"tests/bench/{session.posargs[0]}.py", *session.posargs[1:])
     return python(session, "tests/bench/run.py", *session.posargs)
 
 
