@@ -116,6 +116,8 @@ class Breaker:
     _reopens: int = attrs.field(default=0, init=False)
     _half_open_at: float = attrs.field(default=-inf, init=False)
     _probe_until: float = attrs.field(default=-inf, init=False)
+    _answered: float = attrs.field(default=-inf, init=False)
+    """When the latest call began that was answered."""
 
     def __repr__(self) -> str:
         return f"<Breaker {self._state} failures={self.failures}>"
@@ -149,6 +151,8 @@ class Breaker:
         """The provider did its work. True if the state changed."""
         if self._state is State.CLOSED:
             self.failures = 0
+            if started is not None and started > self._answered:
+                self._answered = started
             self.window.success(now)
             return False
         before = self.state(now)
@@ -181,7 +185,8 @@ class Breaker:
         before = self.state(now)
         if before is State.OPEN or not (before is State.CLOSED or self._is_news(started)):
             return False
-        self.failures += 1
+        # Stalls end side by side, with nothing between them, though calls that began later were answered long ago.
+        self.failures += started is None or started >= self._answered
         why = "failed again" if before is State.HALF_OPEN else self._too_many(category, effect, now)
         if why:
             self._reopens += before is State.HALF_OPEN

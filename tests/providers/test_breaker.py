@@ -343,3 +343,15 @@ TestAnyHistory.settings = hypothesis_settings(max_examples=40, stateful_step_cou
 
 def test_its_name_tells_its_state() -> None:
     assert repr(opened()) == "<Breaker open failures=5>"
+
+
+def test_stalls_that_end_side_by_side_are_not_in_a_row_with_calls_answered_meanwhile() -> None:
+    breaker = Breaker()
+    for at in range(100):
+        breaker.success(at / 100, started=at / 100 - 0.01)
+    for _ in range(3):
+        breaker.failure(Category.TIMEOUT, 1.0, RNG, started=0.0)
+    assert breaker.state(1.0) is State.CLOSED
+    for started in (1.1, 1.2):
+        breaker.failure(Category.TIMEOUT, 2.5, RNG, started=started)
+    assert breaker.state(2.5) is State.OPEN
