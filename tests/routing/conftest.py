@@ -183,7 +183,7 @@ def _world(
         )
         for rank, name in enumerate(faults, 1)
     )
-    chain = Chain("ethereum", 1, "Ethereum", providers, routing=routing or Routing(default_strategy=strategy))
+    chain = Chain("ethereum", 1, "Ethereum", providers, routing=routing or Routing(strategy, coalesce=False))
     profile = Profile("default", "Default", (chain,), cache=cache or CachePolicy())
     options = {
         "max_connections": max_connections,

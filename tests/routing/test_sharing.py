@@ -15,6 +15,7 @@ from lasso_trio.routing.service import Wish
 Build = Callable[..., Any]
 Clock = trio.testing.MockClock
 SLOW = Faults(latency=Latency.constant(50))
+SHARED = Routing(Strategy.PRIORITY)
 ALONE = Routing(Strategy.PRIORITY, coalesce=False)
 PRICED = CachePolicy(enabled=True)
 
@@ -35,7 +36,7 @@ async def together(it: Any, *wishes: Wish, method: str = "eth_gasPrice") -> list
 
 
 async def test_equal_reads_share_one_upstream_call(autojump_clock: Clock, world: Build) -> None:
-    it = world({"a": SLOW})
+    it = world({"a": SLOW}, routing=SHARED)
     assert await together(it, *[Wish()] * 5) == ["", *["coalesced"] * 4]
     assert it.asked == {"a": 1}
     assert it.routed.counts.calls == 5
@@ -49,13 +50,13 @@ async def test_a_profile_may_have_each_call_carried_out(autojump_clock: Clock, w
 
 
 async def test_calls_that_wish_for_something_else_do_not_share(autojump_clock: Clock, world: Build) -> None:
-    it = world({"a": SLOW, "b": SLOW})
+    it = world({"a": SLOW, "b": SLOW}, routing=SHARED)
     wishes = [Wish(), Wish(provider="b"), Wish(session="s"), Wish(min_block=1), Wish(bypass_cache=True)]
     assert "coalesced" not in await together(it, *wishes)
 
 
 async def test_a_write_is_never_shared(autojump_clock: Clock, world: Build) -> None:
-    it = world({"a": SLOW})
+    it = world({"a": SLOW}, routing=SHARED)
 
     async def one() -> None:
         await it.serve("eth_newBlockFilter")

@@ -21,7 +21,7 @@ import trio
 
 from lasso_trio.app import App
 from lasso_trio.config.identity import instance_id
-from lasso_trio.config.profile import Chain, Profile, Provider
+from lasso_trio.config.profile import Chain, Profile, Provider, Routing
 from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.secret import SecretUrl
 from lasso_trio.config.settings import Settings
@@ -212,7 +212,8 @@ async def start(nursery: trio.Nursery) -> AsyncIterator[Start]:
         await nursery.start(net.run)
         urls = {name: net.url(name) for name in faults} | dict(upstreams)
         providers = tuple(provider(name, url, priority=10 * i) for i, (name, url) in enumerate(urls.items()))
-        served = Chain("devnet", CHAIN_ID, "Devnet", providers, aliases=("dev", "dév net"))
+        each = Routing(coalesce=False)  # tests count upstream calls, and ask the same again and again
+        served = Chain("devnet", CHAIN_ID, "Devnet", providers, aliases=("dev", "dév net"), routing=each)
         public = Profile("public", "Public", (attrs.evolve(served, **chain),), rps_limit=100_000, burst_limit=100_000)
         solo = provider("solo", next(iter(urls.values())), 421_614)
         other = Chain("arbitrum-sepolia", 421_614, "Arbitrum Sepolia", (solo,))

@@ -144,6 +144,7 @@ async def test_metrics_of_a_chain_have_the_documented_shape(surface: Surface, na
         "system_metrics",
         "chain_performance",
         "head",
+        "hedges",
         "providers",
         "rpc_methods",
         "rpc_performance_by_provider",

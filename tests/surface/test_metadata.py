@@ -44,6 +44,7 @@ async def test_every_field_is_there(surface: Surface, way: str) -> None:
         "selection_reason": "static_priority",
         "retries": 0,
         "circuit_breaker_state": "closed",
+        "hedges": 0,
     }
     assert 0 < times["upstream_latency_ms"] <= times["end_to_end_latency_ms"]
     parts = times["upstream_latency_ms"] + times["lasso_overhead_ms"]
