@@ -9,8 +9,11 @@ from __future__ import annotations
 from enum import StrEnum
 from math import inf
 from typing import Final
+from weakref import WeakSet
 
 import attrs
+
+from lasso_trio.providers.branch import Branch, Header
 
 FRESH_S: Final = 30.0
 FRESH_POLLS: Final = 2.5
@@ -55,6 +58,8 @@ class Head:
     finalized: int | None = None
     syncing: bool = False
     jumps_back: int = 0
+    branches: WeakSet[Branch] = attrs.field(factory=WeakSet)
+    """Of those who must know what this instance tells by hash; mostly nobody."""
     _aged: tuple[int, float] = (0, 0.0)
     """The height and the time of the last look at that age."""
     _told: int | None = None
@@ -76,6 +81,16 @@ class Head:
             self._wary -= 1
             height = min(height, self._low)
         self.height, self.at, self.poll_s = height, now, poll_s
+
+    def hear(self, header: Header, now: float) -> None:
+        """It told a whole header."""
+        for branch in self.branches:
+            branch.hear(header, now)
+
+    def lose(self) -> None:
+        """It tells no headers any more."""
+        for branch in self.branches:
+            branch.lose()
 
     def oldest_s(self, now: float) -> float | None:
         """How old the newest block is by now, if it is still the same; else how old it was when last looked at."""

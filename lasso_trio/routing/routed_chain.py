@@ -84,6 +84,7 @@ class RoutedChain:
 
     def __attrs_post_init__(self) -> None:
         self.splits_logs = self.chain.routing.split_logs
+        self._listen()
         self._set_apart = self._answered_here | STICKY | BROADCAST
 
     @classmethod
@@ -112,12 +113,19 @@ class RoutedChain:
             latest_height=lambda: heads.view(trio.current_time()).consensus,
         )
 
+    def _listen(self) -> None:
+        """What is cached must know which blocks there are: from whoever tells headers."""
+        if self.cache is not None:
+            for candidate in self.candidates:
+                candidate.head.branches.add(self.cache.branch)
+
     def adopt(self, profile: Profile, store: Store | None) -> None:
         """Belong to `profile`, which says the same of this chain as the one before, but maybe not of its cache."""
         same = self.profile.cache == profile.cache
         self.profile = profile
         if not same:
             self.cache = _cache(profile, self.chain, self.heads, store)
+            self._listen()
 
     def has_provider(self, provider_id: str) -> bool:
         return any(provider.id == provider_id for provider in self.chain.providers)

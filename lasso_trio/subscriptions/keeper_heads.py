@@ -11,6 +11,7 @@ told, not at the next poll.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, NoReturn
 
 import attrs
@@ -19,11 +20,13 @@ import structlog
 import trio
 
 from lasso_trio.jsonrpc.reply import encode_request
+from lasso_trio.providers.branch import Header
 from lasso_trio.providers.head import Head
 from lasso_trio.providers.probe_answer import Kind, ProbeAnswer, failure, read
 from lasso_trio.providers.probe_schedule import Question
 from lasso_trio.providers.verdict import Category
 from lasso_trio.subscriptions.feed import Feed, NotConnected, Refused
+from lasso_trio.subscriptions.header import BadHeader, of_event
 from lasso_trio.subscriptions.session_feeds import SessionFeeds, ids
 from lasso_trio.upstream.faults import Expired, UpstreamFault
 from lasso_trio.upstream.websocket import Ending, Over
@@ -102,11 +105,14 @@ class HeadWatch:
     async def run(self) -> NoReturn:
         """Until cancelled. Raises Over when the provider does not tell what it should."""
         feed = await self._subscribe() if self.terms().new_heads else None
-        async with trio.open_nursery() as nursery:
-            if feed is not None:
-                nursery.start_soon(self._listen, feed, name="new heads")
-            if feed is None or self.alone:
-                nursery.start_soon(self._poll, feed is not None, name="head poll")
+        try:
+            async with trio.open_nursery() as nursery:
+                if feed is not None:
+                    nursery.start_soon(self._listen, feed, name="new heads")
+                if feed is None or self.alone:
+                    nursery.start_soon(self._poll, feed is not None, name="head poll")
+        finally:
+            self.head.lose()
         raise AssertionError("neither ends by itself")
 
     async def _subscribe(self) -> Feed | None:
@@ -136,6 +142,10 @@ class HeadWatch:
             height, time = told
             self._highest, self._heard_at = height, at
             self.head.tell(height, at, LATE_S, self.wall() - time)
+        if self.head.branches:
+            with suppress(BadHeader):
+                header = of_event(result)
+                self.head.hear(Header(header.number, header.hash, header.parent), at)
 
     async def _explain_silence(self) -> None:
         """A chain that stands still is no fault of who tells of it. Raises Over when it does not."""

@@ -74,3 +74,10 @@ async def test_what_the_profile_lets_be_cached_is_told_again(autojump_clock: Clo
     assert (await it.serve(wish=Wish(bypass_cache=True))).outcome.cache == ""
     assert (await it.serve(wish=Wish(provider="a"))).outcome.cache == "bypass; pinned"
     assert it.asked == {"a": 3}
+
+
+async def test_what_is_cached_hears_which_blocks_there_are(autojump_clock: Clock, world: Build) -> None:
+    it = world({"a": SLOW, "b": SLOW}, cache=PRICED)
+    for name in "ab":
+        assert set(it[name].head.branches) == {it.routed.cache.branch}
+    assert not world({"a": SLOW})["a"].head.branches

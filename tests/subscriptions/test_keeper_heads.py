@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 from lasso_trio.config.secret import SecretUrl
 from lasso_trio.devnet import Faults
 from lasso_trio.devnet.faults import Failure, Kind
+from lasso_trio.providers.branch import Branch
 from lasso_trio.providers.probe_answer import Kind as AnswerKind
 from lasso_trio.providers.probe_schedule import Question
 from lasso_trio.subscriptions.keeper_heads import Terms, ask, read_header
@@ -133,3 +134,15 @@ async def test_a_question_over_a_lost_link_is_answered_with_the_fault() -> None:
     link.lose(Disconnected("closed"))
     answer = await ask(link, Question.HEIGHT, wall)
     assert (answer.kind, "closed" in answer.words) == (AnswerKind.FAILED, True)
+
+
+async def test_who_must_know_blocks_by_hash_hears_each_header(autojump_clock: object, upstream: Upstream) -> None:
+    keeper, branch = upstream.keeper(), Branch()
+    keeper.head.branches.add(branch)
+    await until_connected(keeper)
+    await trio.sleep(2.5 * BLOCK_S)
+    assert branch.tip is not None
+    assert branch.tip.number == keeper.head.height
+    assert branch.hash_of(branch.tip.number - 1) == branch.tip.parent
+    keeper.head.lose()
+    assert branch.tip is None
