@@ -94,7 +94,7 @@ class Storm:
         self.mend(1.0)
         await trio.sleep(3)
         await self.scene.grow(3, settle_s=1.0)
-        await trio.sleep(5)
+        await trio.sleep(28)  # a check whose reads keep failing goes on for 30 s
 
     def mend(self, share: float) -> None:
         for source in self.scene.sources:

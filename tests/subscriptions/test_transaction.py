@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+import pytest
+
+from lasso_trio.subscriptions.transaction import hash_of
+
+HASH = "0x" + "Ab" * 32
+
+
+def test_a_hash_and_a_whole_transaction_name_the_same() -> None:
+    assert (
+        hash_of(f'"{HASH}"'.encode()) == hash_of(f'{{"nonce":"0x1","hash":"{HASH}"}}'.encode()) == HASH.lower().encode()
+    )
+
+
+@pytest.mark.parametrize("result", [b"7", b'"0x12"', b"{}", b"[", b"null"])
+def test_anything_else_names_none(result: bytes) -> None:
+    assert hash_of(result) == b""
