@@ -268,7 +268,7 @@ async def nobody(stream: ReplayStream, peer: Peer) -> None:
 
 def make_world(nursery: trio.Nursery, settings: Mapping[str, Any], names: Directory, **limits: Any) -> World:
     budget = ByteBudget()
-    service, hub, told = Puppet(), FakeHub(), []  # type: ignore[var-annotated]
+    service, hub, told = Puppet(), FakeHub(), []
     unary = Unary(service, Settings(**settings), lambda *facts: told.append(facts), WsCounters())  # type: ignore[arg-type]
     world: World
     lane = WsLane(lambda: world.names, unary, LaneLimits(), limits=WsLimits(**limits), hub=hub, budget=budget)
