@@ -173,7 +173,7 @@ class Client:
     subscription: Subscription | None = None
 
     def send_frame(self, frame: bytes, topic: object | None) -> None:
-        message = json.loads(frame[frame.index(b"{") :])
+        message = json.loads(frame[frame.index(b'{"jsonrpc') :])
         if message["method"] == "lasso_gap":
             self.gaps.append(message["params"]["result"])
         else:

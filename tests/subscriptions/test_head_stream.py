@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import trio
+import trio.testing
+from trio.testing import MockClock
+
+from lasso_trio.config.profile import WebSocketPolicy
+from lasso_trio.subscriptions.feed_quality import Trouble
+from lasso_trio.subscriptions.head_stream import HeadStream
+from tests.subscriptions.simulated import Scene, fold_heads, fold_logs
+
+
+async def test_no_head_is_lost_when_the_active_provider_dies(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        client = await scene.join()
+        await scene.grow(2)
+        scene.sources[0].kill()
+        await scene.grow(1, settle_s=0)
+        await trio.testing.wait_all_tasks_blocked()
+        assert client.numbers == [1001, 1002, 1003]
+
+
+async def test_without_websockets_the_same_events_are_made_by_polling(autojump_clock: MockClock) -> None:
+    async with Scene.open(sources=0) as scene:
+        heads, logs = await scene.join(), await scene.join('["logs"]')
+        for _ in range(10):
+            scene.chain.advance(2)
+            await trio.sleep(2)
+        scene.chain.reorg(3, 0.0)
+        await trio.sleep(3)
+        assert fold_heads(heads.results) == scene.hashes(1001)
+        assert fold_logs(logs.results) == scene.logs(1001)
+
+
+async def test_feeds_that_all_fall_silent_are_noticed_and_replaced(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        client = await scene.join()
+        await scene.grow(2)
+        for source in scene.sources[:2]:
+            source.mute = True
+        scene.chain.advance(1)
+        scene.push()
+        await trio.sleep(20)
+        assert client.numbers == [1001, 1002, 1003]
+        await scene.grow(1, settle_s=0.01)
+        assert client.numbers == [1001, 1002, 1003, 1004]
+
+
+async def test_a_hole_that_cannot_be_filled_is_announced_and_the_stream_goes_on(autojump_clock: MockClock) -> None:
+    async with Scene.open(policy=WebSocketPolicy(backfill_timeout_ms=5000)) as scene:
+        heads, deaf = await scene.join(), await scene.join(wants_gaps=False)
+        await scene.grow(2)
+        scene.reader.down = True
+        for source in scene.sources:
+            source.mute = True
+        await scene.grow(3)
+        for source in scene.sources:
+            source.mute = False
+        await scene.grow(1)
+        assert heads.numbers == [1001, 1002]
+        await trio.sleep(6)
+        assert heads.numbers == deaf.numbers == [1001, 1002, 1006]
+        (gap,) = heads.gaps
+        assert (gap["fromBlock"], gap["toBlock"], gap["reason"]) == ("0x3eb", "0x3ed", "backfill_failed")
+        assert not deaf.gaps
+
+
+def heads(scene: Scene) -> HeadStream:
+    return next(stream for stream in scene.hub.streams.values() if isinstance(stream, HeadStream))
+
+
+async def test_a_quiet_chain_with_live_feeds_is_hardly_polled(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        await scene.join()
+        for _ in range(60):
+            await scene.grow(1, settle_s=2.0)
+        assert heads(scene).polls <= 2
+
+
+async def test_a_feed_that_is_silent_while_others_speak_is_replaced(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        await scene.join()
+        await scene.grow(2, settle_s=2.0)
+        scene.sources[0].mute = True
+        for _ in range(8):
+            await scene.grow(1, settle_s=2.0)
+        assert set(heads(scene).feeds.feeds) == {"b", "c"}
+        assert heads(scene).feeds.quality("a").troubles == {Trouble.STALL: 1}
+
+
+async def test_a_feed_that_is_late_is_replaced_by_a_better_one(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        await scene.join()
+        scene.sources[0].lag = 1  # a block behind, two seconds
+        for _ in range(12):
+            await scene.grow(1, settle_s=2.0)
+        assert set(heads(scene).feeds.feeds) == {"b", "c"}
+        assert heads(scene).feeds.quality("a").troubles[Trouble.LAG] == 1
+
+
+async def test_what_is_no_header_is_counted_and_dropped(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        client = await scene.join()
+        await trio.sleep(0.1)
+        scene.sources[0].tell("newHeads", b'{"number":"x"}')
+        await scene.grow(1)
+        assert client.numbers == [1001]
+        assert heads(scene).counts.bad == 1
+
+
+async def test_a_chain_that_began_anew_is_noticed_and_said(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        client = await scene.join()
+        await scene.grow(2)
+        scene.chain.start_height = 10
+        await trio.sleep(30)
+        await scene.grow(2)
+        assert client.numbers[-2:] == [13, 14]
+        assert [gap["reason"] for gap in client.gaps] == ["chain_reset"]
+
+
+async def test_a_blocks_header_that_was_read_looks_like_one_that_was_told(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        client = await scene.join()
+        await scene.grow(1)
+        for source in scene.sources:
+            source.mute = True
+        await scene.grow(1)
+        for source in scene.sources:
+            source.mute = False
+        await scene.grow(1)
+        assert client.numbers == [1001, 1002, 1003]
+        assert len({tuple(result) for result in client.results}) == 1
+        assert heads(scene).counts.filled == 2

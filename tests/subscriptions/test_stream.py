@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lasso_trio.config.profile import WebSocketPolicy
+from lasso_trio.devnet import Chain
+from lasso_trio.subscriptions.fanout import Fanout
+from lasso_trio.subscriptions.head_line import Gap
+from lasso_trio.subscriptions.stream import Stream, Surroundings, gap_json
+from tests.subscriptions.simulated import Client, SimulatedReader
+
+
+def stream() -> Stream:
+    reader = SimulatedReader(Chain(block_time=None))
+    return Stream("x", Fanout("x"), Surroundings(WebSocketPolicy(), list, reader, lambda: 2.0, {}))
+
+
+def test_a_gap_is_told_as_a_range_with_its_reason() -> None:
+    assert json.loads(gap_json(Gap(17, 20, 5, "backfill_failed"))) == {
+        "fromBlock": "0x11",
+        "toBlock": "0x14",
+        "unprovenFrom": "0x5",
+        "reason": "backfill_failed",
+    }
+
+
+def test_it_is_used_while_it_has_members_or_is_held() -> None:
+    one, client = stream(), Client()
+    assert not one.is_used
+    id_ = one.fanout.reserve(client)
+    assert one.is_used
+    one.fanout.leave(client, id_)
+    one.holders = 1
+    assert one.is_used
+
+
+def test_events_and_gaps_are_counted_and_told() -> None:
+    one, client = stream(), Client()
+    one.fanout.activate(client, one.fanout.reserve(client))
+    one.publish(b'"event"')
+    one.announce(Gap(1, 1, 1, "x"))
+    assert (client.results, len(client.gaps)) == (["event"], 1)
+    assert (one.counts.events, one.counts.gaps) == (1, 1)
+
+
+async def test_what_it_does_is_for_its_kinds_to_say() -> None:
+    with pytest.raises(NotImplementedError):
+        await stream().run()
