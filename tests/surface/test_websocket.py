@@ -134,6 +134,30 @@ async def test_when_the_client_goes_its_call_upstream_is_given_up(start: Start, 
         await gone.wait()
 
 
+async def test_a_client_that_goes_while_it_is_held_back_is_noticed_too(start: Start, scripted: Any) -> None:
+    asked: list[int] = []
+    gone: list[int] = []
+
+    async def never(id_: int, _: object, stream: trio.abc.Stream) -> None:
+        asked.append(id_)
+        assert not await stream.receive_some()
+        gone.append(id_)
+        await stream.send_all(reply(b""))
+
+    script: Script = never
+    surface = await start(upstreams={"held": await scripted(script)})
+    client = WsClient((await surface.connect()).stream)
+    await client.raw(handshake("/ws/rpc/devnet"))
+    await client.read_head()
+    for n in range(40):
+        await client.call("eth_call", id_=n)
+    await until(lambda: len(asked) == 32)
+    await client.stream.aclose()
+    await until(lambda: len(gone) == 32)
+    await until(lambda: surface.app.door.active == 0)
+    assert len(asked) == 32
+
+
 async def test_a_large_result_is_one_message(start: Start, replying: Any) -> None:
     result = "0x" + "ab" * 1_000_000
     url = await replying(b'{"jsonrpc":"2.0","id":@,"result":"%b"}' % result.encode())
