@@ -127,7 +127,8 @@ class HeadStream(Stream):
 
     def _filled(self, steps: Iterable[Step]) -> None:
         told = list(steps)
-        self.counts.filled += sum(isinstance(step, Added) for step in told)
+        added = [step.header.hash for step in told if isinstance(step, Added)]
+        self.counts.filled += sum(hash_ not in self._first_at for hash_ in added)
         self.apply(told)
 
     async def _poll(self) -> None:

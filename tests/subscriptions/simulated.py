@@ -263,6 +263,7 @@ class Scene:
         client = Client(wants_gaps)
         client.subscription = await self.hub.subscribe(self.routed, params.encode(), client)
         client.subscription.start()
+        await trio.sleep(0.05)  # for the feeds to be open
         return client
 
     def push(self) -> None:

@@ -105,11 +105,11 @@ def test_a_removed_blocks_logs_go_out_once_more_newest_first() -> None:
     assert book.said[-2:] == [(1001, 1, True), (1001, 0, True)]
 
 
-def test_a_block_that_goes_before_its_check_takes_back_what_it_told() -> None:
+def test_a_block_that_goes_before_its_check_takes_back_what_it_told_newest_first() -> None:
     a, b, _ = three_blocks()
-    book = Book().add(a, b).hear(log_of(a, 0), log_of(b, 0)).remove(b).remove(a)
-    assert book.said == [(1000, 0, False), (1000, 0, True)]
-    assert book.settle(a, log_of(a, 0)).add(a).said[2:] == [(1000, 0, False)]
+    book = Book().add(a, b).hear(log_of(a, 0), log_of(a, 1), log_of(b, 0)).remove(b).remove(a)
+    assert book.said == [(1000, 0, False), (1000, 1, False), (1000, 1, True), (1000, 0, True)]
+    assert book.settle(a, log_of(a, 0)).add(a).said[4:] == [(1000, 0, False)]
 
 
 def test_a_block_that_comes_back_again_and_again_is_told_from_memory() -> None:
@@ -125,6 +125,7 @@ def test_a_feeds_own_removals_and_logs_of_settled_blocks_are_ignored() -> None:
     a, _, _ = three_blocks()
     book = Book().add(a).settle(a).hear(log_of(a, 0), log_of(a, 0, removed=True))
     assert book.said == []
+    assert not book.line.has_early(a.hash)
 
 
 def test_a_second_check_of_a_block_changes_nothing() -> None:

@@ -38,7 +38,7 @@ def stream_of(scene: Scene) -> LogStream:
 
 async def grown(scene: Scene, blocks: int) -> None:
     await scene.grow(blocks)
-    await trio.sleep(3)
+    await trio.sleep(12)  # until a silence is noticed, and checks are made
 
 
 async def test_logs_that_feeds_lose_are_found_by_the_check_of_their_block(autojump_clock: MockClock) -> None:
