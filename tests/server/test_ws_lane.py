@@ -95,6 +95,19 @@ async def test_a_handshake_that_is_none_is_refused(ws_world: Make, fields: dict[
     assert ("sec-websocket-version: 13" in head) == (status == 426)
 
 
+async def test_who_was_refused_may_read_that_before_the_connection_is_closed(ws_world: Make) -> None:
+    world = ws_world()
+    client = world.accept()
+    await client.raw(handshake("/ws/rpc/nope") + b"more that nobody will read")
+    assert (await client.read_head()).startswith("HTTP/1.1 403")
+    await client.raw(b"and more")
+    await world.settle()
+    assert world.door.active == 1
+    await client.stream.aclose()
+    await world.settle()
+    assert world.door.active == 0
+
+
 async def test_a_path_that_is_no_route_is_not_found(ws_world: Make) -> None:
     assert (await ws_world().refused("/ws/rpc/a/b/c/d"))[0] == 404
 
