@@ -27,7 +27,7 @@ from lasso_trio.subscriptions.feed_quality import FeedQuality
 from lasso_trio.subscriptions.head_stream import HeadStream
 from lasso_trio.subscriptions.log_stream import LogStream
 from lasso_trio.subscriptions.plain_stream import PlainStream
-from lasso_trio.subscriptions.reader import Reader
+from lasso_trio.subscriptions.reader import CurrentReader, Reader
 from lasso_trio.subscriptions.replay import Replay
 from lasso_trio.subscriptions.slices import Slices
 from lasso_trio.subscriptions.stream import Stream, Surroundings
@@ -122,6 +122,11 @@ class Hub:
             raise
         return Subscription(id_, self, stream, member, first)
 
+    def follow(self, chain: RoutedChain) -> None:
+        """A reload made `chain` anew: streams of it go on with its providers. Limits hold for new streams."""
+        if _place(chain) in self._chains:
+            self._chains[_place(chain)] = chain
+
     def view(self, chain: RoutedChain) -> list[dict[str, Any]]:
         """The chain's streams, as JSON."""
         return [_view(stream) for key, stream in self.streams.items() if key[:2] == _place(chain)]
@@ -169,7 +174,7 @@ class Hub:
         return Surroundings(
             policy=chain.chain.websocket,
             sources=lambda: self.sources(self._chains[place], kind),
-            reader=self.make_reader(chain),
+            reader=CurrentReader(lambda: self.make_reader(self._chains[place])),
             pace=lambda: self._chains[place].heads.block_time.seconds,
             qualities=self._qualities.setdefault((*place, kind), {}),
         )
@@ -269,7 +274,7 @@ def keepers_of(chain: RoutedChain, kind: Kind) -> list[FeedSource]:
     found: dict[str, FeedSource] = {}
     for provider in sorted(chain.chain.providers, key=lambda provider: provider.priority):
         instance = chain.registry.instances.get(provider.instance_id)
-        keeper = None if instance is None else getattr(instance, "keeper", None)
+        keeper: FeedSource | None = None if instance is None else instance.keeper
         if keeper is not None and (kind is not Kind.HEADS or provider.subscribe_new_heads):
             found.setdefault(provider.instance_id, keeper)
     return list(found.values())

@@ -7,6 +7,7 @@ chain is.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 import attrs
@@ -42,6 +43,25 @@ class Reader(Protocol):
 
     async def logs(self, hash_: str, filter_: LogFilter) -> list[Log]:
         """The filter's logs in the block of that hash; a block that the node does not have is Unreadable."""
+
+
+@attrs.frozen
+class CurrentReader:
+    """Whichever reader `current` tells at the time of each read: a reload exchanges chains under living streams."""
+
+    current: Callable[[], Reader]
+
+    async def latest(self) -> Header | None:
+        return await self.current().latest()
+
+    async def by_number(self, number: int) -> Header | None:
+        return await self.current().by_number(number)
+
+    async def by_hash(self, hash_: str) -> Header | None:
+        return await self.current().by_hash(hash_)
+
+    async def logs(self, hash_: str, filter_: LogFilter) -> list[Log]:
+        return await self.current().logs(hash_, filter_)
 
 
 class _Result(msgspec.Struct):

@@ -7,9 +7,13 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
+from lasso_trio.config.profile import WebSocketPolicy
 from lasso_trio.devnet import TOKENS
 from lasso_trio.jsonrpc.errors import RpcError
-from tests.subscriptions.simulated import Client, Scene
+from lasso_trio.routing.routed_chain import RoutedChain
+from lasso_trio.subscriptions.hub import keepers_of
+from lasso_trio.subscriptions.wanted import Kind
+from tests.subscriptions.simulated import Client, Scene, SimulatedSource, routed_chain
 
 
 async def test_heads_reach_every_client_once_and_in_order(autojump_clock: MockClock) -> None:
@@ -89,3 +93,29 @@ async def test_before_it_runs_nobody_can_subscribe(autojump_clock: MockClock) ->
         pass
     with pytest.raises(RpcError, match="Failed to create subscription"):
         await scene.join()
+
+
+async def test_streams_go_on_with_the_chain_that_a_reload_made(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        client = await scene.join()
+        renewed = routed_chain(WebSocketPolicy(), names=("z",))
+        asked: list[RoutedChain] = []
+
+        def sources(chain: RoutedChain, kind: Kind) -> list[SimulatedSource]:
+            asked.append(chain)
+            return scene.sources
+
+        scene.hub.sources = sources
+        scene.hub.follow(renewed)
+        scene.sources[0].kill()
+        await scene.grow(1)
+        assert client.numbers == [1001]
+        assert set(map(id, asked)) == {id(renewed)}
+
+
+def test_keepers_are_found_in_the_order_of_priority() -> None:
+    chain = routed_chain(WebSocketPolicy())
+    one, other = object(), object()
+    chain.registry.instances["c"].keeper, chain.registry.instances["b"].keeper = one, other
+    assert keepers_of(chain, Kind.LOGS) == [other, one]
+    assert keepers_of(chain, Kind.HEADS) == [other, one]

@@ -15,11 +15,12 @@ from lasso_trio.devnet import Provider as SimulatedProvider
 from lasso_trio.providers.registry import Registry
 from lasso_trio.routing.routed_chain import RoutedChain
 from lasso_trio.routing.service import Service
-from lasso_trio.subscriptions.reader import RoutedReader, Unreadable
+from lasso_trio.subscriptions.reader import CurrentReader, RoutedReader, Unreadable
 from lasso_trio.subscriptions.wanted import LogFilter
 from lasso_trio.upstream.dialled import Dialled
 from lasso_trio.upstream.endpoint import Endpoint
 from lasso_trio.upstream.http1 import Pool
+from tests.subscriptions.simulated import SimulatedReader
 
 CHAIN = SimulatedChain(31337, block_time=None, start_height=50)
 
@@ -96,3 +97,19 @@ async def test_when_nobody_answers_it_is_unreadable(autojump_clock: MockClock, n
     with pytest.raises(Unreadable):
         await reader(nursery, Faults(failures=(Failure(Kind.HTTP, status=500),))).latest()
     nursery.cancel_scope.cancel()
+
+
+async def test_a_reload_exchanges_the_chain_that_is_read(autojump_clock: MockClock) -> None:
+    chain, other = SimulatedChain(block_time=None, start_height=5), SimulatedChain(block_time=None, start_height=9)
+    readers = [SimulatedReader(chain), SimulatedReader(other)]
+    current = CurrentReader(lambda: readers[0])
+    tip = await current.latest()
+    assert tip is not None
+    readers.reverse()
+    other_tip = await current.latest()
+    assert other_tip is not None
+    assert (tip.number, other_tip.number) == (5, 9)
+    assert await current.by_number(9) is not None
+    assert await current.by_hash(other_tip.hash) is not None
+    logs = await current.logs(other_tip.hash, LogFilter())
+    assert all(log.block == other_tip.hash for log in logs)
