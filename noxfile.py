@@ -68,7 +68,8 @@ def vendor(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """All tests that need nothing but this process; coverage is reported."""
-    python(session, "-m", "coverage", "run", "-m", "pytest", "-m", "not e2e", "--ignore=tests/e2e", *session.posargs)
+    ignored = [f"--ignore={folder}" for folder in ("tests/e2e", "tests/browser")]
+    python(session, "-m", "coverage", "run", "-m", "pytest", "-m", "not e2e", *ignored, *session.posargs)
     python(session, "-m", "coverage", "report")
 
 
@@ -87,6 +88,13 @@ def e2e(session: nox.Session) -> None:
     if not Path(tools["E2E_ANVIL"]).exists():
         session.error(f"no real node at {tools['E2E_ANVIL']}: scripts/test fetches it (npm is needed)")
     python(session, "-m", "pytest", "-m", "e2e", "--timeout=180", "tests/e2e", *session.posargs, **tools)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The dashboard in a real browser: E2E_TOOLBOX is the folder with axe-core. `-- --pictures`: docs/images anew."""
+    toolbox = os.environ.get("E2E_TOOLBOX", str(ROOT / ".toolbox"))
+    python(session, "-m", "pytest", "-m", "e2e", "--timeout=180", "tests/browser", *session.posargs, E2E_TOOLBOX=toolbox)
 
 
 @nox.session

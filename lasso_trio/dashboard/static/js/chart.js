@@ -28,7 +28,10 @@ export function Chart({ data, series, height = 190, unit = "", summary, min = 0,
     return () => { fit.disconnect(); removeEventListener("themechange", draw); plot.current?.destroy(); plot.current = null; };
   }, [series.map((one) => one.label).join(), unit, height]);
 
-  useEffect(() => plot.current?.setData(data), [data]);
+  useEffect(() => {
+    plot.current?.setData(data);
+    atRest(plot.current);
+  }, [data]);
   return html`<div class="chart" ref=${box} role="img" aria-label=${summary}></div>`;
 }
 
@@ -36,9 +39,10 @@ function options(node, series, height, unit, min, band) {
   const grid = { stroke: token("line"), width: 1 };
   const axis = { stroke: token("faint"), font: `11px ${token("sans")}`, grid, ticks: { show: false } };
   return {
+    hooks: { ready: [atRest], setCursor: [atRest] },
     width: Math.max(120, node.clientWidth),
     height,
-    padding: [8, 8, 0, 0],
+    padding: [8, 22, 0, 0],
     legend: { live: true },
     cursor: { points: { size: 6 }, drag: { x: false, y: false } },
     scales: { x: { time: true }, y: { range: (_, low, high) => [Math.min(min, low ?? 0), Math.max(high ?? 0, min + 1) * 1.08] } },
@@ -51,6 +55,13 @@ function options(node, series, height, unit, min, band) {
       ...series.map((one) => line(one, band)),
     ],
   };
+}
+
+/** Without a pointer on it, the legend tells the latest values. */
+function atRest(plot) {
+  if (!plot || plot.cursor.left >= 0) return;
+  const latest = plot.data.slice(1).reduce((most, values) => Math.max(most, values.findLastIndex((v) => v != null)), 0);
+  if (plot.legend.idxs?.[1] !== latest) plot.setLegend({ idx: latest });
 }
 
 function line({ label, color, value, dash }, band) {

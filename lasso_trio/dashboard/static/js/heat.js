@@ -4,23 +4,24 @@
 
 import { html } from "./lib.js";
 import { count, ms } from "./format.js";
+import { useWidth } from "./parts.js";
 
 const LIMITS = [2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 10_000];
 const CELL = 12;
-const LEFT = 66;
-const WIDTH = 560;
+const LEFT = 82;
 
 export function HeatStrip({ data, about }) {
+  const [box, width] = useWidth();
   const { rows, low, high } = folded(data.heat);
-  if (!rows.some((row) => row.some(Boolean))) return null;
   const bands = high - low + 1;
-  const step = (WIDTH - LEFT) / rows.length;
-  return html`<figure>
-    <svg class="heat" viewBox="0 0 ${WIDTH} ${bands * CELL + 4}" role="img" aria-label=${`Spread of latencies of ${about}: most answers took ${label(busiest(rows))} ms`}>
+  const step = (width - LEFT) / rows.length;
+  const any = rows.some((row) => row.some(Boolean));
+  return html`<figure ref=${box}>${any && html`
+    <svg class="heat" width=${width} height=${bands * CELL + 4} role="img" aria-label=${`Spread of latencies of ${about}: most answers took ${label(busiest(rows))} ms`}>
       ${Array.from({ length: bands }, (_, band) => html`<text x=${LEFT - 6} y=${band * CELL + 10} text-anchor="end">${label(high - band)} ms</text>`)}
       ${rows.map((row, i) => cells(row, i, { low, high, step, at: data.t[i] }))}
     </svg>
-    <figcaption class="heatkey"><span>Share of an interval's answers:</span>${[["h0", "few"], ["h1", ""], ["h2", "a fifth"], ["h3c", ""], ["h4", "half"], ["h5", "most"]].map(([kind, text]) => html`<span><i class=${kind}></i>${text}</span>`)}</figcaption>
+    <figcaption class="heatkey"><span>Share of an interval's answers:</span>${[["h0", "few"], ["h1", ""], ["h2", "a fifth"], ["h3c", ""], ["h4", "half"], ["h5", "most"]].map(([kind, text]) => html`<span><i class=${kind}></i>${text}</span>`)}</figcaption>`}
   </figure>`;
 }
 

@@ -2,25 +2,26 @@
 
 import { html } from "./lib.js";
 import { count, ms } from "./format.js";
+import { useWidth } from "./parts.js";
 
-const WIDTH = 560;
 const HEIGHT = 150;
 
 /** `sets`: [{label, edges_ms, counts}]; the same edges in all. Buckets beyond the last one in use are left out. */
 export function Histogram({ sets, summary }) {
+  const [box, width] = useWidth();
   const used = sets.filter((set) => set?.counts?.some(Boolean));
-  if (!used.length) return html`<p class="empty">No call yet.</p>`;
+  if (!used.length) return html`<p class="empty" ref=${box}>No call yet.</p>`;
   const edges = used[0].edges_ms;
   const first = Math.min(...used.map((set) => set.counts.findIndex(Boolean)));
   const last = Math.max(...used.map((set) => set.counts.findLastIndex(Boolean)));
   const shares = used.map((set) => set.counts.slice(first, last + 1).map((n) => n / set.counts.reduce((a, b) => a + b, 0)));
   const top = Math.max(...shares.flat());
-  const step = WIDTH / (last - first + 1);
+  const step = width / (last - first + 1);
   const bar = Math.max(1, step / used.length - 1.5);
   const ticks = [first, Math.round((first + last) / 2), last];
-  return html`<svg class="hist" viewBox="0 0 ${WIDTH} ${HEIGHT + 20}" role="img" aria-label=${summary}>
+  return html`<div ref=${box}><svg class="hist" width=${width} height=${HEIGHT + 20} role="img" aria-label=${summary}>
     ${shares.map((row, which) => row.map((share, i) => share > 0 && html`<rect class=${which ? "b" : "a"} x=${i * step + which * (bar + 1)} width=${bar} y=${HEIGHT - (HEIGHT - 6) * (share / top)} height=${(HEIGHT - 6) * (share / top)}><title>${used[which].label}: ${ms(edges[first + i])}–${ms(edges[first + i + 1])} ms, ${count(used[which].counts[first + i])} calls</title></rect>`))}
-    ${ticks.map((at, i) => html`<text x=${i === 0 ? 0 : i === 2 ? WIDTH : (at - first) * step} y=${HEIGHT + 14} text-anchor=${["start", "middle", "end"][i]}>${ms(edges[Math.min(at + (i === 2 ? 1 : 0), edges.length - 1)])} ms</text>`)}
+    ${ticks.map((at, i) => html`<text x=${i === 0 ? 0 : i === 2 ? width : (at - first) * step} y=${HEIGHT + 14} text-anchor=${["start", "middle", "end"][i]}>${ms(edges[Math.min(at + (i === 2 ? 1 : 0), edges.length - 1)])} ms</text>`)}
   </svg>
-  ${used.length > 1 && html`<p class="keys">${used.map((set, i) => html`<span><i class=${i ? "b" : "a"}></i>${set.label} (${count(set.counts.reduce((a, b) => a + b, 0))})</span>`)}</p>`}`;
+  ${used.length > 1 && html`<p class="keys">${used.map((set, i) => html`<span><i class=${i ? "b" : "a"}></i>${set.label} (${count(set.counts.reduce((a, b) => a + b, 0))})</span>`)}</p>`}</div>`;
 }

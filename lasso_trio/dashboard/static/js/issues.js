@@ -17,7 +17,7 @@ export function IssueList({ rows, snapshot }) {
   if (!rows.length) return html`<p class="empty indent">Nothing to report.</p>`;
   return html`<ol class="feed issues" tabindex="0" aria-label="Issues, newest first">${[...rows].reverse().map((row) => html`<li key=${row.seq}>
     <time class="when">${clock(row.at)}</time>
-    <span class="told"><span class="tag s-${(LEVELS[row.level] ?? LEVELS.info)[0]}">${(LEVELS[row.level] ?? LEVELS.info)[1]}</span> <span class="dim">${row.kind}</span> ${row.text}</span>
+    <span class="told"><span class="tag s-${(LEVELS[row.level] ?? LEVELS.info)[0]}">${(LEVELS[row.level] ?? LEVELS.info)[1]}</span> ${row.text}</span>
     <${Where} row=${row} snapshot=${snapshot} />
   </li>`)}</ol>`;
 }

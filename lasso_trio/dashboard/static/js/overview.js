@@ -18,15 +18,16 @@ export function Overview({ live, place, profile, profiles }) {
   return html`
     <${Headline} snapshot=${snapshot} ticks=${live.ticks} />
     <div class="grid overview">
-      <div class="stack w7">
+      <div class="stack ${provider ? "w5" : "w7"}">
         <${Topology} snapshot=${snapshot} place=${place} />
         ${!provider && html`<${Endpoints} profile=${profile} profiles=${profiles} chain=${chain?.chain ?? snapshot.chains[0]?.chain} />`}
+        ${provider && html`<${Activity} calls=${live.calls} snapshot=${snapshot} chain=${chain} provider=${provider} />`}
         <${Issues} rows=${live.issues} snapshot=${snapshot} />
       </div>
-      <div class="stack w5">
+      <div class="stack ${provider ? "w7" : "w5"}">
         ${provider ? html`<${ProviderPanel} key=${`${chain.chain}/${provider.provider}`} profile=${profile} chain=${chain} provider=${provider} profiles=${profiles} />`
           : chain && html`<${ChainPanel} key=${chain.chain} profile=${profile} chain=${chain} />`}
-        <${Activity} calls=${live.calls} snapshot=${snapshot} chain=${chain} provider=${provider} />
+        ${!provider && html`<${Activity} calls=${live.calls} snapshot=${snapshot} chain=${chain} />`}
       </div>
     </div>`;
 }

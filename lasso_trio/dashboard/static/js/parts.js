@@ -3,6 +3,18 @@
 import { html, useEffect, useRef, useState } from "./lib.js";
 import { GLYPHS, WORDS } from "./health.js";
 
+/** [ref, width of its box in px]: for drawings whose text must keep its size. */
+export function useWidth(first = 560) {
+  const box = useRef(null);
+  const [width, setWidth] = useState(first);
+  useEffect(() => {
+    const fit = new ResizeObserver(([entry]) => setWidth(Math.max(200, Math.round(entry.contentRect.width))));
+    fit.observe(box.current);
+    return () => fit.disconnect();
+  }, []);
+  return [box, width];
+}
+
 /** A panel: a heading, a quiet note beside it, something at its end. */
 export function Card({ title, note, end, width = "w12", flush, children, id }) {
   return html`<section class="card ${width}" aria-label=${title} id=${id}>

@@ -41,7 +41,7 @@ function ChainRaces({ row, calls }) {
   <//></div>
   <div class="w6"><${Card} title="Budget and attempts of ${row.chain}">
     <${Pairs} rows=${[
-      ["Budget", html`${count(row.budget_tokens)} races may be run at once`],
+      ["Budget", html`${count(row.budget_tokens)} more races may start now`],
       ["Not raced because", Object.entries(row.suppressed ?? {}).map(([why, n]) => html`<div>${REASONS[why] ?? why.replaceAll("_", " ")}: ${count(n)}</div>`)],
       ["Second was sooner", html`<${Share} share=${(row.win_percent ?? 0) / 100} label=${`${row.win_percent ?? 0} %`} />`],
     ]} />

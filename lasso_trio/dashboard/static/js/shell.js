@@ -1,7 +1,7 @@
 /* The frame around every tab: masthead, connection, verdict, tabs. The tab itself is contained: one that breaks says so
  * and leaves the others standing. */
 
-import { html, useErrorBoundary, useState } from "./lib.js";
+import { html, useEffect, useErrorBoundary, useState } from "./lib.js";
 import { useLive, usePolled } from "./data.js";
 import { go, TABS, usePlace } from "./place.js";
 import { clock, duration } from "./format.js";
@@ -49,7 +49,7 @@ function Masthead({ profile, profiles, live }) {
   const names = profiles?.profiles ?? [{ slug: profile, name: profile }];
   return html`<header class="masthead">
     <div class="brand"><${Mark} /> lasso</div>
-    <label>Profile <select value=${profile} onChange=${(event) => location.assign(`/dashboard/${encodeURIComponent(event.target.value)}`)}>
+    <label><span class="label-text">Profile</span> <select value=${profile} onChange=${(event) => location.assign(`/dashboard/${encodeURIComponent(event.target.value)}`)}>
       ${names.map((one) => html`<option key=${one.slug} value=${one.slug} selected=${one.slug === profile}>${one.name ?? one.slug}</option>`)}
     </select></label>
     <div class="grow"></div>
@@ -75,6 +75,7 @@ function ThemeButton() {
 
 /** The tabs pattern of the ARIA practices: one stop for Tab, arrows move and choose. */
 function Tabs({ tabs, current }) {
+  useEffect(() => document.getElementById(`tab-${current}`)?.scrollIntoView({ block: "nearest", inline: "nearest" }), [current]);
   const move = (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity }[event.key];
     if (!step) return;

@@ -2,35 +2,35 @@
 
 import { html } from "./lib.js";
 import { ms } from "./format.js";
+import { useWidth } from "./parts.js";
 
-const WIDTH = 640;
 const LANE = 34;
-const LEFT = 130;
-const RIGHT = 84;
+const LEFT = 92;
+const RIGHT = 72;
 
 export function Timeline({ outcome }) {
+  const [box, width] = useWidth();
   const lanes = outcome.timeline ?? [];
-  if (!lanes.length) return null;
   const end = Math.max(outcome.total_ms, ...lanes.map((lane) => lane.end_ms ?? 0), 0.1);
-  const x = (t) => LEFT + ((WIDTH - LEFT - RIGHT) * (t ?? 0)) / end;
+  const x = (t) => LEFT + ((width - LEFT - RIGHT) * (t ?? 0)) / end;
   const height = lanes.length * LANE + 24;
   const fired = lanes.find((lane) => lane.kind === "hedge");
-  return html`<svg class="timeline" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label=${told(lanes)}>
-    ${ticks(end).map((t) => html`<g><line class="grid" x1=${x(t)} x2=${x(t)} y1="0" y2=${height - 20} /><text class="axis" x=${x(t)} y=${height - 5} text-anchor="middle">${ms(t)}</text></g>`)}
+  return html`<div ref=${box}>${lanes.length > 0 && html`<svg class="timeline" width=${width} height=${height} role="img" aria-label=${told(lanes)}>
+    ${ticks(end).map((t) => html`<g><line class="grid" x1=${x(t)} x2=${x(t)} y1="0" y2=${height - 20} /><text class="axis" x=${x(t)} y=${height - 5} text-anchor="middle">${Number(t.toPrecision(4))}</text></g>`)}
     ${fired && html`<line class="fire" x1=${x(fired.start_ms)} x2=${x(fired.start_ms)} y1="0" y2=${height - 20} />`}
-    ${lanes.map((lane, i) => html`<${Lane} lane=${lane} y=${i * LANE} x=${x} outcome=${outcome} />`)}
-    <text class="axis" x=${WIDTH - 4} y=${height - 5} text-anchor="end">ms</text>
-  </svg>`;
+    ${lanes.map((lane, i) => html`<${Lane} lane=${lane} y=${i * LANE} x=${x} width=${width} outcome=${outcome} />`)}
+    <text class="axis" x=${width - 4} y=${height - 5} text-anchor="end">ms</text>
+  </svg>`}</div>`;
 }
 
-function Lane({ lane, y, x, outcome }) {
+function Lane({ lane, y, x, width, outcome }) {
   const kind = lane.won ? (outcome.ok ? "won" : "failed") : "lost";
   return html`<g>
     <text x="0" y=${y + 15}>${lane.provider ?? (lane.kind === "hedge" ? "the second" : "the first")}</text>
     <text class="axis" x="0" y=${y + 28}>${lane.kind === "hedge" ? "raced" : lane.kind ?? ""}</text>
-    <rect class="lane" x=${x(0)} y=${y + 7} width=${WIDTH - LEFT - RIGHT} height="16" rx="3" />
+    <rect class="lane" x=${x(0)} y=${y + 7} width=${width - LEFT - RIGHT} height="16" rx="3" />
     <rect class=${kind} x=${x(lane.start_ms)} y=${y + 7} width=${Math.max(2, x(lane.end_ms) - x(lane.start_ms))} height="16" rx="3" />
-    <text class="axis" x=${WIDTH - RIGHT + 8} y=${y + 19}>${{ won: "answered", failed: "failed", lost: "given up" }[kind]}</text>
+    <text class="axis" x=${width - RIGHT + 8} y=${y + 19}>${{ won: "answered", failed: "failed", lost: "given up" }[kind]}</text>
   </g>`;
 }
 

@@ -60,8 +60,8 @@ function Row({ chain, row, chosen }) {
   const what = [row.why || (row.status === "healthy" ? null : MEANINGS[row.status]), behind && row.why !== behind ? behind : null].filter(Boolean).join(" · ");
   return html`<button type="button" class="provider-row severity-${SEVERITY[row.status] ?? 1}" aria-current=${chosen ? "true" : null} onClick=${() => go("overview", chain.chain, row.provider)}>
     <span class="state s-${row.status}"><${Glyph} state=${row.status} /></span>
-    <span class="who"><b>${row.name}</b><span class="transports">${row.channels.filter((c) => c.live).map((c) => c.transport).join(" ")}</span>
-      <span class="says"><span class="state s-${row.status}">${WORDS[row.status] ?? row.status}</span>${what ? ` · ${what}` : row.status === "healthy" ? ` · ${lag(row.lag)}` : ""}</span></span>
+    <span class="who"><b>${row.name}</b><span class="transports">${row.channels.filter((c) => c.live).map((c) => c.transport).join(" ")}</span></span>
+    <span class="says"><span class="state s-${row.status}">${WORDS[row.status] ?? row.status}</span>${what ? ` · ${what}` : row.status === "healthy" ? ` · ${lag(row.lag)}` : ""}</span>
     <span class="figures-small">
       <span><b>${rate(row.calls_per_second)}</b><i>calls/s</i></span>
       <span><b>${ms(row.p50_ms)}</b><i>p50 ms</i></span>
