@@ -19,6 +19,7 @@ import attrs
 import trio
 
 from lasso_trio.server.ws_limits import WsCounters, WsLimits
+from lasso_trio.subscriptions.fanout import REPLAYED
 from lasso_trio.upstream.raw_stream import FAIR_SENDS, RawStream
 
 PIECE: Final = 131_072
@@ -36,6 +37,7 @@ class Waiting:
     topic: object | None = None
     written: trio.Event | None = None
     replaced: bool = False
+    replayed: bool = False
 
 
 @final
@@ -53,6 +55,7 @@ class Sender:
         "_limits",
         "_queue",
         "_raw",
+        "_replayed_bytes",
         "_streak",
         "_stream",
         "_topics",
@@ -72,6 +75,7 @@ class Sender:
         self._topics: dict[object, Waiting] | None = None
         self._held_messages = 0
         self._held_bytes = 0
+        self._replayed_bytes = 0
         self._streak = 0
         self.busy = False
         """Something waits, or is being written."""
@@ -96,15 +100,25 @@ class Sender:
         return self._keep(frame, topic)
 
     def _keep(self, frame: bytes, topic: object | None) -> bool:
+        limits = self._limits
+        if topic is REPLAYED:
+            return self._keep_replayed(frame)
         if topic is not None:
             self._replace(topic)
-        limits = self._limits
         if self._held_messages >= limits.queue_messages or self._held_bytes + len(frame) > limits.queue_bytes:
             return False
         self._counters.published += 1
         self._held_messages += 1
         self._held_bytes += len(frame)
         self._append(Waiting(frame, topic))
+        return True
+
+    def _keep_replayed(self, frame: bytes) -> bool:
+        if self._replayed_bytes + len(frame) > self._limits.max_held_bytes:
+            return False
+        self._counters.published += 1
+        self._replayed_bytes += len(frame)
+        self._append(Waiting(frame, replayed=True))
         return True
 
     def _replace(self, topic: object) -> None:
@@ -125,7 +139,9 @@ class Sender:
 
     def _let_go(self, waiting: Waiting) -> None:
         """It does not wait any more."""
-        if waiting.written is None:
+        if waiting.replayed:
+            self._replayed_bytes -= len(waiting.frame)
+        elif waiting.written is None:
             self._held_messages -= 1
             self._held_bytes -= len(waiting.frame)
 

@@ -26,6 +26,14 @@ _SALT: Final = token_bytes(16)
 """Ids say nothing about their streams, and those of another process are others."""
 
 
+class Replayed:
+    """The type of `REPLAYED`."""
+
+
+REPLAYED: Final = Replayed()
+"""The topic of what was asked for in one go. A client is not slow for not having read all of it at once."""
+
+
 class Member(Protocol):
     """A client's socket."""
 
@@ -36,7 +44,8 @@ class Member(Protocol):
     def send_frame(self, frame: bytes, topic: object | None) -> None:
         """Take a whole frame for the client. Never waits, never raises.
 
-        `topic`: not None when a later frame of the same topic may take this one's place while it waits.
+        `topic`: a later frame of the same topic may take this one's place while it waits. None: never; nor REPLAYED,
+        which does not count against what may wait either.
         """
 
 
@@ -119,10 +128,10 @@ class Fanout:
         self._deliver(_Round(notification, result, list(self._active), self._conflate))
 
     def publish_to(self, member: Member, id: str, result: bytes) -> None:  # noqa: A002
-        """One event to one subscription, active or not. It does not overtake what was published before."""
+        """One event of a replay, to one subscription, active or not. It does not overtake what was published before."""
         membership = self._by_member.get(member, {}).get(id)
         if membership is not None:
-            self._deliver(_Round(notification, result, [membership], self._conflate))
+            self._deliver(_Round(notification, result, [membership], False, REPLAYED))
 
     def announce_gap(self, gap: bytes) -> None:
         """Tell every active subscription whose client wants to know that something is missing."""
@@ -149,6 +158,8 @@ class _Round:
     result: bytes
     to: list[Membership]
     conflate: bool
+    topic: object | None = None
+    """Of all frames, where they are not conflated."""
     done: int = 0
     _frames: dict[str, bytes] = attrs.field(factory=dict)
 
@@ -167,5 +178,5 @@ class _Round:
             frame = frames.get(id_)
             if frame is None:
                 frame = frames[id_] = text_frame(self.encode(id_, self.result))
-            membership.member.send_frame(frame, id_ if self.conflate else None)
+            membership.member.send_frame(frame, id_ if self.conflate else self.topic)
         return self.over

@@ -12,6 +12,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from lasso_trio.server.ws_limits import WsCounters, WsLimits
 from lasso_trio.server.ws_sender import Sender
+from lasso_trio.subscriptions.fanout import REPLAYED
 from lasso_trio.subscriptions.frames import close_frame
 from lasso_trio.upstream.raw_stream import RawStream
 
@@ -125,6 +126,25 @@ async def test_a_topic_that_was_written_is_not_replaced(nursery: trio.Nursery) -
     m.sender.push(b"\x81c", "heads")
     assert await m.flow() == b"\x81begun\x81a\x81b\x81c"
     assert m.counters.conflated == 0
+
+
+async def test_a_replay_may_be_longer_than_what_is_kept_of_live_events_and_these_follow_it(
+    nursery: trio.Nursery,
+) -> None:
+    m = made(nursery, queue_messages=1, queue_bytes=2, max_held_bytes=40)
+    replay = [b"\x81%d" % n for n in range(10, 20)]
+    assert all(m.sender.push(frame, REPLAYED) for frame in replay)
+    assert m.sender.push(b"\x81l")
+    assert not m.sender.push(b"\x81m")
+    assert await m.flow() == b"".join(replay) + b"\x81l"
+
+
+async def test_a_replay_is_bounded_and_makes_room_again(nursery: trio.Nursery) -> None:
+    m = made(nursery, max_held_bytes=4)
+    assert [m.sender.push(b"\x81ab", REPLAYED) for _ in range(3)] == [True, True, False]  # the first is being written
+    await m.flow()
+    m.stream.gate = trio.Event()
+    assert [m.sender.push(b"\x81ab", REPLAYED) for _ in range(3)] == [True, True, False]
 
 
 async def test_a_cancelled_answer_goes_out_whole(nursery: trio.Nursery) -> None:

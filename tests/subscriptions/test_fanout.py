@@ -7,7 +7,7 @@ from trio.testing import wait_all_tasks_blocked
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import TextMessage
 
-from lasso_trio.subscriptions.fanout import Fanout
+from lasso_trio.subscriptions.fanout import REPLAYED, Fanout
 from lasso_trio.subscriptions.slices import SLICE, Slices
 
 
@@ -132,6 +132,12 @@ def test_only_events_of_a_conflated_stream_may_be_replaced_and_gaps_never() -> N
     assert gap is None
     assert one is not None
     assert one == two
+
+
+def test_what_is_replayed_is_marked_and_never_replaced() -> None:
+    fanout, member = Fanout("heads", conflate=True), Listener()
+    fanout.publish_to(member, fanout.reserve(member), b"1")
+    assert member.topics == [REPLAYED]
 
 
 def test_a_crowd_without_slices_is_served_at_once() -> None:

@@ -198,6 +198,16 @@ async def test_equal_subscriptions_of_many_clients_are_one_stream_with_equal_ids
         assert await one.receive() == await other.receive()
 
 
+async def test_who_comes_back_gets_what_it_missed_and_goes_on_without_a_seam(start: Start) -> None:
+    surface = await start(chain=FAST)
+    async with socket(surface) as client:
+        await client.ask("eth_subscribe", "newHeads", {"fromBlock": hex(HEAD - 2)})
+        seen = [(await client.receive())["params"]["result"]["number"] for _ in range(3)]
+        surface.net.advance()
+        seen.append((await client.receive())["params"]["result"]["number"])
+    assert seen == [hex(HEAD + n) for n in (-2, -1, 0, 1)]
+
+
 @pytest.mark.parametrize(
     ("path", "status"), [("/ws/rpc/nope", 403), ("/ws/rpc/profile/nope/devnet", 403), ("/ws/rpc/devnet/nope", 403)]
 )
