@@ -94,7 +94,9 @@ def e2e(session: nox.Session) -> None:
 def browser(session: nox.Session) -> None:
     """The dashboard in a real browser: E2E_TOOLBOX is the folder with axe-core. `-- --pictures`: docs/images anew."""
     toolbox = os.environ.get("E2E_TOOLBOX", str(ROOT / ".toolbox"))
-    python(session, "-m", "pytest", "-m", "e2e", "--timeout=180", "tests/browser", *session.posargs, E2E_TOOLBOX=toolbox)
+    python(
+        session, "-m", "pytest", "-m", "e2e", "--timeout=180", "tests/browser", *session.posargs, E2E_TOOLBOX=toolbox
+    )
 
 
 @nox.session
