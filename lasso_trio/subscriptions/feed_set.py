@@ -173,7 +173,7 @@ class FeedSet:
     def _refused(self, id_: str, refusal: Refused) -> None:
         now = trio.current_time()
         self.quality(id_).suffered(Trouble.REFUSED, now)
-        log.warning("feed.refused", instance=id_, params=self.params.decode()[:200], error=str(refusal)[:200])
+        log.info("feed.refused", instance=id_, params=self.params.decode()[:200], error=str(refusal)[:200])
         if not self.feeds.keys() - {id_} and not self._able(now):
             self.refusal = refusal
 
