@@ -41,7 +41,6 @@ NO_STATUS: Final = 1005
 ABNORMAL: Final = 1006
 OVERFLOW: Final = 1013
 SLOW_CLIENT: Final[Words] = (OVERFLOW, "too slow: more notifications were waiting than are kept; subscribe again")
-NO_BUDGET: Final[Words] = (OVERFLOW, "no room for this message on the node; try again later")
 READ_BYTES: Final = 65_536
 
 log = structlog.get_logger(__name__)
@@ -133,9 +132,7 @@ class Session:
     async def _shake_hands(self, sockets: trio.Nursery, early: bytes, budget: ByteBudget) -> WebSocketConnection:
         connection, limits = self._connection, self._limits
         self.sender = Sender(connection.stream, sockets, limits, self.counters)
-        self.stream = SocketStream(
-            connection, self.sender, plain_handshake(self._to.key), early, budget, lambda: self.close(NO_BUDGET)
-        )
+        self.stream = SocketStream(connection, self.sender, plain_handshake(self._to.key), early, budget, self.close)
         request = await wrap_server_stream(
             sockets, self.stream, 1, max_message_size=limits.max_message_bytes, receive_buffer_size=READ_BYTES
         )

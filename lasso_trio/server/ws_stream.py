@@ -5,7 +5,8 @@ trio-websocket reads a socket's frames, answers its pings and closes. What it wo
 * It is given a handshake of our own making, equal for everybody; the client's was checked by `ws_routes`. What came
   behind the client's head is held until the handshake is over: its parser would drop it.
 * What it sends goes through the `Sender`, so that it cannot come between the bytes of somebody else's frame.
-* A long unfinished message is charged to the node's byte budget.
+* A long unfinished message is charged to the node's byte budget, and one in countless fragments is refused: each costs
+  memory, also when it is empty.
 * It may not close the connection: the lane wants to say why first.
 """
 
@@ -26,6 +27,10 @@ _TOO_BIG: Final = b"\x03\xf1"
 """1009: the one close that trio-websocket says before the client did."""
 FREE_BYTES: Final = 65_536
 """Of an unfinished message, that are not charged to anybody."""
+MOST_FRAGMENTS: Final = 16_384
+"""Of one message. What a network splits into segments is far from it."""
+NO_BUDGET: Final = (1013, "no room for this message on the node; try again later")
+FRAGMENTS: Final = (1008, "a message in too many fragments")
 
 
 def plain_handshake(key: bytes) -> bytes:
@@ -40,7 +45,7 @@ def plain_handshake(key: bytes) -> bytes:
 class SocketStream(trio.abc.Stream):
     """Reads `handshake`, then waits for `open`, then `early` and whatever `connection` receives.
 
-    `no_room` is called when the byte budget has no room for a message. `heard_at`: trio's clock at the last bytes from
+    `refuse` is told code and reason when a message cannot be taken. `heard_at`: trio's clock at the last bytes from
     the client. `message_since`: when the message that is not finished began; infinity when there is none.
     """
 
@@ -49,8 +54,8 @@ class SocketStream(trio.abc.Stream):
         "_closed",
         "_connection",
         "_early",
-        "_no_room",
         "_opened",
+        "_refuse",
         "_sender",
         "_socket",
         "handshake",
@@ -66,14 +71,14 @@ class SocketStream(trio.abc.Stream):
         handshake: bytes,
         early: bytes,
         budget: ByteBudget,
-        no_room: Callable[[], None],
+        refuse: Callable[[tuple[int, str]], None],
     ) -> None:
         self._connection = connection
         self._sender = sender
         self.handshake = handshake
         self._early = early
         self._budget = budget
-        self._no_room = no_room
+        self._refuse = refuse
         self._opened: trio.Event | None = trio.Event()
         self._socket: WebSocketConnection | None = None
         self._closed = False
@@ -109,8 +114,11 @@ class SocketStream(trio.abc.Stream):
     def _charge(self) -> None:
         """Hold as much of the byte budget as the message needs that is not finished yet."""
         assert self._socket is not None
-        size = self._socket._message_size  # what its reader has put aside; no public name tells
-        self._note_message(size)
+        # What its reader has put aside; no public name tells.
+        size, fragments = self._socket._message_size, len(self._socket._message_parts)
+        self._note_message(fragments)
+        if fragments > MOST_FRAGMENTS:
+            self._refuse(FRAGMENTS)
         held = self._connection.reserved
         if held and (size == 0 or size > held):
             self._budget.release(held)
@@ -119,10 +127,10 @@ class SocketStream(trio.abc.Stream):
             if self._budget.reserve(2 * size):
                 self._connection.reserved = 2 * size
             else:
-                self._no_room()
+                self._refuse(NO_BUDGET)
 
-    def _note_message(self, size: int) -> None:
-        if size == 0:
+    def _note_message(self, fragments: int) -> None:
+        if not fragments:
             self.message_since = inf
         elif self.message_since == inf:
             self.message_since = self.heard_at

@@ -16,7 +16,7 @@ from lasso_trio.server.budget import ByteBudget
 from lasso_trio.server.connection import Connection
 from lasso_trio.server.ws_limits import WsCounters, WsLimits
 from lasso_trio.server.ws_sender import Sender
-from lasso_trio.server.ws_stream import FREE_BYTES, SocketStream, plain_handshake
+from lasso_trio.server.ws_stream import FRAGMENTS, FREE_BYTES, MOST_FRAGMENTS, SocketStream, plain_handshake
 from tests.server.ws_world import KEY, PEER, World
 
 Make = Callable[..., World]
@@ -30,7 +30,7 @@ async def test_the_handshake_comes_first_then_what_was_early_then_the_rest(nurse
     ours, theirs = memory_stream_pair()
     connection = Connection(ours, PEER, 0.0)
     sender = Sender(ours, nursery, WsLimits(), WsCounters())
-    stream = SocketStream(connection, sender, b"shake", b"early", ByteBudget(), lambda: None)
+    stream = SocketStream(connection, sender, b"shake", b"early", ByteBudget(), lambda _: None)
     assert await stream.receive_some() == b"shake"
     with trio.move_on_after(0.01):
         await stream.receive_some()
@@ -64,7 +64,7 @@ async def test_trio_websocket_still_keeps_the_size_of_an_unfinished_message_wher
     (session,) = world.lane.sessions
     socket = session.stream._socket
     assert socket is not None
-    assert socket._message_size == 100
+    assert (socket._message_size, len(socket._message_parts)) == (100, 1)
     assert session.stream.message_since < inf
 
 
@@ -104,3 +104,12 @@ async def test_a_message_for_which_the_node_has_no_room_closes_its_socket_with_1
     await client.raw(client.protocol.send(part(client, 2 * FREE_BYTES)))
     code, reason = await client.closed() or (0, "")
     assert (code, reason[:7]) == (1013, "no room")
+
+
+async def test_a_message_in_countless_fragments_is_refused_though_they_are_empty(ws_world: Make) -> None:
+    world = ws_world()
+    client = await world.connect()
+    empty = client.protocol.send(part(client, 0))
+    await client.raw(empty + (b"\x00\x80" + bytes(4)) * (MOST_FRAGMENTS + 1))
+    await world.settle()
+    assert await client.closed() == FRAGMENTS
