@@ -2,7 +2,7 @@
 
     root ─ signals
      └─ services ─ reaper · afterwork · housekeeping · web application · WebSocket heartbeat · streams and their slices
-         │         · loop-lag sampler · reloading                                            outlive traffic
+         │         · loop-lag sampler · reloading · dashboard                                outlive traffic
          ├─ instances ─ a prober and a keeper each                                           likewise
          └─ traffic ─ the front door: one task per connection                                ends first
 
@@ -27,6 +27,7 @@ from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.reload import ReloadResult
 from lasso_trio.config.settings import Settings
 from lasso_trio.instances import InstanceTasks
+from lasso_trio.operators import Operators
 from lasso_trio.providers.catalogue import use
 from lasso_trio.providers.own_catalogue import load_over
 from lasso_trio.providers.prober import Prober
@@ -45,7 +46,6 @@ from lasso_trio.server.limits import LaneLimits
 from lasso_trio.server.listener import Listener, open_listeners
 from lasso_trio.server.rpc import RpcHandler
 from lasso_trio.server.rpc_answer import of_refusal
-from lasso_trio.server.web import make_app
 from lasso_trio.server.ws_lane import WsLane
 from lasso_trio.subscriptions.hub import Hub, make_hub
 from lasso_trio.subscriptions.keeper import Keeper
@@ -91,7 +91,8 @@ class App:
     reaper: Reaper
     alarm: Alarm
     supervisor: Supervisor
-    lag: LoopLag = attrs.field(factory=LoopLag)
+    lag: LoopLag
+    operators: Operators
     addresses: list[str] = attrs.field(factory=list)
     stopped: trio.Event = attrs.field(factory=trio.Event)
     _stopping: trio.Event = attrs.field(factory=trio.Event)
@@ -134,10 +135,12 @@ class App:
             gzip_min_bytes=settings.gzip_min_bytes or NEVER,
         )
         budget = ByteBudget(settings.byte_budget)
-        web = HypercornLane(make_app(node, lambda: handler.directory, handler, limits, budget, admin))
         slices = Slices()
         hub = make_hub(partial(RoutedReader, handler.service), supervisor=supervisor, slices=slices)
         websockets = WsLane.of(handler, limits, budget, hub)
+        lag = LoopLag()
+        operators = Operators.of(settings, node, handler, websockets, hub, lag, supervisor, admin, budget)
+        web = HypercornLane(operators.app)
         door = FrontDoor(
             handler,
             web.lane,
@@ -147,7 +150,23 @@ class App:
             supervisor=supervisor,
             websockets=websockets.serve,
         )
-        return cls(settings, node, registry, reloading, door, web, websockets, hub, slices, reaper, alarm, supervisor)
+        operators.watch(door)
+        return cls(
+            settings,
+            node,
+            registry,
+            reloading,
+            door,
+            web,
+            websockets,
+            hub,
+            slices,
+            reaper,
+            alarm,
+            supervisor,
+            lag,
+            operators,
+        )
 
     @property
     def directory(self) -> Directory:
@@ -200,6 +219,10 @@ class App:
             "housekeeping": self._housekeeping,
             "reloading": self.reloading.run,
         }
+        if self.operators.dashboard is not None:
+            children["dashboard"] = self.operators.dashboard.run
+        if self.operators.own is not None:
+            children["ops web"] = self.operators.own.web.run
         if self.settings.vm_metrics:
             children["loop_lag"] = partial(sample, self.lag)
         if self.settings.profiles_dir is not None:
@@ -221,15 +244,18 @@ class App:
             self._web_started.set()
 
     async def _traffic(self, task_status: trio.TaskStatus[None]) -> None:
+        self.operators.warn(self.settings)
         listeners = await self._listen()
         with self._cut:
             async with trio.open_nursery() as traffic:
                 await traffic.start(self.door.serve, listeners)
+                await traffic.start(self.operators.serve)
                 self.node.readiness = Readiness.READY
                 log.info("node.ready", addresses=self.addresses, version=__version__, node=self.node.id)
                 task_status.started()
                 await self._stopping.wait()
                 await self._drain()
+                await self.operators.drain()
         for listener in listeners:
             listener.close()
 
@@ -245,6 +271,7 @@ class App:
         deadline = trio.current_time() + self.settings.grace_s
         log.info("node.draining", connections=self.door.active, grace_s=self.settings.grace_s)
         self.door.stop_accepting()
+        self.operators.close()
         await self.web.close_idle()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.websockets.drain, deadline - LAST_WORDS_S)

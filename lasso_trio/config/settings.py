@@ -25,6 +25,9 @@ SHORTEST_SECRET: Final = 64
 SHORTEST_TOKEN: Final = 16
 """Characters of `LASSO_ADMIN_TOKEN`."""
 
+SHORTEST_PASSWORD: Final = 8
+"""Characters of a password of the dashboard."""
+
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 MIB: Final = 1024 * 1024
 KNOWN: Final = frozenset(
@@ -32,6 +35,9 @@ KNOWN: Final = frozenset(
         "LASSO_ADMIN_TOKEN",
         "LASSO_BYTE_BUDGET",
         "LASSO_CATALOGUE_FILE",
+        "LASSO_DASHBOARD",
+        "LASSO_DASHBOARD_PASSWORD",
+        "LASSO_DASHBOARD_USERS",
         "LASSO_ENV",
         "LASSO_GRACE_S",
         "LASSO_GZIP_MIN_BYTES",
@@ -44,6 +50,7 @@ KNOWN: Final = frozenset(
         "LASSO_MAX_CONNECTIONS",
         "LASSO_MAX_RESPONSE_BYTES",
         "LASSO_NODE_ID",
+        "LASSO_OPS_PORT",
         "LASSO_PROBES",
         "LASSO_PROFILES_DIR",
         "LASSO_TRUSTED_PROXIES",
@@ -89,6 +96,13 @@ class Settings:
     secret_key_base: Secret | None = None
     admin_token: Secret | None = None
     """None: there is no admin API."""
+    dashboard: bool = True
+    """False: there is no dashboard, and nothing is remembered for one."""
+    dashboard_password: Secret | None = None
+    dashboard_users: Mapping[str, Secret] = attrs.field(factory=dict)
+    """Passwords by name. Neither these nor a password: everybody may look."""
+    ops_port: int | None = None
+    """Where the dashboard, the metrics and the admin API are, and only there; None: on `port`."""
     grace_s: float = 25.0
     log_sample_rate: float = 1.0
     log_level: str = "info"
@@ -143,6 +157,10 @@ def _settings(variables: Variables, mode: Mode) -> Settings:
         public_scheme=variables.choice("PHX_SCHEME", ("http", "https"), "https" if in_prod else "http"),
         secret_key_base=_secret(variables, in_prod),
         admin_token=_admin_token(variables),
+        dashboard=variables.choice("LASSO_DASHBOARD", ("on", "off"), "on") == "on",
+        dashboard_password=_password(variables),
+        dashboard_users=_users(variables),
+        ops_port=_ops_port(variables),
         grace_s=variables.number("LASSO_GRACE_S", usual.grace_s),
         log_sample_rate=variables.number("LASSO_LOG_SAMPLE_RATE", usual.log_sample_rate, most=1.0),
         log_level=variables.choice("LASSO_LOG_LEVEL", LOG_LEVELS, usual.log_level),
@@ -196,6 +214,38 @@ def _admin_token(variables: Variables) -> Secret | None:
         what = f"LASSO_ADMIN_TOKEN must have at least {SHORTEST_TOKEN} characters, found {len(value)}"
         variables.report.add(None, what)
     return Secret(value)
+
+
+def _password(variables: Variables) -> Secret | None:
+    value = variables.get("LASSO_DASHBOARD_PASSWORD")
+    return None if value is None else _long_enough(variables, "LASSO_DASHBOARD_PASSWORD", value)
+
+
+def _users(variables: Variables) -> Mapping[str, Secret]:
+    """`name:password`, several separated by commas."""
+    name, users = "LASSO_DASHBOARD_USERS", dict[str, Secret]()
+    for part in (variables.get(name) or "").split(","):
+        user, colon, password = part.strip().partition(":")
+        if not part.strip():
+            continue
+        if not colon or not user.isprintable() or not user.strip() or user in users:
+            variables.report.add(None, f"{name} must be name:password, several separated by commas, each name once")
+            continue
+        users[user] = _long_enough(variables, name, password)
+    return users
+
+
+def _long_enough(variables: Variables, name: str, password: str) -> Secret:
+    if len(password) < SHORTEST_PASSWORD:
+        what = f"{name} must give passwords of at least {SHORTEST_PASSWORD} characters, found {len(password)}"
+        variables.report.add(None, what)
+    return Secret(password)
+
+
+def _ops_port(variables: Variables) -> int | None:
+    if variables.get("LASSO_OPS_PORT") is None:
+        return None
+    return variables.integer("LASSO_OPS_PORT", 0, most=65_535)
 
 
 def _unknown(environ: Mapping[str, str]) -> list[Problem]:

@@ -101,17 +101,15 @@ def _by_provider(routed: RoutedChain) -> list[tuple[str, list[Candidate]]]:
 
 
 def _provider(routed: RoutedChain, provider_id: str, candidates: list[Candidate], now: float) -> Row:
-    """`score` as the original: success rate × 1000 / (1000 + average ms) × log10 of the calls; 0 below ten calls."""
     attempts = sum(c.tally.attempts for c in candidates)
     answered = sum(c.tally.answered for c in candidates)
     seconds = sum(c.tally.seconds for c in candidates)
     success = answered / attempts if attempts else 1.0
     average_ms = 1000 * seconds / answered if answered else None
-    score = success * 1000 / (1000 + (average_ms or 0.0)) * log10(max(attempts, 1))
     return {
         "id": provider_id,
         "name": candidates[0].provider.name,
-        "score": round(score, 2) if attempts >= COLD_START_CALLS else 0,
+        "score": score(success, average_ms, attempts),
         "success_rate": round(success, 4),
         "total_calls": attempts,
         "avg_latency_ms": None if average_ms is None else round(average_ms, 2),
@@ -121,6 +119,13 @@ def _provider(routed: RoutedChain, provider_id: str, candidates: list[Candidate]
         "channels": [channel_row(c.channel, now) for c in candidates],
         **provider_head(routed, candidates[0], now),
     }
+
+
+def score(success: float, average_ms: float | None, calls: int) -> float:
+    """As the original: success rate (0…1) × 1000 / (1000 + average ms) × log10 of the calls; 0 below ten calls."""
+    if calls < COLD_START_CALLS:
+        return 0
+    return round(success * 1000 / (1000 + (average_ms or 0.0)) * log10(calls), 2)
 
 
 def _rows(candidates: list[Candidate], now: float) -> list[Row]:

@@ -4,7 +4,7 @@ speak HTTP/2, which goes to the same handler as on the lane.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -25,6 +25,10 @@ from lasso_trio.server.rpc_answer import CORS
 from lasso_trio.server.rpc_lane import Handler
 from lasso_trio.telemetry.node import Node
 
+Mount = Callable[[QuartTrio], None]
+NOT_FOR_OTHERS = "/dashboard"
+"""Pages of other origins may read everything but what is below: there, people have sessions."""
+
 _encode = msgspec.json.Encoder().encode
 _CORS = [tuple(line.split(": ", 1)) for line in CORS.decode().split("\r\n") if line]
 
@@ -32,12 +36,16 @@ _CORS = [tuple(line.split(": ", 1)) for line in CORS.decode().split("\r\n") if l
 def make_app(
     node: Node,
     directory: Callable[[], Directory],
-    handler: Handler,
+    handler: Handler | None,
     limits: LaneLimits,
     budget: ByteBudget,
     admin: Admin | None = None,
+    mounts: Sequence[Mount] = (),
 ) -> QuartTrio:
-    """`directory` is asked at each request, so that a reload is seen. `limits` and `budget` are the lane's."""
+    """`directory` is asked at each request, so that a reload is seen. `limits` and `budget` are the lane's.
+
+    Without a `handler` there is no JSON-RPC. `mounts` add what this room does not know.
+    """
     app = QuartTrio("lasso_trio", static_folder=None)
     app.url_map.merge_slashes = False  # an empty profile is an error to be told, not a redirect
     app.config["MAX_CONTENT_LENGTH"] = limits.max_body_bytes
@@ -45,9 +53,12 @@ def make_app(
     app.before_request(_begin)
     _serve_node(app, node, directory)
     _serve_metrics(app, node, directory)
-    rpc_over_asgi.serve(app, handler, limits, budget)
+    if handler is not None:
+        rpc_over_asgi.serve(app, handler, limits, budget)
     if admin is not None:
         admin_api.serve(app, admin)
+    for mount in mounts:
+        mount(app)
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(500, _crashed)
     app.after_request(_complete)
@@ -101,7 +112,7 @@ async def _begin() -> Response | None:
     """Note when it began; answer preflights, and bodies that nobody will read and that are too large anyway."""
     g.began = trio.current_time()
     g.request_id = request_id.sane(request.headers.get("x-request-id", "")) or request_id.made()
-    if request.method == "OPTIONS":
+    if request.method == "OPTIONS" and not request.path.startswith(NOT_FOR_OTHERS):
         head = rpc_over_asgi.head_of_request()
         return await rpc_over_asgi.response_of(rpc_answer.preflight(g.request_id), head, 0)
     too_large = (request.content_length or 0) > (request.max_content_length or 0)
@@ -121,7 +132,7 @@ async def _crashed(_: Exception) -> Response:
 
 async def _complete(response: Response) -> Response:
     headers = response.headers
-    for name, value in _CORS:
+    for name, value in () if request.path.startswith(NOT_FOR_OTHERS) else _CORS:
         headers.setdefault(name, value)
     headers.setdefault("x-request-id", g.request_id)
     headers.setdefault("server-timing", f"total;dur={(trio.current_time() - g.began) * 1000:.3f}")

@@ -1,0 +1,61 @@
+"""The dashboard of one node, put together: what it knows, who looks on, and where it is reached.
+
+    run ─┬─ ticker     a snapshot a second, only while somebody looks
+         └─ collector  what the counters grew by, every five seconds
+
+The composition root makes it, mounts `pages.serve` into a web application, supervises `run`, and closes it when the
+node begins to drain: its streams would never end by themselves.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn, Self
+
+import attrs
+import trio
+
+from lasso_trio.dashboard.access import Access
+from lasso_trio.dashboard.assets import shipped
+from lasso_trio.dashboard.board import Board
+from lasso_trio.dashboard.feed import Feed
+from lasso_trio.dashboard.gate import Gate
+from lasso_trio.dashboard.pages import Pages, encode
+from lasso_trio.dashboard.series import STEP_S
+from lasso_trio.dashboard.snapshot import snapshot
+
+
+@attrs.define(eq=False)
+class Dashboard:
+    board: Board
+    feed: Feed
+    pages: Pages
+
+    @classmethod
+    def of(cls, board: Board) -> Self:
+        def build(profile: str, tick: int) -> bytes | None:
+            found = board.directory().find(profile)
+            return None if found is None else encode(snapshot(board, found, tick, trio.current_time()))
+
+        feed = Feed(build, on_first=lambda: board.activity.watch(board.doors), on_none=board.activity.leave)
+        board.viewers = lambda: len(feed.viewers)
+        assets = shipped()
+        return cls(board, feed, Pages(board, feed, Gate(Access.of(board.settings), board.settings, assets), assets))
+
+    async def run(self) -> None:
+        """Service, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.feed.run, name="dashboard ticker")
+            nursery.start_soon(self._collect, name="dashboard collector")
+
+    def close(self) -> None:
+        """The node drains: every viewer is told, and its stream ends."""
+        self.feed.close()
+
+    async def _collect(self) -> NoReturn:
+        board = self.board
+        with board.issues.listening():
+            while True:
+                directory, now = board.directory(), trio.current_time()
+                for _ in board.collector.round(directory, now, board.wall()):
+                    await trio.lowlevel.checkpoint()
+                await trio.sleep(STEP_S)

@@ -1,0 +1,79 @@
+"""What every viewer of a profile gets each second: one value, built once and encoded once. Pure reading."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from lasso_trio import __version__
+from lasso_trio.dashboard.board import Board
+from lasso_trio.dashboard.chain_view import chain_row, last_minute
+from lasso_trio.dashboard.provider_view import percent, percentiles
+from lasso_trio.dashboard.races_view import race_sums
+from lasso_trio.dashboard.status import WELL, Status
+from lasso_trio.dashboard.streams_view import streams_summary
+from lasso_trio.dashboard.system_view import system_summary
+from lasso_trio.routing.directory import RoutedProfile
+from lasso_trio.server.metrics_view import timestamp
+
+Row = dict[str, Any]
+ACTIVITY: Final = 40
+ISSUES: Final = 20
+
+
+def snapshot(board: Board, profile: RoutedProfile, tick: int, now: float) -> Row:
+    chains = [chain_row(board, routed, now) for routed in profile.chains]
+    races = race_sums(profile)
+    instances = frozenset(provider["instance"] for chain in chains for provider in chain["providers"])
+    return {
+        "tick": tick,
+        "at": timestamp(),
+        "profile": profile.profile.slug,
+        "node": board.node.id,
+        "version": __version__,
+        "uptime_s": int(board.node.uptime_s(now)),
+        "readiness": board.node.readiness.value,
+        "generation": board.directory().generation,
+        "viewers": board.viewers(),
+        "headline": {**_traffic(board, profile, now), **_raced(races), **_providers(chains)},
+        "chains": chains,
+        "activity": board.activity.rows(profile.profile.slug, ACTIVITY),
+        "activity_rate": board.activity.rate(now),
+        "issues": board.issues.rows(instances, ISSUES),
+        "races": races,
+        "streams": streams_summary(board, profile),
+        "system": system_summary(board, now),
+    }
+
+
+def _traffic(board: Board, profile: RoutedProfile, now: float) -> Row:
+    counts = [routed.counts for routed in profile.chains]
+    minute = [last_minute(board, routed) for routed in profile.chains]
+    calls, errors = sum(m[0] for m in minute), sum(m[1] for m in minute)
+    channels = {id(c.channel): c.channel for routed in profile.chains for c in routed.candidates}
+    return {
+        "calls_per_second": round(sum(c.call_rate.per_second(now) for c in counts), 2),
+        "calls_total": sum(c.calls for c in counts),
+        "errors_total": sum(c.errors for c in counts),
+        "failovers_total": sum(c.failovers for c in counts),
+        "cancelled_total": sum(c.cancelled for c in counts),
+        "rate_limited_total": sum(c.limited for c in counts),
+        "success_percent": percent(calls - errors, calls),
+        "error_percent": percent(errors, calls),
+        **percentiles(board.collector.window(list(channels.values()))),
+        "calls_last_minute": sum(c.call_rate.total(now) for c in counts),
+        "failovers_last_minute": sum(c.failover_rate.total(now) for c in counts),
+    }
+
+
+def _raced(races: Row) -> Row:
+    return {
+        "hedges_fired": races["fired"],
+        "hedges_won": races["won"],
+        "extra_calls_percent": races["extra_calls_percent"],
+        "saved_s": races["saved_s"],
+    }
+
+
+def _providers(chains: list[Row]) -> Row:
+    statuses = [Status(provider["status"]) for chain in chains for provider in chain["providers"]]
+    return {"providers_healthy": sum(s in WELL for s in statuses), "providers_total": len(statuses)}

@@ -1,0 +1,59 @@
+"""Subscriptions: the streams, who feeds them, who listens, what was filled and what was lost. Pure reading."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from lasso_trio.dashboard.board import Board
+from lasso_trio.routing.directory import RoutedProfile
+from lasso_trio.routing.routed_chain import RoutedChain
+
+Row = dict[str, Any]
+MOST_STREAMS: Final = 100
+"""Per chain, those with the most subscribers."""
+
+
+def stream_sums(board: Board, place: tuple[str, ...]) -> Row:
+    """Of a profile (its slug alone), or of one of its chains (slug and key)."""
+    streams = [] if board.hub is None else [s for k, s in board.hub.streams.items() if k[: len(place)] == place]
+    return {
+        "streams": len(streams),
+        "subscribers": sum(stream.fanout.members for stream in streams),
+        "filled": sum(stream.counts.filled for stream in streams),
+        "gaps": sum(stream.counts.gaps for stream in streams),
+        "failovers": sum(stream.feeds.failovers for stream in streams),
+    }
+
+
+def streams_summary(board: Board, profile: RoutedProfile) -> Row:
+    clients = board.clients()
+    slow = clients.get("overflows", 0) + clients.get("write_timeouts", 0)
+    sums = stream_sums(board, (profile.profile.slug,))
+    return {**sums, "clients": clients.get("open", 0), "slow_clients": slow}
+
+
+def streams_page(board: Board, profile: RoutedProfile) -> Row:
+    clients = board.clients()
+    slow = clients.get("overflows", 0) + clients.get("write_timeouts", 0)
+    return {
+        "chains": [{"chain": routed.chain.key, **_chain(board, routed)} for routed in profile.chains],
+        "clients": {**clients, "slow_closed_total": slow},
+    }
+
+
+def _chain(board: Board, routed: RoutedChain) -> Row:
+    if board.hub is None:
+        return {"streams": [], "left_out": 0}
+    names = {c.channel.instance_id: c.provider.id for c in routed.candidates}
+    rows = sorted(board.hub.view(routed), key=lambda row: -row["members"])
+    return {
+        "streams": [_stream(row, names) for row in rows[:MOST_STREAMS]],
+        "left_out": max(0, len(rows) - MOST_STREAMS),
+    }
+
+
+def _stream(row: Row, names: dict[str, str]) -> Row:
+    """A key is `profile chain wish`, and a wish begins with its kind."""
+    wish = row["key"].split(" ", 2)[-1]
+    feeds = [{**feed, "provider": names.get(feed["instance"])} for feed in row["feeds"]]
+    return {**row, "key": wish[:200], "kind": wish.strip('["').split('"')[0].split(" ")[0], "feeds": feeds}

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import trio
+
+from lasso_trio.dashboard import activity as module
+from lasso_trio.dashboard.activity import Activity, Tap, error_of
+from lasso_trio.jsonrpc.request import Request
+from lasso_trio.routing.service import Served
+from lasso_trio.server.exchange import Exchange
+from tests.dashboard.boards import KEY, board_of, exchange_of, refusal, request_of, served_by
+
+
+@attrs.define(eq=False)
+class Door:
+    told: int = 0
+    record: Any = None
+
+    def __attrs_post_init__(self) -> None:
+        self.record = self._count
+
+    def _count(self, exchange: Exchange, request: Request, served: Served, ended: float) -> None:
+        self.told += 1
+
+
+async def test_while_nobody_looks_the_doors_records_are_as_they_were() -> None:
+    http, ws, activity = Door(), Door(), Activity()
+    before = http.record, ws.record
+    activity.watch([(http, "http"), (ws, "ws")])
+    activity.watch([(http, "http")])
+    assert (type(http.record), type(ws.record)) == (Tap, Tap)
+    activity.leave()
+    assert (http.record, ws.record) == before
+    assert not activity.watching
+
+
+async def test_a_call_is_told_on_and_seen() -> None:
+    board, door, activity = board_of(), Door(), Activity()
+    activity.watch([(door, "ws")])
+    now = trio.current_time()
+    served = served_by(board, hedges=1, hedge_won=True, retries=2)
+    door.record(exchange_of(board, now - 0.5), request_of("eth_call"), served, now)
+    assert door.told == 1
+    (row,) = activity.rows("public", 10)
+    assert row | {"at": ""} == {
+        "seq": 1,
+        "at": "",
+        "chain": "eth",
+        "method": "eth_call",
+        "strategy": "fastest",
+        "provider": "alpha",
+        "transport": "http",
+        "client": "ws",
+        "reason": "fastest",
+        "ms": 500.0,
+        "retries": 2,
+        "hedged": True,
+        "hedge_won": True,
+        "cache": "",
+        "request_id": "r1",
+        "error": None,
+    }
+    assert activity.last("public", "eth") == row
+    assert activity.last("public", "other") is None
+    assert activity.rows("another", 10) == []
+    assert (activity.raced.count, activity.plain.count) == (1, 0)
+
+
+async def test_of_a_flood_some_are_kept_and_failures_besides() -> None:
+    board, activity = board_of(), Activity()
+    exchange, request = exchange_of(board, 9.9), request_of()
+    good, bad = served_by(board), served_by(board, None, error=refusal())
+    for _ in range(100):
+        activity.take(exchange, request, good, 10.0, "http")
+        activity.take(exchange, request, bad, 10.5, "http")
+    rows = activity.rows("public", 1000)
+    assert len(rows) == 2 * module.PER_SECOND
+    assert sum(row["error"] is not None for row in rows) == module.PER_SECOND
+    assert activity.rate(11.0) == {"seen": 200, "kept": 2 * module.PER_SECOND}
+    assert activity.rate(12.0) == {"seen": 0, "kept": 0}
+    activity.take(exchange, request, good, 12.1, "http")
+    assert activity.rate(99.0) == {"seen": 0, "kept": 0}
+    assert activity.seen == 201
+
+
+async def test_memory_is_bounded() -> None:
+    board, activity = board_of(), Activity()
+    for second in range(300):
+        activity.take(exchange_of(board, 0.0), request_of(), served_by(board), float(second), "http")
+    assert len(activity.calls) == module.KEPT
+
+
+async def test_what_clients_and_upstreams_wrote_is_cut_and_scrubbed() -> None:
+    board, activity = board_of(), Activity()
+    error = refusal(f"see https://alpha.example/v2/{KEY} " + "x" * 1000)
+    exchange = exchange_of(board, 0.0, "\ud800" + "i" * 500)
+    activity.take(exchange, request_of("eth_" + "m" * 500), served_by(board, None, error=error), 0.1, "http")
+    (row,) = activity.rows("public", 10)
+    assert KEY not in str(row)
+    assert len(row["error"]["message"]) < 300
+    assert len(row["method"]) == 128
+    assert row["request_id"].startswith("sha256:")
+
+
+async def test_an_upstreams_error_is_told_with_its_category() -> None:
+    board = board_of()
+    assert error_of(served_by(board, error=refusal("mine")).outcome) == (-32000, "server_error", "mine")

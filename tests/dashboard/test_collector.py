@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import pytest
+
+from lasso_trio.dashboard import collector as module
+from lasso_trio.dashboard.collector import Collector, channel_key
+from lasso_trio.dashboard.series import Range
+from lasso_trio.providers.catalogue import VERDICTS, Category
+from tests.dashboard.boards import NOW, WALL, answered, board_of, channel, collect, directory_of, routed_of
+
+
+async def test_a_round_files_what_the_counters_grew_by() -> None:
+    board = board_of()
+    answered(board, "alpha:http", 10, 0.02)
+    collect(board)
+    answered(board, "alpha:http", 4, 0.2, now=NOW + 5)
+    routed_of(board).counts.errors += 1
+    collect(board, NOW + 5, WALL + 5)
+    line = board.collector.chains["public", "eth"].points(Range.MINUTES, WALL + 10)
+    assert [p.calls for p in line[-2:]] == [10, 4]
+    assert [p.errors for p in line[-2:]] == [0, 1]
+    assert line[-1].seconds == pytest.approx(0.8)
+    assert sum(line[-1].bins.values()) == 4
+    own = board.collector.channels["1:alpha:0", "http"].points(Range.MINUTES, WALL + 10)
+    assert [p.calls for p in own[-2:]] == [10, 4]
+    assert ("1:alpha:0", "http", "eth_call") in board.collector.methods
+    assert ("1:beta:0", "http") not in board.collector.channels
+
+
+async def test_failures_count_as_calls_and_as_errors() -> None:
+    board = board_of()
+    answered(board, "alpha:http", 1, 0.02)
+    channel(board, "alpha:http").failed("eth_call", VERDICTS[Category.SERVER_ERROR], 0.1, NOW)
+    collect(board)
+    (point,) = [p for p in board.collector.channels["1:alpha:0", "http"].points(Range.MINUTES, WALL + 5) if p.calls]
+    assert (point.calls, point.errors, sum(point.bins.values())) == (2, 1, 1)
+
+
+async def test_when_the_evidence_turned_the_calls_are_known_and_their_latencies_are_not() -> None:
+    board = board_of()
+    answered(board, "alpha:http", 5, 0.02)
+    collect(board)
+    later = NOW + 400  # everything has left the windows
+    answered(board, "alpha:http", 2, 0.05, now=later)
+    collect(board, later, WALL + 400)
+    point = board.collector.channels["1:alpha:0", "http"].points(Range.MINUTES, WALL + 405)[-1]
+    assert (point.calls, dict(point.bins)) == (2, {})
+
+
+async def test_the_windows_are_of_recent_calls_only() -> None:
+    board = board_of()
+    answered(board, "alpha:http", 5, 0.02)
+    collect(board)
+    assert board.collector.window([channel(board, "alpha:http")]).latency.count == 5
+    collect(board, NOW + 400, WALL + 400)
+    assert board.collector.window([channel(board, "alpha:http")]).latency.count == 0
+    assert Collector().window([channel(board, "alpha:http")]).latency.count == 0
+
+
+async def test_lags_are_noted_where_they_are_known() -> None:
+    board = board_of()
+    for name, height in (("alpha", 1000), ("beta", 998)):
+        routed_of(board).registry.instances[f"1:{name}:0"].head.tell(height, NOW, 12.0)
+    collect(board)
+    line = board.collector.channels["1:beta:0", "http"].points(Range.MINUTES, WALL + 5)
+    assert line[-1].lag is not None
+
+
+async def test_the_rows_of_methods_are_bounded_and_the_quietest_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_METHODS", 2)
+    board = board_of()
+    for step, method in enumerate(("eth_a", "eth_b", "eth_c")):
+        answered(board, "alpha:http", 1, 0.02, method, NOW + 5 * step)
+        collect(board, NOW + 5 * step, WALL + 5 * step)
+    assert [key[2] for key in board.collector.methods] == ["eth_b", "eth_c"]
+
+
+async def test_what_a_reload_took_away_is_forgotten() -> None:
+    board = board_of()
+    answered(board, "alpha:http", 1, 0.02)
+    collect(board)
+    other = directory_of("other")
+    other.registry.instances.clear()
+    for _ in board.collector.round(other, NOW, WALL):
+        pass
+    assert not board.collector.channels
+    assert not board.collector.methods
+    assert not board.collector.chains
+    assert channel_key(channel(board, "alpha:http")) not in board.collector.windows
+
+
+async def test_a_round_lets_others_run_after_each_channel() -> None:
+    board = board_of()
+    assert len(list(board.collector.round(board.directory(), NOW, WALL))) == 3

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from lasso_trio.dashboard import issues as module
+from lasso_trio.dashboard.issues import IssueLog
+from tests.dashboard.boards import KEY
+
+
+def test_the_logs_events_are_heard_while_it_listens() -> None:
+    issues, log = IssueLog(), structlog.get_logger("x")
+    with capture_logs() as seen, issues.listening():
+        log.warning(
+            "breaker.changed", before="closed", after="open", reason="timeout", instance="1:a:0", transport="http"
+        )
+        log.info("something.else")
+    log_after = len(issues.kept)
+    (issue,) = issues.kept
+    assert (issue.kind, issue.level, issue.instance, log_after) == ("breaker", "warning", "1:a:0", 1)
+    assert issue.text == "breaker of 1:a:0 (http): closed → open, timeout"
+    assert len(seen) <= 2
+
+
+def test_when_it_ceases_to_listen_the_log_is_as_before() -> None:
+    before = list(structlog.get_config()["processors"])
+    with IssueLog().listening():
+        assert len(structlog.get_config()["processors"]) == len(before) + 1
+    assert structlog.get_config()["processors"] == before
+    with IssueLog().listening():
+        structlog.get_config()["processors"].pop(0)
+    assert structlog.get_config()["processors"] == before
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        ("quota.used_up", "cooldown"),
+        ("child.crashed", "supervision"),
+        ("config.rejected", "config"),
+        ("stream.gap", "stream"),
+        ("node.ready", "node"),
+    ],
+)
+def test_every_event_has_its_kind(event: str, kind: str) -> None:
+    issues = IssueLog()
+    issues.add(event, "exception", {"exc_info": ValueError("x")})
+    (issue,) = issues.kept
+    assert (issue.kind, issue.level, issue.fields) == (kind, "error", {})
+
+
+@pytest.mark.parametrize("event", ["rpc.request.completed", "keeper.connected", "hypercorn.error", ""])
+def test_what_is_no_issue_is_passed_over(event: str) -> None:
+    issues = IssueLog()
+    issues.add(event, "info", {})
+    assert not issues.kept
+
+
+def test_keys_are_masked_in_texts_and_fields() -> None:
+    issues = IssueLog()
+    issues.add(
+        "keeper.ended", "warning", {"instance": "1:a:0", "reason": f"wss://a.example/{KEY}", "said": f"?key={KEY}"}
+    )
+    issues.add("probe.other", "warning", {"what": f"Bearer {KEY}", "n": 1})
+    assert KEY not in str(issues.rows(None, 10))
+    assert "n 1" in issues.kept[1].text
+
+
+def test_a_text_without_its_parts_is_said_as_it_came() -> None:
+    issues = IssueLog()
+    issues.add("cooldown.begun", "warning", {"seconds": 3})
+    issues.add("cooldown.begun", "warning", {})
+    assert [issue.text for issue in issues.kept] == ["cooldown.begun: seconds 3", "cooldown.begun"]
+
+
+def test_a_reader_sees_what_is_about_its_instances_and_about_nobody() -> None:
+    issues = IssueLog()
+    for instance in ("1:a:0", "1:b:0"):
+        issues.add("cooldown.begun", "warning", {"instance": instance, "transport": "http", "seconds": 1})
+    issues.add("node.draining", "info", {})
+    assert [row["seq"] for row in issues.rows(frozenset({"1:a:0"}), 10)] == [1, 3]
+    assert [row["seq"] for row in issues.rows(None, 2)] == [2, 3]
+    assert [row["seq"] for row in issues.about("1:b:0", 10)] == [2]
+
+
+def test_memory_is_bounded() -> None:
+    issues = IssueLog()
+    for _ in range(500):
+        issues.add("node.ready", "info", {})
+    assert (len(issues.kept), issues.last_seq) == (module.KEPT, 500)
