@@ -274,7 +274,8 @@ class App:
         self.operators.close()
         await self.web.close_idle()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self.websockets.drain, deadline - LAST_WORDS_S)
+            last_words_s = min(LAST_WORDS_S, self.settings.grace_s / 4)
+            nursery.start_soon(self.websockets.drain, deadline - last_words_s)
             whole = await self.door.drain(deadline)
             nursery.cancel_scope.cancel()
         written = await self.afterwork.drain(deadline)
