@@ -2,6 +2,7 @@
 
     nox -s bench -- streams                        10 000 subscribers, 30 events
     nox -s bench -- streams --subscribers 2000 --events 10
+    nox -s bench -- streams --only failover        how late a head is when a provider that feeds it dies (`failover`)
 
 The server is alone on its core, the subscribers share another, all on loopback: writing to a socket there includes
 the kernel's work of delivering it. One server after the other: three crowds at once are more open files than most
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import failover
 import machine
 from fanout_clients import Crowd, TooSlow
 from fanout_orders import payload
@@ -158,7 +160,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="nox -s bench -- streams", description="One event to many subscribers.")
     parser.add_argument("--subscribers", type=int, default=10_000)
     parser.add_argument("--events", type=int, default=30)
+    parser.add_argument("--rounds", type=int, default=24, help="providers killed or muted")
+    parser.add_argument("--only", choices=["fan-out", "failover"])
     options = parser.parse_args()
+    missed = [] if options.only == "fan-out" else failover.main(options.rounds)
+    for text in missed:
+        print(f"mark missed: {text}")
+    if options.only == "failover":
+        return 0
     descriptors.raise_limit()
     try:
         found = measure(options.subscribers, options.events)
