@@ -137,6 +137,8 @@ class HeadStream(Stream):
             moves, self._stir = self.line.moves, trio.Event()
             if self.line.tip is None or not self.feeds.live or self._is_silent():
                 await self._look()
+                if self.feeds.live:  # without a first block, too: the feeds will tell one
+                    self.live.set()
                 # After a look the next one waits, whatever happens meanwhile.
                 await trio.sleep(self._poll_s() if self.line.moves == moves or not self.feeds.live else 0)
             else:

@@ -243,7 +243,9 @@ def _checked(wanted: Wanted, stream: Stream) -> int | None:
     heads = stream.heads if isinstance(stream, LogStream) else stream
     assert isinstance(heads, HeadStream)
     most, tip = stream.around.policy.max_backfill_blocks, heads.line.tip
-    if tip is not None and tip.number - wanted.from_block + 1 > most:
+    if tip is None:  # live, but nobody knows yet where the chain is
+        raise _unavailable("no_head_yet")
+    if tip.number - wanted.from_block + 1 > most:
         lowest = hex(max(0, tip.number - most + 1))
         text = f"fromBlock is too far back: at most {most} blocks are replayed, now from {lowest} on"
         raise RpcError(INVALID_PARAMS, text, {"max_blocks": most, "lowest": lowest})

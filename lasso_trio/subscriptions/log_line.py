@@ -114,9 +114,9 @@ class LogLine:
         """Is it canonical, and its check still to be made?"""
         return any(header.hash == hash_ for header in self.unsettled)
 
-    def has_early(self, hash_: str) -> bool:
-        """Did a feed tell logs of this block before its turn?"""
-        return hash_ in self._early
+    def heard_of(self, hash_: str) -> set[int]:
+        """Which logs of a block that is not settled were told by feeds, in its turn or before."""
+        return {*self._early.get(hash_, ()), *(log.index for log in self.told_of(hash_) or ())}
 
     def logs_of(self, hash_: str) -> tuple[Log, ...] | None:
         """A settled block's logs, in the order they went out; None when they are not known."""

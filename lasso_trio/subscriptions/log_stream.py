@@ -86,9 +86,10 @@ class LogStream(Stream):
     # What comes in…
 
     def _follow(self, steps: list[Step]) -> None:
-        if self._before_first:  # where the heads begin is where this begins: with the block after it
+        if self._before_first:
             self._before_first = False
-            steps = steps[1:]
+            if not self.live.is_set():  # where the heads begin is where this begins: with the block after it
+                steps = steps[1:]
         for step in steps:
             if isinstance(step, Added) and self._is_empty(step.header):
                 self.line.settle(step.header.hash, ())
@@ -131,7 +132,7 @@ class LogStream(Stream):
     def _is_empty(self, header: Header) -> bool:
         """Told by its bloom, if that is to be believed."""
         empty = self.bloom.excludes(header.bloom)
-        if empty and self.line.has_early(header.hash):
+        if empty and self.line.heard_of(header.hash):
             self.bloom.distrust()
             return False
         return empty
@@ -175,10 +176,11 @@ class LogStream(Stream):
             return None
 
     def _take(self, header: Header, logs: list[Log]) -> None:
-        events = self.counts.events
+        heard = self.line.heard_of(header.hash)
+        lost = sum(log.index not in heard for log in logs)
         self._out(self.line.settle(header.hash, logs))
-        if logs and self.counts.events - events >= len(logs):  # nobody told any of them in time
-            self.counts.repaired += len(logs)
+        self.counts.repaired += lost
+        if lost == len(logs) > 0:  # nobody told any of them in time
             self._blame()
 
     def _blame(self) -> None:

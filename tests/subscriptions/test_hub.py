@@ -13,7 +13,7 @@ from lasso_trio.jsonrpc.errors import RpcError
 from lasso_trio.routing.routed_chain import RoutedChain
 from lasso_trio.subscriptions.hub import keepers_of
 from lasso_trio.subscriptions.wanted import Kind
-from tests.subscriptions.simulated import Client, Scene, SimulatedSource, routed_chain
+from tests.subscriptions.simulated import Client, Scene, SimulatedSource, fold_logs, routed_chain
 
 
 async def test_heads_reach_every_client_once_and_in_order(autojump_clock: MockClock) -> None:
@@ -119,3 +119,20 @@ def test_keepers_are_found_in_the_order_of_priority() -> None:
     chain.registry.instances["c"].keeper, chain.registry.instances["b"].keeper = one, other
     assert keepers_of(chain, Kind.LOGS) == [other, one]
     assert keepers_of(chain, Kind.HEADS) == [other, one]
+
+
+async def test_with_http_down_the_feeds_are_enough_but_nothing_can_be_replayed(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        scene.reader.down = True
+        heads, logs = await scene.join(), await scene.join('["logs"]')
+        with pytest.raises(RpcError) as refused:
+            await scene.join('["newHeads", {"fromBlock": "0x3e8"}]')
+        assert refused.value.data == {"reason": "no_head_yet"}
+        scene.reader.down = False
+        scene.chain.advance(1)
+        scene.push()
+        await trio.sleep(3)
+        await scene.grow(2)
+        await trio.sleep(1)
+        assert heads.numbers == [1001, 1002, 1003]
+        assert fold_logs(logs.results) == scene.logs(1001)

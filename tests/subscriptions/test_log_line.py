@@ -95,7 +95,7 @@ def test_later_blocks_wait_for_the_check_of_earlier_ones() -> None:
 def test_a_log_may_come_before_its_block() -> None:
     a, _, _ = three_blocks()
     book = Book().hear(log_of(a, 0))
-    assert book.line.has_early(a.hash)
+    assert book.line.heard_of(a.hash) == {0}
     assert book.add(a).said == [(1000, 0, False)]
 
 
@@ -125,7 +125,7 @@ def test_a_feeds_own_removals_and_logs_of_settled_blocks_are_ignored() -> None:
     a, _, _ = three_blocks()
     book = Book().add(a).settle(a).hear(log_of(a, 0), log_of(a, 0, removed=True))
     assert book.said == []
-    assert not book.line.has_early(a.hash)
+    assert not book.line.heard_of(a.hash)
 
 
 def test_a_second_check_of_a_block_changes_nothing() -> None:
@@ -194,6 +194,7 @@ def test_what_is_asked_of_the_line_for_a_replay() -> None:
     book = Book().add(a, b, c).settle(a, log_of(a, 0)).hear(log_of(b, 0))
     assert [log.index for log in book.line.logs_of(a.hash) or ()] == [0]
     assert [log.index for log in book.line.told_of(b.hash) or ()] == [0]
+    assert book.line.heard_of(b.hash) == {0}
     assert book.line.told_of(c.hash) is None
     assert book.line.logs_of(c.hash) is None
     assert book.line.is_unsettled(c.hash)
@@ -208,7 +209,7 @@ def test_logs_of_blocks_that_never_come_are_forgotten() -> None:
     other = forks.grow(1)[0]
     for index in range(MOST_EARLY):
         line.hear(log_of(other, index))
-    assert not line.has_early(block.hash)
+    assert not line.heard_of(block.hash)
 
 
 @given(
