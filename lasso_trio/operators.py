@@ -1,4 +1,4 @@
-"""What operators look at and give orders with, joined: the dashboard and the admin API, and where they are reached.
+"""What operators look at and give orders with, joined: dashboard, metrics and admin API, and where they are reached.
 
 On the main port beside everything else, or, with `LASSO_OPS_PORT`, on a port of their own and only there.
 """
@@ -17,6 +17,10 @@ from lasso_trio.config.settings import Settings
 from lasso_trio.dashboard import access
 from lasso_trio.dashboard.board import Board
 from lasso_trio.dashboard.dashboard import Dashboard
+from lasso_trio.metrics import page
+from lasso_trio.metrics.door import read_door
+from lasso_trio.metrics.exporter import Exporter
+from lasso_trio.metrics.readers import readers_of
 from lasso_trio.server.admin_api import Admin
 from lasso_trio.server.budget import ByteBudget
 from lasso_trio.server.front_door import FrontDoor
@@ -41,6 +45,7 @@ class Operators:
     dashboard: Dashboard | None
     own: OpsDoor | None
     supervisor: Supervisor
+    exporter: Exporter
 
     @classmethod
     def of(
@@ -60,16 +65,21 @@ class Operators:
         board.doors, board.has_admin = ((handler, "http"), (websockets.unary, "ws")), admin is not None
         board.clients = lambda: attrs.asdict(websockets.counters) | {"open": len(websockets.sessions)}
         dashboard = Dashboard.of(board) if settings.dashboard else None
-        mounts: list[Mount] = [] if dashboard is None else [dashboard.pages.serve]
+        readers = readers_of(lambda: handler.directory, node, handler.service, supervisor, lag, hub, websockets)
+        exporter = Exporter(readers)
+        mounts: list[Mount] = [partial(page.serve, exporter=exporter)]
+        if dashboard is not None:
+            mounts.append(dashboard.pages.serve)
         make = partial(make_app, node, lambda: handler.directory)
         if settings.ops_port is None:
-            return cls(make(handler, limits, budget, admin, mounts), dashboard, None, supervisor)
+            return cls(make(handler, limits, budget, admin, mounts), dashboard, None, supervisor, exporter)
         apart = make(None, limits, ByteBudget(), admin, mounts)
         own = OpsDoor.of(apart, settings.host, settings.ops_port, limits, supervisor)
-        return cls(make(handler, limits, budget), dashboard, own, supervisor)
+        return cls(make(handler, limits, budget), dashboard, own, supervisor, exporter)
 
     def watch(self, door: FrontDoor) -> None:
         """Have `door`'s connections shown."""
+        self.exporter.readers.append(partial(read_door, door))
         if self.dashboard is not None:
             self.dashboard.board.connections = lambda: (door.active, door.in_flight)
 

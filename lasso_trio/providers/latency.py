@@ -26,7 +26,7 @@ _GROWTH: Final = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
 _PER_LOG: Final = 1 / log(_GROWTH)
 _OFFSET: Final = -log(LOWEST_S) * _PER_LOG
 _TOP: Final = int(log(HIGHEST_S) * _PER_LOG + _OFFSET) + 1
-_MIDDLE: Final = tuple(LOWEST_S * _GROWTH**i * (1 + RELATIVE_ERROR) for i in range(_TOP + 1))
+MIDDLES: Final = tuple(LOWEST_S * _GROWTH**i * (1 + RELATIVE_ERROR) for i in range(_TOP + 1))
 """The value that stands for bucket i: within `RELATIVE_ERROR` of both of its edges."""
 
 
@@ -66,13 +66,19 @@ class LogHistogram:
     def mean(self) -> float | None:
         return self.total / self.count if self.count else None
 
+    def copy(self) -> LogHistogram:
+        """Cheap: the buckets are copied as a whole."""
+        other = LogHistogram()
+        other.buckets, other.count, other.total = self.buckets.copy(), self.count, self.total
+        return other
+
     def quantile(self, q: float) -> float | None:
         """The smallest value that at least `q` (0…1) of the durations do not exceed; None when empty."""
         left = max(1, ceil(q * self.count))
         for bucket in sorted(self.buckets):
             left -= self.buckets[bucket]
             if left <= 0:
-                return _MIDDLE[bucket]
+                return MIDDLES[bucket]
         return None
 
 
@@ -108,7 +114,7 @@ def _product_limit(seen: Mapping[int, int], censored: Mapping[int, int], q: floa
         if answers and surviving <= target:
             break
         at_risk -= answers + censored.get(bucket, 0)
-    return _MIDDLE[bucket]
+    return MIDDLES[bucket]
 
 
 class Evidence:
@@ -126,7 +132,7 @@ class Evidence:
         "consecutive_failures",
         "last_success_at",
         "past_failures",
-        "past_successes",
+        "past_latency",
         "reliability",
         "span",
     )
@@ -142,7 +148,7 @@ class Evidence:
         # otherwise need ten more to be believed.
         self.reliability = 1.0
         self.last_success_at = -inf
-        self.past_successes = 0
+        self.past_latency = LogHistogram()
         self.past_failures = 0
 
     def __repr__(self) -> str:
@@ -180,7 +186,7 @@ class Evidence:
         self._young = Window()
         self._turn_at = self._turn_at + self.span if late < self.span else now + self.span
         for window in gone:
-            self.past_successes += window.latency.count
+            self.past_latency.merge(window.latency)
             self.past_failures += window.failures
         self._cached.clear()
 
@@ -214,7 +220,11 @@ class Evidence:
     @property
     def successes_total(self) -> int:
         """Since the beginning: never decreases, for counters."""
-        return self.past_successes + self._young.latency.count + self._old.latency.count
+        return self.past_latency.count + self._young.latency.count + self._old.latency.count
+
+    def since_start(self) -> tuple[LogHistogram, ...]:
+        """The latencies of all successes since the beginning, as copies of parts: who wants the whole adds them up."""
+        return tuple(part.copy() for part in (self.past_latency, self._old.latency, self._young.latency) if part.count)
 
     @property
     def failures_total(self) -> int:
@@ -253,9 +263,9 @@ class Evidence:
         window, count, total = self.window(now), 0, 0.0
         for buckets in (window.latency.buckets, window.censored.buckets):
             for bucket, times in buckets.items():
-                if _MIDDLE[bucket] > seconds:
+                if MIDDLES[bucket] > seconds:
                     count += times
-                    total += times * (_MIDDLE[bucket] - seconds)
+                    total += times * (MIDDLES[bucket] - seconds)
         return total / count if count else 0.0
 
     def qualified(self, now: float) -> bool:

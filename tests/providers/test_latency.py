@@ -213,3 +213,19 @@ def test_a_window_is_a_copy() -> None:
     copy = evidence.window(0.0)
     evidence.record(0.1, 0.0)
     assert (copy.latency.count, copy.failures) == (3, 1)
+
+
+def test_all_latencies_since_the_start_are_there_however_the_windows_turned() -> None:
+    evidence = Evidence(span=10.0)
+    for step in range(50):
+        evidence.record(0.1, step * 7.0)
+    parts = evidence.since_start()
+    assert sum(part.count for part in parts) == evidence.successes_total == 50
+    assert sum(part.total for part in parts) == pytest.approx(5.0)
+
+
+def test_what_is_told_of_the_start_is_a_copy() -> None:
+    evidence = play("SS")
+    parts = evidence.since_start()
+    evidence.record(0.1, 0.0)
+    assert sum(part.count for part in parts) == 2

@@ -207,7 +207,7 @@ async def test_no_key_is_in_logs_or_in_what_clients_are_told(
                 nursery.start_soon(node.exchange, "POST", f"/rpc/{name}", BATCH)
             for name in tls:
                 nursery.start_soon(node.call, f"/rpc/profile/tls/{name}?include_meta=body")
-        for target in ("/", "/api/health", "/api/ready", "/api/chains", "/api/nothing", "/api/metrics/nothing"):
+        for target in ("/", "/metrics", "/api/health", "/api/ready", "/api/chains", "/api/x", "/api/metrics/nothing"):
             await node.exchange("GET", target)
         for name in addresses:
             await node.exchange("GET", f"/api/metrics/{name}")

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import gc
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from lasso_trio.metrics import streams
+from lasso_trio.metrics.streams import StreamReader, kind_of
+from lasso_trio.telemetry.prometheus import Table
+from tests.subscriptions.simulated import Scene
+
+
+def read(reader: StreamReader) -> Table:
+    table = Table()
+    reader(table, 0.0)
+    return table
+
+
+async def test_counts_outlive_their_stream(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        reader = StreamReader(scene.hub)
+        who = (scene.routed.profile.slug, scene.routed.chain.key, "newHeads")
+        one, two = await scene.join(), await scene.join()
+        await scene.grow(3)
+        table = read(reader)
+        events = table.value(streams.EVENTS, *who)
+        assert events == next(iter(scene.hub.streams.values())).counts.events >= 3
+        assert (table.value(streams.STREAMS, *who), table.value(streams.MEMBERS, *who)) == (1, 2)
+        one.subscription.close()
+        two.subscription.close()
+        await trio.sleep(120)
+        gc.collect()
+        assert not scene.hub.streams
+        table = read(reader)
+        assert (table.value(streams.STREAMS, *who), table.value(streams.MEMBERS, *who)) == (0, 0)
+        assert table.value(streams.EVENTS, *who) == events
+        await scene.join()
+        await scene.grow(2)
+        second = next(iter(scene.hub.streams.values())).counts.events
+        assert read(reader).value(streams.EVENTS, *who) == events + second
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"), [('["newHeads"]', "newHeads"), ('["logs",{"address":"0x12"}]', "logs"), ("[]", "")]
+)
+def test_the_kind_is_a_label_and_the_filter_is_not(key: str, kind: str) -> None:
+    assert kind_of(key) == kind
