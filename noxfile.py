@@ -81,7 +81,7 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session
 def e2e(session: nox.Session) -> None:
-    """Real nodes and real clients: E2E_TOOLBOX is the folder with viem, E2E_ANVIL the node's binary."""
+    """Real nodes and real clients: E2E_TOOLBOX is the folder with viem and ethers, E2E_ANVIL the node's binary."""
     toolbox = Path(os.environ.get("E2E_TOOLBOX", ROOT / ".toolbox"))
     anvil = toolbox / "node_modules" / "@foundry-rs" / "anvil-linux-amd64" / "bin" / "anvil"
     tools = {"E2E_TOOLBOX": str(toolbox), "E2E_ANVIL": os.environ.get("E2E_ANVIL", str(anvil))}

@@ -97,13 +97,26 @@ class Fleet:
 
     def roll_back(self, node: Anvil, blocks: int) -> None:
         """Take a node's newest blocks away. `catch_up` (or the next step) gives the same ones back."""
-        node.call("anvil_rollback", blocks)
-        height = int(node.call("eth_blockNumber"), 16)
         other = next(each for each in self._answering() if each is not node)
-        lost = other.call("eth_getBlockByNumber", hex(height + 1), False)
-        node.call("anvil_setNextBlockBaseFeePerGas", lost["baseFeePerGas"])  # rolled-back nodes reckon with the old tip
+        self._take_away([node], blocks, other)
+
+    def reorganise(self, blocks: int) -> None:
+        """Take every node's newest blocks away for good: what is mined next stands in their place."""
+        assert not any(node.paused for node in self.nodes), "a paused node would keep them"
+        nodes = self._answering()
+        self._take_away(nodes, blocks, nodes[0])
+        del self.journal[nodes[0].done :]
+
+    def _take_away(self, nodes: list[Anvil], blocks: int, witness: Anvil) -> None:
+        """`witness` is asked about the blocks while it has them."""
+        height = int(nodes[0].call("eth_blockNumber"), 16) - blocks
+        lost = witness.call("eth_getBlockByNumber", hex(height + 1), False)
         mined = [n for n, step in enumerate(self.journal, start=1) if isinstance(step, Block)]
-        node.done = mined[height - 1] if height else 0
+        for node in nodes:
+            node.call("anvil_rollback", blocks)
+            # Rolled-back nodes reckon with the old tip.
+            node.call("anvil_setNextBlockBaseFeePerGas", lost["baseFeePerGas"])
+            node.done = mined[height - 1] if height else 0
 
     def catch_up(self, node: Anvil) -> None:
         """Have a node take the steps that it missed."""

@@ -13,7 +13,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -37,7 +37,6 @@ burst_limit: {burst}
 chains:
   {chain}:
     chain_id: {chain_id}
-    block_time_ms: 12000
 {settings}    providers:
 """
 
@@ -57,6 +56,14 @@ class Lasso:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/rpc/{CHAIN}"
+
+    @property
+    def ws_url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/ws/rpc/{CHAIN}"
+
+    @property
+    def log(self) -> bytes:
+        return (self.folder / "lasso.log").read_bytes()
 
     def path(self, strategy: str) -> str:
         return f"/rpc/{strategy}/{CHAIN}"
@@ -112,15 +119,17 @@ def running(
     burst: int = 1_000_000,
     env: Mapping[str, str] = {},
     chain: Mapping[str, object] = {},
+    websockets: bool = False,
 ) -> Iterator[Lasso]:
     """A proxy over `providers` (id → URL, the first has the best priority); stopped and checked at the end.
 
-    `chain`: further keys of the chain in the profile.
+    `chain`: keys of the chain in the profile. `websockets`: the providers serve them, on the ports they have for HTTP.
     """
     folder.mkdir(parents=True)
-    settings = "".join(f"    {key}: {json.dumps(value)}\n" for key, value in chain.items())  # JSON is YAML
+    keys = {"block_time_ms": 12_000, **chain}
+    settings = "".join(f"    {key}: {json.dumps(value)}\n" for key, value in keys.items())  # JSON is YAML
     head = PROFILE.format(rps=rps, burst=burst, chain=CHAIN, chain_id=CHAIN_ID, settings=settings)
-    _write_profile(folder, providers, head)
+    _write_profile(folder, [_provider(id_, url, websockets) for id_, url in providers.items()], head)
     process = _started(folder, env)
     try:
         lasso = Lasso(folder, _port(folder, process), process)
@@ -132,11 +141,12 @@ def running(
         process.wait()
 
 
-def _write_profile(folder: Path, providers: Mapping[str, str], head: str) -> None:
-    listed = [
-        f"      - {{id: {id_}, url: '{url}', priority: {n}}}\n"
-        for n, (id_, url) in enumerate(providers.items(), start=1)
-    ]
+def _provider(id_: str, url: str, websockets: bool) -> Mapping[str, object]:
+    return {"id": id_, "url": url} | ({"ws_url": url.replace("http", "ws", 1)} if websockets else {})
+
+
+def _write_profile(folder: Path, providers: Sequence[Mapping[str, object]], head: str) -> None:
+    listed = [f"      - {json.dumps({**each, 'priority': n})}\n" for n, each in enumerate(providers, start=1)]
     (folder / "profiles").mkdir()
     (folder / "profiles" / "public.yml").write_text(head + "".join(listed))
 

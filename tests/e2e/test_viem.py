@@ -29,7 +29,7 @@ Steps = dict[str, Any]
 
 
 def command(script: str, task: Mapping[str, Any]) -> list[str]:
-    node, _ = toolbox.viem()
+    node, _ = toolbox.library("viem")
     return [node, str(SCRIPTS / script), json.dumps({"chainId": CHAIN_ID, "abi": till.ABI, **task})]
 
 

@@ -41,13 +41,13 @@ def anvil() -> Path:
     return binary
 
 
-def viem() -> tuple[str, Path]:
-    """Node's binary, and the folder whose node_modules hold viem."""
+def library(name: str) -> tuple[str, Path]:
+    """Node's binary, and the folder whose node_modules hold the library `name`."""
     node = shutil.which("node", path=_PATH)
     if node is None:
         lacking("node is not installed")
-    if not (TOOLBOX / "node_modules" / "viem").is_dir():
-        lacking(f"no viem in {TOOLBOX} (scripts/test fetches it)")
+    if not (TOOLBOX / "node_modules" / name).is_dir():
+        lacking(f"no {name} in {TOOLBOX} (scripts/test fetches it)")
     return node, TOOLBOX
 
 

@@ -1,0 +1,106 @@
+"""Real clients of three libraries subscribe to heads and logs while the nodes die, stall and come back.
+
+What each client saw, folded, must be what the nodes say the chain is: every head and every log, in order, once. How
+long the run takes is E2E_STREAM_S, in seconds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.e2e import subscribers as clients
+from tests.e2e import turmoil
+from tests.e2e.conftest import Lived, Serve
+from tests.e2e.fold import Wrong, folded_heads, folded_logs
+from tests.e2e.lasso import Lasso
+from tests.e2e.subscribers import Seen, Subscribers
+from tests.e2e.turmoil import Turmoil
+
+STREAM_S: Final = float(os.environ.get("E2E_STREAM_S", "45"))
+REORGANISED_S: Final = STREAM_S / 2
+LAST_S: Final = 30.0
+"""For the last head and the last log to come to everybody."""
+LIBRARIES: Final = ("web3.py", "viem", "ethers")
+EACH: Final = 5
+
+Say = Callable[[str], None]
+
+
+@contextmanager
+def subscribed(lasso: Lasso, lived: Lived, folder: Path) -> Iterator[list[Subscribers]]:
+    with ExitStack() as stack:
+        address = lived.history.till
+        yield [
+            stack.enter_context(clients.running(library, lasso.ws_url, address, EACH, folder)) for library in LIBRARIES
+        ]
+
+
+def through(trouble: Turmoil, seconds: float, serve: Serve, folder: Path) -> list[Subscribers]:
+    """What everybody saw of a run; checked against what the nodes say."""
+    node = trouble.fleet.first
+    lasso = serve(trouble.fleet.urls, websockets=True, chain={"block_time_ms": 1_000})
+    (before,) = turmoil.heads(node, int(node.call("eth_blockNumber"), 16))
+    with subscribed(lasso, trouble.lived, folder) as everybody:
+        trouble.run(seconds)
+        trouble.settle()
+        heads = turmoil.heads(node, before.number + 1)
+        logs = turmoil.logs(node, trouble.lived.history.till, before.number + 1)
+        for each in everybody:
+            each.wait(lambda seen: heads[-1].hash in seen.at, LAST_S, "the last head")
+            each.wait(lambda seen: any(event.log == logs[-1] for event in seen.logs), LAST_S, "the last log")
+            each.check()
+    assert b"stream.gap" not in lasso.log
+    for each in everybody:
+        for client, seen in enumerate(each.seen):
+            with saying_who(f"{each.library} {client}"):
+                assert folded_heads(seen.heads, before) == heads
+                assert folded_logs(seen.logs) == logs
+                assert seen.numbers in ([], [head.number for head in seen.heads])
+                assert seen.events in ([], [event.log for event in seen.logs if not event.removed])
+    return everybody
+
+
+@contextmanager
+def saying_who(client: str) -> Iterator[None]:
+    try:
+        yield
+    except Wrong as wrong:
+        raise Wrong(f"{client}: {wrong}") from None
+    except AssertionError as wrong:
+        wrong.add_note(client)
+        raise
+
+
+def report(trouble: Turmoil, everybody: list[Subscribers]) -> str:
+    seen: list[Seen] = [seen for each in everybody for seen in each.seen]
+    late = sorted(at - trouble.mined_at[head] for each in seen for head, at in each.at.items())
+    done = ", ".join(f"{times} × {what}" for what, times in sorted(trouble.done.items()))
+    came = f"{sum(len(each.heads) for each in seen)} heads and {sum(len(each.logs) for each in seen)} logs"
+    median, most = late[len(late) // 2] * 1e3, late[-1] * 1e3
+    return f"{done}; {came} to {len(seen)} clients; heads after {median:.0f} ms (median), {most:.0f} ms (the last)"
+
+
+@pytest.mark.timeout(STREAM_S + 120)
+def test_nodes_die_and_stall_and_every_client_sees_every_head_and_log_once(
+    fresh: Lived, serve: Serve, tmp_path: Path, say: Say
+) -> None:
+    trouble = Turmoil(fresh)
+    everybody = through(trouble, STREAM_S, serve, tmp_path)
+    assert all(not event.removed for each in everybody for seen in each.seen for event in seen.logs)
+    say(f"{STREAM_S:.0f} s: " + report(trouble, everybody))
+
+
+@pytest.mark.timeout(REORGANISED_S + 120)
+def test_reorganised_blocks_are_replaced_and_their_logs_removed_for_every_client(
+    fresh: Lived, serve: Serve, tmp_path: Path, say: Say
+) -> None:
+    trouble = Turmoil(fresh, reorganise_s=5.0)
+    everybody = through(trouble, REORGANISED_S, serve, tmp_path)
+    assert all(any(event.removed for event in seen.logs) for each in everybody for seen in each.seen)
+    say(f"{REORGANISED_S:.0f} s: " + report(trouble, everybody))
