@@ -47,6 +47,8 @@ class HeadStream(Stream):
 
     line: HeadLine = attrs.field(init=False)
     followers: list[Follower] = attrs.field(factory=list)
+    begun: trio.Event = attrs.field(factory=trio.Event)
+    """The line has a tip."""
     polls: int = 0
     _first_at: dict[str, float] = attrs.field(factory=dict)
     """When a block was told first, by hash; the newest few."""
@@ -107,6 +109,7 @@ class HeadStream(Stream):
                 self.announce(step)
         for follow in self.followers:
             follow(told)
+        self.begun.set()
         self.live.set()
         self._stir.set()
 

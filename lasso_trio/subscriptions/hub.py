@@ -115,7 +115,7 @@ class Hub:
         stream = self._stream(chain, wanted)
         id_ = stream.fanout.reserve(member)
         try:
-            await self._until_live(stream)
+            await self._until_live(stream, wanted)
             first = _checked(wanted, stream)
         except BaseException:
             self.leave(stream, member, id_)
@@ -193,9 +193,11 @@ class Hub:
 
         await supervise(f"stream {stream.key[:80]}", run, registry=self.supervisor)
 
-    async def _until_live(self, stream: Stream) -> None:
+    async def _until_live(self, stream: Stream, wanted: Wanted) -> None:
         with trio.move_on_after(START_S):
             await stream.live.wait()
+            if wanted.from_block is not None:  # how far back that is shows only then
+                await _heads(stream).begun.wait()
         if stream.failure is not None:
             raise RpcError(INVALID_PARAMS, stream.failure, category="subscription")
         if not stream.live.is_set():
@@ -240,9 +242,7 @@ def _checked(wanted: Wanted, stream: Stream) -> int | None:
     """The first block to replay. Raises RpcError when that is further back than may be asked for."""
     if wanted.from_block is None:
         return None
-    heads = stream.heads if isinstance(stream, LogStream) else stream
-    assert isinstance(heads, HeadStream)
-    most, tip = stream.around.policy.max_backfill_blocks, heads.line.tip
+    most, tip = stream.around.policy.max_backfill_blocks, _heads(stream).line.tip
     if tip is None:  # live, but nobody knows yet where the chain is
         raise _unavailable("no_head_yet")
     if tip.number - wanted.from_block + 1 > most:
@@ -250,6 +250,12 @@ def _checked(wanted: Wanted, stream: Stream) -> int | None:
         text = f"fromBlock is too far back: at most {most} blocks are replayed, now from {lowest} on"
         raise RpcError(INVALID_PARAMS, text, {"max_blocks": most, "lowest": lowest})
     return wanted.from_block
+
+
+def _heads(stream: Stream) -> HeadStream:
+    heads = stream.heads if isinstance(stream, LogStream) else stream
+    assert isinstance(heads, HeadStream), "only heads and logs begin at a block"
+    return heads
 
 
 def _unavailable(reason: str) -> RpcError:
