@@ -71,9 +71,9 @@ class WsCall:
     def post(self) -> None:
         """Put it in the outbox, if it is not there. Raises PoolFull or Disconnected."""
         if self._done is None:
-            self._done = trio.Event()
             self._since = self._link.clock()
             self._link.submit(self)
+            self._done = trio.Event()  # only now: a call that was refused is none that could be given up
 
     async def answer(self) -> Reply:
         """Raises an UpstreamFault. Cancelled: await it again, or `abandon()`."""

@@ -9,9 +9,9 @@ import trio
 
 from lasso_trio.config.secret import SecretUrl
 from lasso_trio.upstream.alarm import Alarm
-from lasso_trio.upstream.faults import Disconnected
+from lasso_trio.upstream.faults import Disconnected, PoolFull
 from lasso_trio.upstream.websocket import ws_endpoint
-from lasso_trio.upstream.ws_link import WsLink
+from lasso_trio.upstream.ws_link import MOST_CALLS, WsLink
 from tests.upstream.test_ws_link import answer, request, sent
 
 
@@ -59,6 +59,19 @@ async def test_a_shown_link_and_its_calls_hold_no_key(link: WsLink) -> None:
     assert repr(call) == "<WsCall 1 waiting>"
     await sent(link)
     assert repr(call) == "<WsCall 1 sent>"
+
+
+async def test_a_call_that_the_link_refuses_is_not_counted_when_it_is_given_up(link: WsLink) -> None:
+    for id_ in range(1, MOST_CALLS + 1):
+        link.call(request(id_)).post()
+    for id_ in range(MOST_CALLS + 1, MOST_CALLS + 4):
+        with pytest.raises(PoolFull):
+            await link.call(request(id_)).answer_by(inf)
+    assert link.busy == MOST_CALLS
+    link.lose(Disconnected("reset"))
+    with pytest.raises(Disconnected):
+        link.call(request(9999)).post()
+    assert link.busy == 0
 
 
 async def test_given_up_it_is_over_once_and_for_all(link: WsLink) -> None:
