@@ -55,6 +55,7 @@ class Waiting:
     stream: bool
     clock: Callable[[], float]
     room: Room | None
+    fair_s: float
 
 
 @attrs.define(eq=False)
@@ -104,11 +105,13 @@ async def attempt(
     clock: Callable[[], float] = trio.current_time,
     room: Room | None = None,
     late: float = inf,
+    fair_s: float = 0.0,
 ) -> Attempt:
     """Ask `candidate` once, until the absolute time `until`. Its channel must have admitted the call.
 
     With `stream` a large result is returned half-way (`large`); else it is read to its end, as far as there is `room`
-    (None: the pool's cap alone bounds it). What is not answered by `late` comes back `waiting`. Raises only Cancelled.
+    (None: the pool's cap alone bounds it). What is not answered by `late` comes back `waiting`. A time-out after less
+    than `fair_s` is no verdict on the provider. Raises only Cancelled.
     """
     channel = candidate.channel
     done = Attempt(candidate)
@@ -123,13 +126,13 @@ async def attempt(
         if late < until:
             http = await pool.ask(request, replay_safe=method.replay_safe, gzip=method.bulky, until=until, late=late)
             if not isinstance(http, HttpReply):
-                done.waiting = Waiting(http, id_, method, client_id, started, until, stream, clock, room)
+                done.waiting = Waiting(http, id_, method, client_id, started, until, stream, clock, room, fair_s)
                 return done
         else:
             http = await pool.exchange(request, replay_safe=method.replay_safe, gzip=method.bulky, until=until)
         await _take(done, http, id_, method, client_id, started, until, stream, clock, room)
     except BaseException as error:
-        _went_wrong(done, error, method, started, clock())
+        _went_wrong(done, error, method, started, clock(), fair_s)
     finally:
         if done.waiting is None:
             _over(done, room)
@@ -145,7 +148,7 @@ async def finish(done: Attempt) -> None:
         http = await w.http.answer_by(w.until)
         await _take(done, http, w.id, w.method, w.client_id, w.started, w.until, w.stream, w.clock, w.room)
     except BaseException as error:
-        _went_wrong(done, error, w.method, w.started, w.clock())
+        _went_wrong(done, error, w.method, w.started, w.clock(), w.fair_s)
     finally:
         _over(done, w.room)
 
@@ -156,15 +159,17 @@ def drop(done: Attempt, room: Room | None) -> None:
         done.large.http.rest.abandon()
     if room is not None and done.reply is not None:
         room.give_back(done.held)
+        done.held = 0
 
 
 def _over(done: Attempt, room: Room | None) -> None:
     done.candidate.channel.in_flight -= 1
     if room is not None and done.reply is None:
         room.give_back(done.held)
+        done.held = 0
 
 
-def _went_wrong(done: Attempt, error: BaseException, method: Method, started: float, now: float) -> None:
+def _went_wrong(done: Attempt, error: BaseException, method: Method, started: float, now: float, fair_s: float) -> None:
     """There was no answer that can be read. Raises what is not the upstream's doing."""
     if isinstance(error, BrokenReply):
         _failed(done, method, VERDICTS[Category.PROVIDER_ERROR], broken_reply(), now - started)
@@ -172,7 +177,7 @@ def _went_wrong(done: Attempt, error: BaseException, method: Method, started: fl
         done.candidate.channel.abandoned(started)
         raise error
     elif isinstance(error, Expired) and not error.local:
-        _expired(done, method, error.dispatched, now - started)
+        _expired(done, method, error.dispatched, started, now, fair_s)
     else:
         _faulted(done, method, error, now - started)
 
@@ -337,11 +342,15 @@ def _faulted(done: Attempt, method: Method, fault: UpstreamFault, seconds: float
     _failed(done, method, verdict, error, seconds)
 
 
-def _expired(done: Attempt, method: Method, dispatched: bool, seconds: float) -> None:
-    now = trio.current_time()
+def _expired(done: Attempt, method: Method, dispatched: bool, started: float, now: float, fair_s: float) -> None:
+    tally, channel, seconds = done.candidate.tally, done.candidate.channel, now - started
     done.reply = done.large = None
     done.dispatched, done.seconds = dispatched, seconds
     done.verdict, done.error = VERDICTS[Category.TIMEOUT], request_timeout()
-    done.candidate.tally.failures += 1
-    done.candidate.tally.rates.add(now)
-    done.candidate.channel.expired(method.row, done.verdict, seconds, now)
+    tally.rates.add(now)
+    if seconds < fair_s:
+        channel.row(method.row).record_censored(seconds, now)
+        channel.abandoned(started)
+        return
+    tally.failures += 1
+    channel.expired(method.row, done.verdict, seconds, now)

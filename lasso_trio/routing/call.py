@@ -14,7 +14,7 @@ import trio
 
 from lasso_trio.jsonrpc.errors import RpcError
 from lasso_trio.jsonrpc.methods import Method
-from lasso_trio.routing.attempt import Attempt, attempt
+from lasso_trio.routing.attempt import Attempt, attempt, drop
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.hedge import Timing, policy_for
 from lasso_trio.routing.outcome import Outcome
@@ -27,8 +27,12 @@ if TYPE_CHECKING:
 
 MAX_DISPATCHES: Final = 3
 SHORTEST_ATTEMPT_S: Final = 0.025
+"""With less left nobody is asked any more; a client that gives little time in all has its attempts nevertheless."""
 FIRST_SHARE: Final = 0.6
 """An attempt that others may follow takes no more of the budget; what is left is for them."""
+FAIR_SHARE: Final = 0.25
+"""A time-out of an attempt that had less of its method's time says nothing about the provider: its client was in a
+hurry, or others had used the time."""
 
 Clock = Callable[[], float]
 
@@ -56,6 +60,8 @@ class Call:
     """Told of each failed attempt; True ends the call there."""
     hedge_s: float | None = None
     retries: RetryBudget | None = None
+    fair_s: float = 0.0
+    """Attempts that were given less time are not held against their provider when it is over."""
 
     def late_at(self, candidate: Candidate, now: float) -> float:
         """When an attempt sent now is late; infinity when it is not hedged."""
@@ -66,6 +72,15 @@ class Call:
         if timing is None:
             timing = plan.timing = self._timing()
         return inf if timing.policy is None else now + timing.delay(candidate, self.method, now)
+
+    @property
+    def shortest_s(self) -> float:
+        return min(SHORTEST_ATTEMPT_S, FAIR_SHARE * (self.deadline - self.started))
+
+    def is_late(self, now: float) -> bool:
+        """Too little time is left for an attempt."""
+        left = self.deadline - now
+        return left <= 0 or left < self.shortest_s
 
     def _timing(self) -> Timing:
         plan = self.plan
@@ -93,19 +108,28 @@ class Progress:
     hedge_delay_s: float = 0.0
     hedge_won: bool = False
     saved_s: float = 0.0
+    costs_token: bool = False
+    """The next dispatch is a second one, and to be paid for."""
 
     def ended(self, done: Attempt, call: Call) -> bool:
         """Take note of an attempt's end. Whether its answer is to be kept."""
         self.dispatched += done.dispatched
         self.last = done
-        if done.reply is not None:
-            self.told = done
         if done.final:
             return True
+        if done.reply is not None:
+            self.forget_told(call)
+            self.told = done
         self.again += done.verdict is not None and done.verdict.failover == "once"
         if call.watch is not None:
             self.stopped = call.watch(done) or self.stopped
         return False
+
+    def forget_told(self, call: Call) -> None:
+        """There is something better to tell: what it held is free again."""
+        if self.told is not None:
+            drop(self.told, call.room)
+            self.told = None
 
 
 async def dispatch(call: Call, candidate: Candidate, progress: Progress, now: float, late: float) -> Attempt | None:
@@ -116,11 +140,14 @@ async def dispatch(call: Call, candidate: Candidate, progress: Progress, now: fl
 
 def admitted(call: Call, candidate: Candidate, progress: Progress, now: float) -> float | None:
     """Until when `candidate` may be asked; None if not at all. When it may, it must be."""
-    if call.deadline - now < SHORTEST_ATTEMPT_S:
+    if call.deadline - now < SHORTEST_ATTEMPT_S and call.is_late(now):
         progress.too_late = True
         return None
     if not candidate.channel.admit(now, call.method.row):
         return None
+    if progress.costs_token and call.retries is not None:
+        call.retries.spend()
+        progress.costs_token = False
     until = until_of(call, progress, now)
     progress.tried += 1
     return until
@@ -128,8 +155,9 @@ def admitted(call: Call, candidate: Candidate, progress: Progress, now: float) -
 
 def ask(call: Call, candidate: Candidate, now: float, until: float, late: float) -> Awaitable[Attempt]:
     return attempt(
-        call.method, call.params, call.client_id, candidate, now, until, call.stream, call.clock, call.room, late
-    )
+        call.method, call.params, call.client_id, candidate, now, until, call.stream, call.clock, call.room, late,
+        call.fair_s,
+    )  # fmt: skip
 
 
 def until_of(call: Call, progress: Progress, now: float) -> float:
@@ -137,12 +165,13 @@ def until_of(call: Call, progress: Progress, now: float) -> float:
     asked_last = progress.tried + 1 >= len(call.plan.ranked) or progress.dispatched + 1 >= MAX_DISPATCHES
     if asked_last or not call.method.replay_safe:
         return call.deadline
-    return min(call.deadline, now + max(SHORTEST_ATTEMPT_S, FIRST_SHARE * (call.deadline - call.started)))
+    until = now + max(call.shortest_s, FIRST_SHARE * (call.deadline - call.started))
+    return call.deadline if call.is_late(until) else until
 
 
 def may_go_on(call: Call, progress: Progress) -> bool:
     """After a failure: is there time, is there a dispatch left, and may this call be sent to somebody else?"""
-    last = progress.last
+    last, progress.costs_token = progress.last, False
     if progress.too_late or progress.stopped or progress.again > 1 or (last is not None and last.hopeless):
         return False
     if progress.dispatched >= MAX_DISPATCHES:
@@ -151,7 +180,11 @@ def may_go_on(call: Call, progress: Progress) -> bool:
         return True
     if not last.declined and not call.method.replay_safe:
         return False
-    return call.retries is None or call.retries.take(call.clock())
+    if call.retries is None:
+        return True
+    progress.costs_token = call.retries.affords(call.clock())
+    progress.stopped = not progress.costs_token
+    return progress.costs_token
 
 
 def outcome_of(progress: Progress, done: Attempt, reason: str, error: RpcError | None = None) -> Outcome:

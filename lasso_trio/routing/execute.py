@@ -90,6 +90,7 @@ def _won(
     call: Call, progress: Progress, done: Attempt, first: Candidate | None = None, reason: str = "failover"
 ) -> Outcome:
     """`reason`: why the `first` was asked, which holds if it is the one that answered."""
+    progress.forget_told(call)
     if progress.hedge_won:
         reason = "hedge"
     elif done.candidate is not first:

@@ -27,7 +27,7 @@ from lasso_trio.jsonrpc.methods import Method, known
 from lasso_trio.jsonrpc.reply import Reply
 from lasso_trio.routing import archival
 from lasso_trio.routing.candidate import Candidate
-from lasso_trio.routing.execute import FIRST_SHARE, SHORTEST_ATTEMPT_S, Call, execute
+from lasso_trio.routing.execute import FIRST_SHARE, Call, execute
 from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.plan import Plan, build
 from lasso_trio.routing.sessions import Session
@@ -136,7 +136,7 @@ class Reading:
 
     def _left(self) -> list[Candidate]:
         """Who may still be asked, if there is time."""
-        if self.call.deadline - self.call.clock() < SHORTEST_ATTEMPT_S:
+        if self.call.is_late(self.call.clock()):
             return []
         return [c for c in self.call.plan.ranked if c.channel.instance_id not in self.asked]
 

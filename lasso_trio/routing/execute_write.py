@@ -28,8 +28,9 @@ from lasso_trio.jsonrpc.reply import Reply
 from lasso_trio.providers.verdict import VERDICTS, Category
 from lasso_trio.routing.afterwork import Afterwork
 from lasso_trio.routing.attempt import Attempt, attempt
+from lasso_trio.routing.call import FAIR_SHARE
 from lasso_trio.routing.candidate import Candidate
-from lasso_trio.routing.execute import FIRST_SHARE, MAX_DISPATCHES, SHORTEST_ATTEMPT_S, Call, execute, nobody
+from lasso_trio.routing.execute import FIRST_SHARE, MAX_DISPATCHES, Call, execute, nobody
 from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.raw_transaction import hash_in
 from lasso_trio.routing.write_verdict import MAY_HAVE_IT, SETTLED, SUCCESS, WORTH_A_LOOK, Said, most_telling, said_by
@@ -118,7 +119,7 @@ class Write:
 
     def _untaken(self) -> Iterator[Candidate]:
         """The next whose instance nobody has asked, as long as there is time and a dispatch left."""
-        while self.call.deadline - self.call.clock() >= SHORTEST_ATTEMPT_S:
+        while not self.call.is_late(self.call.clock()):
             if self.dispatches >= self.width + MAX_DISPATCHES - 1:
                 return
             candidate = next((c for c in self.queue if c.channel.instance_id not in self.taken), None)
@@ -134,8 +135,9 @@ class Write:
             self.selection_s = now - call.started
         self.dispatches += 1
         done = await attempt(
-            call.method, call.params, call.client_id, candidate, now, self._until(now), False, call.clock
-        )
+            call.method, call.params, call.client_id, candidate, now, self._until(now), False, call.clock,
+            fair_s=call.fair_s,
+        )  # fmt: skip
         if not done.dispatched:
             self.dispatches -= 1
             self.taken.discard(candidate.channel.instance_id)  # its other channel may reach it
@@ -146,7 +148,7 @@ class Write:
         call = self.call
         if self.width > 1 or all(c.channel.instance_id in self.taken for c in self.queue):
             return call.deadline
-        return min(call.deadline, now + max(SHORTEST_ATTEMPT_S, FIRST_SHARE * (call.deadline - call.started)))
+        return min(call.deadline, now + max(call.shortest_s, FIRST_SHARE * (call.deadline - call.started)))
 
     def _hear(self, done: Attempt) -> Said:
         said = said_by(done, self.hash)
@@ -218,7 +220,8 @@ class Write:
             return None
         until = min(self.call.deadline, now + _LOOK_UP.timeout_s)
         params = b'["%b"]' % self.hash.encode()
-        done = await attempt(_LOOK_UP, params, b"0", candidate, now, until, False, self.call.clock)
+        fair_s = FAIR_SHARE * _LOOK_UP.timeout_s
+        done = await attempt(_LOOK_UP, params, b"0", candidate, now, until, False, self.call.clock, fair_s=fair_s)
         has_it = done.reply is not None and done.reply.error is None and done.reply.result_first == _OBJECT
         return done if has_it else None
 
@@ -241,7 +244,7 @@ class Write:
     def _lost(self) -> Outcome:
         call = self.call
         if self.ended and not self.answers:
-            late = call.deadline - call.clock() < SHORTEST_ATTEMPT_S
+            late = call.is_late(call.clock())
             error = deadline_exhausted() if late else nobody(call.chain, call.method, call.plan, call.started)
             return Outcome(error=error)
         said, done = most_telling(self.answers) if self.answers else (Said.SILENT, None)

@@ -29,15 +29,17 @@ class RetryBudget:
     _filled_calls: int = 0
     _filled_at: float | None = None
 
-    def take(self, now: float) -> bool:
-        """Whether a call may be dispatched once more."""
+    def affords(self, now: float) -> bool:
+        """Whether a call may be dispatched once more. If it is, `spend` is to follow: not everybody lets it through."""
         self._fill(now)
         if self.tokens < 1.0:
             self.refused += 1
             return False
+        return True
+
+    def spend(self) -> None:
         self.tokens -= 1.0
         self.spent += 1
-        return True
 
     def _fill(self, now: float) -> None:
         """Filled when it is asked: calls that need no second dispatch pay one addition."""

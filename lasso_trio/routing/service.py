@@ -22,7 +22,7 @@ from lasso_trio.jsonrpc.request import Request
 from lasso_trio.routing.afterwork import Afterwork
 from lasso_trio.routing.cache import cached
 from lasso_trio.routing.cache_question import CACHEABLE
-from lasso_trio.routing.call import MAX_DISPATCHES, Call, Clock
+from lasso_trio.routing.call import FAIR_SHARE, MAX_DISPATCHES, Call, Clock
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.coalesce import Key, coalesced, key_of
 from lasso_trio.routing.execute import execute, nobody
@@ -127,7 +127,8 @@ class Service:
         # A query that can be cut needs everybody: who takes how much of it is decided part by part.
         plan_for = _NO_PARAMS if splits else request.params
         plan = chain.plan(method, plan_for, now, strategy, wish.transport, wish.provider)
-        deadline = now + chain.budget_s(method)
+        budget = chain.budget_s(method)
+        deadline = now + budget
         if wish.deadline_s is not None:
             deadline = min(deadline, now + wish.deadline_s)
         call = Call(
@@ -145,6 +146,7 @@ class Service:
             None,
             wish.hedge_s,
             self.retries,
+            FAIR_SHARE * budget,
         )
         try:
             if not method.replay_safe or wish.session is not None or wish.min_block is not None:
