@@ -1,0 +1,75 @@
+"""nginx with the configuration that we ship, `deploy/nginx/lasso.conf`, on loopback and with a throwaway certificate.
+
+Only addresses, names and files are exchanged, each of which must be there; every directive is the shipped one. What
+counts as a private network is narrowed to a part of loopback, so that a test can come from outside.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import attrs
+import trustme
+
+from tests.e2e import nginx, toolbox
+
+SHIPPED: Final = toolbox.ROOT / "deploy" / "nginx" / "lasso.conf"
+HOST: Final = "127.0.0.1"
+STRANGER: Final = "127.0.0.99"
+"""A client's address outside the private networks."""
+
+_PRIVATE: Final = "127.0.0.0/27"
+_CERTIFICATE: Final = "/etc/nginx/tls/rpc.example.com"
+
+
+@attrs.frozen
+class Front:
+    """`port` speaks TLS, `plain` only sends there; `trust` believes the certificate."""
+
+    port: int
+    plain: int
+    trust: ssl.SSLContext
+
+    @property
+    def url(self) -> str:
+        return f"https://{HOST}:{self.port}"
+
+
+@contextmanager
+def running(folder: Path, lasso_port: int, ops_port: int) -> Iterator[Front]:
+    """The shipped server before a proxy whose operators' port is `ops_port`."""
+    authority, files = trustme.CA(), folder / "tls"
+    files.mkdir(parents=True)
+    issued = authority.issue_cert(HOST)
+    issued.private_key_pem.write_to_path(files / "key")
+    issued.cert_chain_pems[0].write_to_path(files / "crt")
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+    front = Front(toolbox.free_port(), toolbox.free_port(), trust)
+    body = adapted(SHIPPED.read_text(), front, files, lasso_port, ops_port)
+    with nginx.running(folder / "nginx", body, front.port, front.plain):
+        yield front
+
+
+def adapted(shipped: str, front: Front, files: Path, lasso_port: int, ops_port: int) -> str:
+    """The shipped text with this test's addresses and files."""
+    exchanged = {
+        " [::]:80;": f" 127.0.0.1:{front.plain};",
+        " [::]:443 ssl http2;": f" 127.0.0.1:{front.port} ssl http2;",
+        "    listen 80;\n": "",
+        "    listen 443 ssl http2;\n": "",
+        "allow 127.0.0.0/8;": f"allow {_PRIVATE};",
+        "server 127.0.0.1:4000 ": f"server 127.0.0.1:{lasso_port} ",
+        "server 127.0.0.1:4001;": f"server 127.0.0.1:{ops_port};",
+        f"{_CERTIFICATE}.crt": str(files / "crt"),
+        f"{_CERTIFICATE}.key": str(files / "key"),
+        "server_name rpc.example.com;": f"server_name {HOST};",
+    }
+    for there, here in exchanged.items():
+        assert there in shipped, f"{SHIPPED.name} no longer has {there!r}"
+        shipped = shipped.replace(there, here)
+    return shipped
