@@ -137,6 +137,7 @@ class App:
         budget = ByteBudget(settings.byte_budget)
         slices = Slices()
         hub = make_hub(partial(RoutedReader, handler.service), supervisor=supervisor, slices=slices)
+        reloading.follow = hub.follow
         websockets = WsLane.of(handler, limits, budget, hub)
         lag = LoopLag()
         operators = Operators.of(settings, node, handler, websockets, hub, lag, supervisor, admin, budget)

@@ -31,6 +31,7 @@ from lasso_trio.providers.own_catalogue import load_over
 from lasso_trio.providers.registry import Registry
 from lasso_trio.routing.directory import Directory
 from lasso_trio.routing.probers import make_probers
+from lasso_trio.routing.routed_chain import RoutedChain
 from lasso_trio.routing.succession import successor
 from lasso_trio.server.rpc import RpcHandler
 from lasso_trio.subscriptions.keepers import make_keepers
@@ -65,6 +66,8 @@ class Reloading:
     load: Load | None = None
     probes: bool = True
     catalogue_file: Path | None = None
+    follow: Callable[[RoutedChain], None] | None = None
+    """Told of each chain that serves after an exchange: who holds on to one goes on with its successor."""
     _one: trio.Lock = attrs.field(factory=trio.Lock)
     _asked: trio.Event = attrs.field(factory=trio.Event)
     _why: str = ""
@@ -122,6 +125,9 @@ class Reloading:
             after = successor(before, profiles, self.registry)
             await self._first_probes(after)
             serving = self.handler.directory = after
+            if self.follow is not None:
+                for chain in after.chains():
+                    self.follow(chain)
         finally:
             self._forget_but(serving.set)
 

@@ -237,3 +237,14 @@ async def test_a_file_that_changes_or_is_exchanged_is_seen(
         app.stop()
         with trio.fail_after(3):
             await app.stopped.wait()
+
+
+async def test_who_holds_on_to_a_chain_is_told_of_its_successor(make: Callable[..., App], tmp_path: Path) -> None:
+    app, told = make(), list[object]()
+    assert app.reloading.follow == app.hub.follow
+    app.reloading.follow = told.append
+    write(tmp_path, priority=7)
+    await app.reload("test")
+    assert told == list(app.directory.chains())
+    await app.reload("nothing new")
+    assert len(told) == 1

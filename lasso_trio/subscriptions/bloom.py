@@ -12,7 +12,7 @@ from typing import Final
 
 import attrs
 
-from lasso_trio.subscriptions.keccak import keccak256
+from lasso_trio.routing.raw_transaction import keccak256
 from lasso_trio.subscriptions.wanted import Choice, LogFilter
 
 BITS: Final = 2048
