@@ -101,6 +101,40 @@ def test_every_variable_arrives() -> None:
     )
 
 
+def test_who_may_look_at_the_dashboard_and_where_is_read() -> None:
+    given = {
+        "LASSO_DASHBOARD": "off",
+        "LASSO_DASHBOARD_PASSWORD": "correct horse",
+        "LASSO_DASHBOARD_USERS": "ann:ann's word, bob:with:colon:s",
+        "LASSO_OPS_PORT": "4001",
+    }
+    settings = Settings.from_env(given)
+    assert (settings.dashboard, settings.ops_port) == (False, 4001)
+    assert settings.dashboard_password == Secret("correct horse")
+    assert settings.dashboard_users == {"ann": Secret("ann's word"), "bob": Secret("with:colon:s")}
+    assert "horse" not in repr(settings)
+    assert "ann's word" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"LASSO_DASHBOARD_PASSWORD": "short"},
+        {"LASSO_DASHBOARD_USERS": "ann:short"},
+        {"LASSO_DASHBOARD_USERS": "ann"},
+        {"LASSO_DASHBOARD_USERS": ":long enough"},
+        {"LASSO_DASHBOARD_USERS": "ann:long enough,ann:long enough"},
+        {"LASSO_OPS_PORT": "65536"},
+    ],
+)
+def test_what_would_let_the_wrong_people_look_is_a_mistake_and_no_password_is_shown(given: dict[str, str]) -> None:
+    (line,) = told(given)
+    (name,) = given
+    assert line.startswith(name)
+    assert "short" not in line
+    assert "long enough" not in line
+
+
 def test_every_mistake_is_listed_at_once() -> None:
     never_wrong = {"LASSO_PROFILES_DIR", "LASSO_CATALOGUE_FILE", "LASSO_NODE_ID"}
     wrong = dict.fromkeys(KNOWN - never_wrong, "?") | {"PORT": "x", "PHX_HOST": "a b"}

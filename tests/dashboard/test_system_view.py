@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import trio
+
+from lasso_trio.dashboard.system_view import HINT, system_page, system_summary
+from lasso_trio.supervision import supervise
+from tests.dashboard.boards import board_of
+
+
+async def test_the_page_says_what_the_process_uses_and_what_runs_in_it(nursery: trio.Nursery) -> None:
+    board = board_of()
+    await nursery.start(
+        lambda task_status: supervise(
+            "a service", trio.sleep_forever, registry=board.supervisor, task_status=task_status
+        )
+    )
+    board.lag.record(0.004, trio.current_time())
+    board.connections, board.viewers = (lambda: (7, 2)), lambda: 3
+    page = system_page(board, trio.current_time())
+    assert (page["enabled"], page["connections"], page["in_flight"], page["viewers"]) == (True, 7, 2, 3)
+    assert page["loop"]["lag_ms"] == 4.0
+    assert page["memory_mb"] > 1
+    assert page["tasks"] >= 3
+    assert "a service" in str(page["tree"])
+    assert "'state': 'running'" in str(page["tree"])
+
+
+async def test_the_summary_is_small() -> None:
+    row = system_summary(board_of(), trio.current_time())
+    assert row is not None
+    assert set(row) == {"cpu_percent", "memory_mb", "loop_lag_ms", "loop_lag_p99_ms", "tasks"}
+
+
+async def test_when_the_collection_is_off_there_is_nothing_to_see() -> None:
+    board = board_of(vm_metrics=False)
+    assert system_summary(board, 0.0) is None
+    assert system_page(board, 0.0) == {"enabled": False, "hint": HINT}
