@@ -22,7 +22,7 @@ import attrs
 import structlog
 import trio
 
-from lasso_trio import __version__, descriptors
+from lasso_trio import __version__, descriptors, notify
 from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.reload import ReloadResult
 from lasso_trio.config.settings import Settings
@@ -253,6 +253,7 @@ class App:
                 await traffic.start(self.operators.serve)
                 self.node.readiness = Readiness.READY
                 log.info("node.ready", addresses=self.addresses, version=__version__, node=self.node.id)
+                notify.tell(notify.READY)
                 task_status.started()
                 await self._stopping.wait()
                 await self._drain()
@@ -271,6 +272,7 @@ class App:
         self.node.readiness = Readiness.DRAINING
         deadline = trio.current_time() + self.settings.grace_s
         log.info("node.draining", connections=self.door.active, grace_s=self.settings.grace_s)
+        notify.tell(notify.STOPPING)
         self.door.stop_accepting()
         self.operators.close()
         await self.web.close_idle()
