@@ -94,7 +94,8 @@ def of_call(exchange: Exchange, request: Request, served: Served, ended: float) 
         headers += b"x-lasso-cache: %b\r\n" % outcome.cache.encode()
     wish = exchange.route.wish
     if wish.deadline_s is not None:
-        headers += b"server-timing: timeout;dur=%.3f\r\n" % (wish.deadline_s * 1000)
+        allowed = min(wish.deadline_s, exchange.route.routed_chain.budget_s(request.method))
+        headers += b"server-timing: timeout;dur=%.3f\r\n" % (allowed * 1000)
     extra = b""
     if exchange.route.meta is not Meta.NONE:
         meta = meta_json(facts_of(exchange, request, served, ended))

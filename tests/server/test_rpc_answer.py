@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import attrs
 import pytest
 
 from lasso_trio.config.profile import Chain, Profile, Provider, Strategy
@@ -16,7 +17,7 @@ from lasso_trio.jsonrpc.request import Request, decode
 from lasso_trio.providers.registry import Registry
 from lasso_trio.routing.directory import Directory
 from lasso_trio.routing.outcome import Outcome
-from lasso_trio.routing.service import Served
+from lasso_trio.routing.service import Served, Wish
 from lasso_trio.server import rpc_answer
 from lasso_trio.server.answer import Answer
 from lasso_trio.server.batch import BatchResult
@@ -68,6 +69,14 @@ def test_a_result_is_the_reply_with_the_clients_id() -> None:
         "x-request-id": "req-1",
         "server-timing": "upstream;dur=250.000, total;dur=500.000",
     }
+
+
+@pytest.mark.parametrize(("asked_s", "told_ms"), [(0.5, "500.000"), (60.0, "5000.000")])
+def test_the_time_that_a_client_gave_is_told_but_never_more_than_the_method_has(asked_s: float, told_ms: str) -> None:
+    plain = exchange()
+    hasty = attrs.evolve(plain, route=attrs.evolve(plain.route, wish=Wish(deadline_s=asked_s)))
+    answer = rpc_answer.of_call(hasty, request(), reply(), 1.0)
+    assert b"server-timing: timeout;dur=" + told_ms.encode() in answer.headers
 
 
 def test_a_notification_has_no_answer() -> None:
