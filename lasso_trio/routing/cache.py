@@ -24,7 +24,7 @@ from lasso_trio.routing.cache_policy import Keep, Standing, decide
 from lasso_trio.routing.cache_question import Question, read
 from lasso_trio.routing.cache_store import Entry, Store
 from lasso_trio.routing.canonical import canonical
-from lasso_trio.routing.coalesce import Act, Flights, Key, coalesced, key_of
+from lasso_trio.routing.coalesce import Act, Flights, Key, coalesced, given_room, key_of
 from lasso_trio.routing.execute import Call
 from lasso_trio.routing.outcome import Outcome
 
@@ -170,14 +170,18 @@ async def _look(call: Call, rng: Random, act: Act, cache: ChainCache, question: 
     entry = await cache.find(key, call.started)
     if entry is None:
         return await _ask(call, rng, act, cache, question, key)
-    kept = Outcome(entry.reply, reason="cache", cache=f"hit; {entry.keep.why}")
     if not cache.renews(key, entry, call.started):
-        return kept
+        return _told_again(call, entry)
     try:
         outcome = await _ask(call, rng, act, cache, question, key)
     finally:
         cache.renewed(key)
-    return kept if outcome.failed and cache.holds(entry.keep, call.clock()) else outcome
+    return _told_again(call, entry) if outcome.failed and cache.holds(entry.keep, call.clock()) else outcome
+
+
+def _told_again(call: Call, entry: Entry) -> Outcome:
+    reply, error = given_room(call, entry.reply)
+    return Outcome(reply, error=error, reason="cache", cache=f"hit; {entry.keep.why}")
 
 
 async def _ask(call: Call, rng: Random, act: Act, cache: ChainCache, question: Question, key: bytes) -> Outcome:

@@ -2,7 +2,8 @@
 
 Two texts that are the same here get the same answer from any node; where that is not certain, the text stays as it
 came and is equal to itself alone. So it stays where an object has a member twice (nodes differ in which one they
-take), and where there is a number that is no integer. Names of members keep their case: some nodes heed it.
+take), and where there is a number that is no integer. Names of members keep their case: some nodes heed it. So does
+`0X`, which some nodes refuse.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Final, NoReturn
 
 from lasso_trio.jsonrpc.methods import Method
 
-_HEX: Final = re.compile(r"0[xX][0-9a-fA-F]*")
+_HEX: Final = re.compile(r"0x[0-9a-fA-F]*")
 _CASELESS: Final = frozenset({"core", "state", "eip1559", "eip4844", "batch", "filters", "debug", "trace"})
 """Categories of methods whose parameters are data and quantities: hex digits in either case."""
 

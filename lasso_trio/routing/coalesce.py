@@ -2,12 +2,13 @@
 
     first ──► leads: carries the call out ─┬─► answer or error ──► its own, and that of all who follow
     equal ──► follows: waits               ├─► cancelled ────────► the follower that waits longest leads: at once, anew
-                 │                         ├─► out of time ──────► the same: followers have more of it
+                 │                         ├─► out of time or room ► the same: followers have their own
                  └─ own deadline: timeout  └─► a large result ───► followers make calls of their own
 
 Equal are calls of one chain of one profile with the same text of parameters and the same wishes, while the same head
-is known: nobody gets an answer that was asked for before a head that was known when it came. What is shared are the
-reply's bytes; each call has its own id, deadline and outcome. A result that passes through is not held for anybody.
+is known and nothing was written: nobody gets an answer that was asked for before a head, or before the end of a write,
+that was there when it came. What is shared are the reply's bytes; each call has its own id, deadline and outcome. A
+result that passes through is not held for anybody.
 
 A call that nobody follows pays for its key and for one entry in a dictionary. Only replay-safe calls may come here.
 """
@@ -16,30 +17,38 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable
 from random import Random
+from typing import Final
 
 import attrs
 import trio
 
-from lasso_trio.jsonrpc.errors import reply_too_large, request_timeout
-from lasso_trio.routing.execute import SHORTEST_ATTEMPT_S, Call
+from lasso_trio.jsonrpc.errors import RpcError, reply_too_large, request_timeout
+from lasso_trio.jsonrpc.reply import Reply
+from lasso_trio.routing.call import FAIR_SHARE, SHORTEST_ATTEMPT_S, Call
 from lasso_trio.routing.outcome import Outcome
 from lasso_trio.upstream.faults import TooLarge
 
 Act = Callable[[Call, Random], Awaitable[Outcome]]
 Key = tuple[Hashable, ...]
+_HIGHEST: Final = 3
+"""Where the highest block stands in a key."""
+HURRY: Final = 0.9
+"""Who gives a call less than this share of the time that its method has is in a hurry."""
+_TOO_LARGE: Final = reply_too_large().category
 
 
 class Flight:
-    """One upstream call. `waiting`: its followers, None before the first. `outcome`: once it is over.
+    """One upstream call. `waiting`: its followers, None before the first. `outcome`: once it is over. `began`: seconds.
 
     Made for every call.
     """
 
-    __slots__ = ("outcome", "waiting")
+    __slots__ = ("began", "outcome", "waiting")
     waiting: trio.lowlevel.ParkingLot | None
     outcome: Outcome | None
 
-    def __init__(self) -> None:
+    def __init__(self, began: float) -> None:
+        self.began = began
         self.waiting = self.outcome = None
 
 
@@ -73,8 +82,9 @@ def key_of(call: Call, wishes: Key = (), params: bytes | None = None) -> Key:
     `wishes`: whatever else of the call's wishes decides over its answer (transport, pin, session and what it was
     shown, floor). The strategy stands in it by its reason, a string: an enumeration's hash is dear.
     """
-    highest = call.chain.heads.view(call.started).highest
-    return (call.method.name, call.params if params is None else params, call.plan.reason, highest, wishes)
+    chain, text = call.chain, call.params if params is None else params
+    highest = chain.heads.view(call.started).highest
+    return (call.method.name, text, call.plan.reason, highest, chain.counts.written, wishes)
 
 
 async def coalesced(call: Call, rng: Random, act: Act, flights: Flights, key: Key) -> Outcome:
@@ -82,8 +92,11 @@ async def coalesced(call: Call, rng: Random, act: Act, flights: Flights, key: Ke
 
     Raises only Cancelled; a leader's cancellation costs its followers nothing but the time that it had used.
     """
-    mine = Flight()
+    mine = Flight(call.started)
     flight = flights.by_key.setdefault(key, mine)
+    while flight is not mine and (told := _told_since(call, flight, key)):
+        key = (*key[:_HIGHEST], told, *key[_HIGHEST + 1 :])
+        flight = flights.by_key.setdefault(key, mine)
     if flight is not mine:
         return await _follow(call, rng, act, flights, key, flight)
     # As `_lead`, without its await: this is what every call pays.
@@ -97,6 +110,18 @@ async def coalesced(call: Call, rng: Random, act: Act, flights: Flights, key: Ke
     else:
         _arrive(call, flights, key, flight, outcome)
     return outcome
+
+
+def _told_since(call: Call, flight: Flight, key: Key) -> int:
+    """The highest block that was told since `flight` began; 0 if the key knows of it. Keys are made of a view of the
+    heads, which is reckoned now and then: who comes right behind a head is not to be given what was asked before it.
+    """
+    known, highest = key[_HIGHEST], 0
+    assert isinstance(known, int)
+    for head in call.chain.heads.heads.values():
+        if head.height is not None and head.height > max(known, highest) and head.at >= flight.began:
+            highest = head.height
+    return highest
 
 
 async def _follow(call: Call, rng: Random, act: Act, flights: Flights, key: Key, flight: Flight) -> Outcome:
@@ -126,27 +151,38 @@ async def _lead(call: Call, rng: Random, act: Act, flights: Flights, key: Key, f
 
 def _arrive(call: Call, flights: Flights, key: Key, flight: Flight, outcome: Outcome) -> None:
     """For all, or for the leader alone."""
-    if flight.waiting and _ran_out_of_time(call, outcome):
+    if flight.waiting and outcome.failed and (_ran_out_of_time(call, outcome) or _ran_out_of_room(call, outcome)):
         flights.hand_over(key, flight)
     else:
         flights.land(key, flight, outcome)
 
 
 def _ran_out_of_time(call: Call, outcome: Outcome) -> bool:
-    """Lost because of this call's own deadline, which says nothing about the others'."""
-    if not outcome.failed or (outcome.verdict is not None and not outcome.verdict.retriable):
+    """Lost because of this call's own deadline, or its hurry, which say nothing about the others'."""
+    if outcome.verdict is not None and not outcome.verdict.retriable:
         return False
-    return call.clock() >= call.deadline - SHORTEST_ATTEMPT_S
+    hurried = FAIR_SHARE * (call.deadline - call.started) < HURRY * call.fair_s
+    return hurried or call.clock() >= call.deadline - SHORTEST_ATTEMPT_S
+
+
+def _ran_out_of_room(call: Call, outcome: Outcome) -> bool:
+    """The results of one batch are held in a room of their own."""
+    return call.room is not None and outcome.error is not None and outcome.error.category == _TOO_LARGE
+
+
+def given_room(call: Call, reply: Reply) -> tuple[Reply | None, RpcError | None]:
+    """A reply that was there already, if the call's room can hold it; else the error to tell."""
+    if call.room is not None:
+        try:
+            call.room.take(len(reply.before) + len(reply.after))
+        except TooLarge:
+            return None, reply_too_large()
+    return reply, None
 
 
 def _share(call: Call, shared: Outcome) -> Outcome:
     """An outcome of one's own with the same answer in it; no attempt and no retry was this call's."""
-    reply, error = shared.reply, shared.error
-    if reply is not None and call.room is not None:
-        try:
-            call.room.take(len(reply.before) + len(reply.after))
-        except TooLarge:
-            reply, error = None, reply_too_large()
+    reply, error = (None, shared.error) if shared.reply is None else given_room(call, shared.reply)
     waited = call.clock() - call.started
     return Outcome(
         reply, None, error, shared.verdict, shared.candidate, "coalesced", upstream_s=waited, cache="coalesced"

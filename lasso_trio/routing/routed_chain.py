@@ -49,6 +49,8 @@ class ChainCounts:
     failovers: int = 0
     cancelled: int = 0
     limited: int = 0
+    written: int = 0
+    """Calls that are over and may have changed something: what was read before them is old."""
     call_rate: MinuteRates = attrs.field(factory=MinuteRates)
     failover_rate: MinuteRates = attrs.field(factory=MinuteRates)
     hedges: Hedges = attrs.field(factory=Hedges)

@@ -16,7 +16,7 @@ import trio
 
 from lasso_trio.config.profile import Strategy, Transport
 from lasso_trio.jsonrpc.errors import method_not_supported, unknown_provider
-from lasso_trio.jsonrpc.methods import BROADCAST, DISALLOWED, Method, Safety, known
+from lasso_trio.jsonrpc.methods import BROADCAST, DISALLOWED, STICKY, Method, Safety, known
 from lasso_trio.jsonrpc.reply import Reply
 from lasso_trio.jsonrpc.request import Request
 from lasso_trio.routing.afterwork import Afterwork
@@ -163,6 +163,9 @@ class Service:
         except BaseException:
             counts.cancelled += 1
             raise
+        finally:
+            if not method.replay_safe:
+                counts.written += method.name not in STICKY
         if outcome.failed or outcome.retries:
             _count_trouble(counts, outcome, now)
         return Served(outcome, strategy, plan)

@@ -21,7 +21,7 @@ def method(name: str = "eth_call") -> Method:
     [
         (b'[ "latest" ,\n true ]', b'["latest",true]'),
         (b'[{"to":"0xAB","data":"0x"}]', b'[{"data":"0x","to":"0xab"}]'),
-        (b'["0XAB", "0xZZ", "ABC"]', b'["0xab","0xZZ","ABC"]'),
+        (b'["0XAB", "0xZZ", "ABC"]', b'["0XAB","0xZZ","ABC"]'),
         (b'[{"topics":[["0xAb"],null]}]', b'[{"topics":[["0xab"],null]}]'),
         (b'["\\u006catest",1,null]', b'["latest",1,null]'),
     ],

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,10 +15,12 @@ from hypothesis import strategies as st
 from lasso_trio.devnet import REVERTER, Failure, Faults, Kind, Latency
 from lasso_trio.jsonrpc.errors import RpcError
 from lasso_trio.jsonrpc.reply import Reply
+from lasso_trio.providers.heads import ChainHeads
 from lasso_trio.routing.coalesce import Flights, coalesced, key_of
 from lasso_trio.routing.execute import Call, execute
 from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.room import Room
+from lasso_trio.routing.service import Wish
 from tests.routing.shared_calls import RNG, call_of
 
 Build = Callable[..., Any]
@@ -116,17 +119,36 @@ async def test_a_call_that_knows_of_a_newer_head_does_not_follow(autojump_clock:
     assert it.asked == {"a": 2}
 
 
+async def test_not_even_right_behind_the_head(autojump_clock: Clock, world: Build) -> None:
+    it, flights = world({"a": SLOW}), Flights()
+    it["a"].head.tell(1000, trio.current_time(), 12.0)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(share, it, flights)
+        await trio.sleep(0.01)
+        it["a"].head.tell(1001, trio.current_time(), 12.0)
+        for _ in range(100):
+            await trio.sleep(0.003)  # some before the heads are reckoned anew, some thereafter
+            nursery.start_soon(share, it, flights)
+    assert it.asked == {"a": 2}
+    assert flights.followed == 99
+    assert not flights.by_key
+
+
 def test_wishes_and_canonical_text_are_in_the_key() -> None:
     # A key is made of what the call has; the world is not needed for that.
     class Heads:
         def view(self, now: float) -> Any:
             return type("View", (), {"highest": 5})
 
-    named = type("Named", (), {"name": "eth_call", "reason": "fastest", "heads": Heads()})
+    counts = type("Counts", (), {"written": 0})
+    named = type("Named", (), {"name": "eth_call", "reason": "fastest", "heads": Heads(), "counts": counts})
     call = Call(named, named, b"[ ]", b"1", named, 0.0, 1.0)  # type: ignore[arg-type]
     assert key_of(call, ("pin",)) != key_of(call)
     assert key_of(call, (), b"[]") != key_of(call)
     assert key_of(call) == key_of(call)
+    before = key_of(call)
+    counts.written += 1  # type: ignore[attr-defined]
+    assert key_of(call) != before
 
 
 async def test_a_follower_has_a_deadline_of_its_own(autojump_clock: Clock, world: Build) -> None:
@@ -210,6 +232,36 @@ async def test_a_large_result_is_asked_for_by_each(autojump_clock: Clock, world:
     assert it.asked == {"a": 3}
 
 
+async def test_a_leader_in_a_hurry_does_not_fail_the_others(autojump_clock: Clock, world: Build) -> None:
+    """Its first attempt has 60 ms, its second fails at once: of the providers that says little."""
+    it = world({"a": Faults(latency=Latency.constant(80)), "b": Faults(failures=(Failure(Kind.HTTP, status=500),))})
+    it.routed.flights, failed = Flights(), {}
+
+    async def client(name: str, wish: Wish) -> None:
+        failed[name] = (await it.serve(*BALANCE, wish)).outcome.failed
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(client, "in a hurry", Wish(deadline_s=0.1))
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(client, "patient", Wish())
+    assert failed == {"in a hurry": True, "patient": False}
+    it.assert_nothing_leaked()
+
+
+async def test_a_leader_without_room_does_not_fail_those_who_have_it(autojump_clock: Clock, world: Build) -> None:
+    it, flights, failed = world({"a": SLOW}), Flights(), {}
+
+    async def client(name: str, room: Room | None) -> None:
+        failed[name] = (await share(it, flights, room=room)).failed
+
+    async with trio.open_nursery() as nursery:
+        for name, room in (("no room", Room(10)), ("room", Room(4096)), ("alone", None)):
+            nursery.start_soon(client, name, room)
+            await trio.testing.wait_all_tasks_blocked()
+    assert failed == {"no room": True, "room": False, "alone": False}
+    assert it.asked == {"a": 2}
+
+
 async def test_a_shared_reply_takes_of_each_batchs_room(autojump_clock: Clock, world: Build) -> None:
     it, flights, failed = world({"a": SLOW}), Flights(), {}
     enough, little = Room(4096), Room(10)
@@ -240,6 +292,7 @@ def test_whoever_comes_and_goes_everybody_who_stays_gets_one_answer_in_time(
 
     async def main() -> None:
         flights, running, told = Flights(), [0], {}
+        chain = SimpleNamespace(heads=ChainHeads({}))
         durations = iter(took * 40)
 
         async def upstream(call: Call, rng: Random) -> Outcome:
@@ -256,9 +309,9 @@ def test_whoever_comes_and_goes_everybody_who_stays_gets_one_answer_in_time(
         async def client(id_: int, comes: int, budget: int, leaves: int | None) -> None:
             await trio.sleep(comes / 1000)
             now = trio.current_time()
-            call = Call(None, None, b"", b"", None, now, now + budget / 1000, trio.current_time)  # type: ignore[arg-type]
+            call = Call(chain, None, b"", b"", None, now, now + budget / 1000, trio.current_time)  # type: ignore[arg-type]
             with trio.move_on_after(float("inf") if leaves is None else leaves / 1000) as stay:
-                outcome = await coalesced(call, RNG, upstream, flights, ("key",))
+                outcome = await coalesced(call, RNG, upstream, flights, ("key", b"", "", 0))
                 told[id_] = outcome
                 assert trio.current_time() <= call.deadline + 1e-6
             assert stay.cancelled_caught or id_ in told

@@ -10,6 +10,7 @@ import trio.testing
 
 from lasso_trio.config.profile import CachePolicy, Routing, Strategy
 from lasso_trio.devnet import Faults, Latency
+from lasso_trio.routing.room import Room
 from lasso_trio.routing.service import Wish
 
 Build = Callable[..., Any]
@@ -67,6 +68,20 @@ async def test_a_write_is_never_shared(autojump_clock: Clock, world: Build) -> N
     assert it.asked == {"a": 2}
 
 
+async def test_what_was_asked_before_a_write_is_not_told_after_it(autojump_clock: Clock, world: Build) -> None:
+    """A client that sends a transaction and asks for its next nonce must not be told the one before."""
+    it = world({"a": SLOW}, routing=SHARED)
+    nonce = ("eth_getTransactionCount", '["0x' + "01" * 20 + '","pending"]')
+    async with trio.open_nursery() as nursery:
+        it.provider("a").set_faults(Faults(latency=Latency.constant(500)))
+        nursery.start_soon(it.serve, *nonce)
+        await trio.testing.wait_all_tasks_blocked()
+        it.provider("a").set_faults(SLOW)
+        assert not (await it.serve("eth_sendRawTransaction", '["0x02c3010203"]')).outcome.failed
+        assert (await it.serve(*nonce)).outcome.cache == ""
+    assert it.provider("a").calls["eth_getTransactionCount"] == 2
+
+
 async def test_what_the_profile_lets_be_cached_is_told_again(autojump_clock: Clock, world: Build) -> None:
     it = world({"a": SLOW}, cache=PRICED)
     assert [(await it.serve()).outcome.cache for _ in range(2)] == ["miss; price", "hit; price"]
@@ -81,3 +96,14 @@ async def test_what_is_cached_hears_which_blocks_there_are(autojump_clock: Clock
     for name in "ab":
         assert set(it[name].head.branches) == {it.routed.cache.branch}
     assert not world({"a": SLOW})["a"].head.branches
+
+
+async def test_what_is_told_again_takes_of_a_batchs_room(autojump_clock: Clock, world: Build) -> None:
+    it, room = world({"a": SLOW}, cache=PRICED), Room(100)
+    await it.serve()
+    told = []
+    for _ in range(4):
+        served = await it.service.serve(it.routed, Wish(), it.request(), trio.current_time(), stream=False, room=room)
+        told.append((served.outcome.cache, served.outcome.failed))
+    assert told == [("hit; price", False)] * 2 + [("hit; price", True)] * 2
+    assert 0 <= room.left < 50
