@@ -6,7 +6,7 @@ from typing import Any
 
 from lasso_trio.dashboard.board import Board
 from lasso_trio.dashboard.collector import chain_key
-from lasso_trio.dashboard.provider_view import by_provider, percent, percentiles, provider_row
+from lasso_trio.dashboard.provider_view import by_provider, percent, provider_row
 from lasso_trio.dashboard.status import Status, chain_status
 from lasso_trio.dashboard.streams_view import stream_sums
 from lasso_trio.routing.routed_chain import RoutedChain
@@ -26,7 +26,7 @@ def chain_row(board: Board, routed: RoutedChain, now: float) -> Row:
         "status": chain_status([Status(row["status"]) for row in providers]),
         **_head(routed, now),
         **_traffic(board, routed, now),
-        **percentiles(board.collector.window(_channels(routed))),
+        **board.collector.figures([c.channel for c in routed.candidates]).percentiles,
         "streams": sums["streams"],
         "subscribers": sums["subscribers"],
         "providers": providers,
@@ -74,10 +74,6 @@ def last_minute(board: Board, routed: RoutedChain) -> tuple[int, int]:
     line = board.collector.chains.get(chain_key(routed))
     point = None if line is None else line.recent(MINUTE, board.wall())
     return (0, 0) if point is None else (point.calls, min(point.errors, point.calls))
-
-
-def _channels(routed: RoutedChain) -> list[Any]:
-    return list({id(c.channel): c.channel for c in routed.candidates}.values())
 
 
 def chain_panel(board: Board, routed: RoutedChain, now: float) -> Row:

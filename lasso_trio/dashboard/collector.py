@@ -10,7 +10,7 @@ of single methods are kept for as many as `MOST_METHODS`, oldest traffic out fir
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
 import attrs
@@ -57,14 +57,40 @@ class _Counted:
     hedges: int = 0
 
 
+@attrs.frozen
+class Figures:
+    """Recent evidence in a few numbers: answers and failures, and latencies in milliseconds (None: no answer)."""
+
+    answers: int = 0
+    failures: int = 0
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+
+    @classmethod
+    def of(cls, window: Window) -> Figures:
+        found = [window.quantile(q) for q in (0.50, 0.95, 0.99)]
+        p50, p95, p99 = (None if seconds is None else round(seconds * 1000, 2) for seconds in found)
+        return cls(window.latency.count, window.failures, p50, p95, p99)
+
+    @property
+    def percentiles(self) -> dict[str, float | None]:
+        return {"p50_ms": self.p50_ms, "p95_ms": self.p95_ms, "p99_ms": self.p99_ms}
+
+
 @attrs.define(eq=False)
 class Collector:
-    """`windows`: the recent evidence of each channel, all methods together, as of the last round."""
+    """`windows`: the recent evidence of each channel, all methods together, as of the last round.
+
+    `on_failovers` is told of a chain and of how often its calls failed over since the last round.
+    """
 
     chains: dict[Key, Series] = attrs.field(factory=dict)
     channels: dict[Key, Series] = attrs.field(factory=dict)
     methods: dict[Key, Series] = attrs.field(factory=dict)
     windows: dict[Key, Window] = attrs.field(factory=dict)
+    on_failovers: Callable[[RoutedChain, int], None] = lambda *_: None
+    _figures: dict[frozenset[Key], Figures] = attrs.field(factory=dict)
     _seen: dict[Key, _Seen] = attrs.field(factory=dict)
     _counted: dict[Key, _Counted] = attrs.field(factory=dict)
 
@@ -77,13 +103,25 @@ class Collector:
                 yield
         for routed in tuple(directory.chains()):
             self._chain(routed, grown, now, wall)
+        self._figures.clear()
+        for group in _groups(directory):
+            self.figures(group)  # now, and not in a snapshot, which may not take long
+            yield
         self._forget({*grown}, {chain_key(routed) for routed in directory.chains()})
 
-    def window(self, channels: list[Channel]) -> Window:
+    def figures(self, channels: Collection[Channel]) -> Figures:
+        """Of several channels together, as of the last round."""
+        key = frozenset(channel_key(channel) for channel in channels)
+        known = self._figures.get(key)
+        if known is None:
+            known = self._figures[key] = Figures.of(self.window(channels))
+        return known
+
+    def window(self, channels: Collection[Channel]) -> Window:
         """The recent evidence of several channels together."""
         whole = Window()
-        for channel in channels:
-            known = self.windows.get(channel_key(channel))
+        for key in {channel_key(channel) for channel in channels}:
+            known = self.windows.get(key)
             if known is not None:
                 whole.merge(known)
         return whole
@@ -125,6 +163,8 @@ class Collector:
             max(0, fresh.failovers - before.failovers),
             max(0, fresh.hedges - before.hedges),
         )
+        if point.failovers:
+            self.on_failovers(routed, point.failovers)
         if point.calls or point.bins:
             self.chains.setdefault(key, Series()).add(point, wall)
         self._lags(routed, now, wall)
@@ -143,6 +183,16 @@ class Collector:
         for line in (self.chains, self._counted):
             for key in [key for key in line if key not in chains]:
                 del line[key]
+
+
+def _groups(directory: Directory) -> Iterator[list[Channel]]:
+    """What is shown in one row: a provider, a chain, a profile."""
+    for profile in tuple(directory.profiles.values()):
+        for routed in profile.chains:
+            for provider in routed.chain.providers:
+                yield [c.channel for c in routed.candidates if c.provider.id == provider.id]
+            yield [c.channel for c in routed.candidates]
+        yield [c.channel for routed in profile.chains for c in routed.candidates]
 
 
 def _read(evidence: Evidence, seen: _Seen, now: float) -> Point | None:

@@ -9,6 +9,7 @@ node begins to drain: its streams would never end by themselves.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NoReturn, Self
 
 import attrs
@@ -19,9 +20,11 @@ from lasso_trio.dashboard.assets import shipped
 from lasso_trio.dashboard.board import Board
 from lasso_trio.dashboard.feed import Feed
 from lasso_trio.dashboard.gate import Gate
+from lasso_trio.dashboard.issues import IssueLog
 from lasso_trio.dashboard.pages import Pages, encode
 from lasso_trio.dashboard.series import STEP_S
 from lasso_trio.dashboard.snapshot import snapshot
+from lasso_trio.routing.routed_chain import RoutedChain
 
 
 @attrs.define(eq=False)
@@ -38,6 +41,7 @@ class Dashboard:
 
         feed = Feed(build, on_first=lambda: board.activity.watch(board.doors), on_none=board.activity.leave)
         board.viewers = lambda: len(feed.viewers)
+        board.collector.on_failovers = partial(_tell_failovers, board.issues)
         assets = shipped()
         return cls(board, feed, Pages(board, feed, Gate(Access.of(board.settings), board.settings, assets), assets))
 
@@ -59,3 +63,7 @@ class Dashboard:
                 for _ in board.collector.round(directory, now, board.wall()):
                     await trio.lowlevel.checkpoint()
                 await trio.sleep(STEP_S)
+
+
+def _tell_failovers(issues: IssueLog, routed: RoutedChain, count: int) -> None:
+    issues.add("failover", "info", {"profile": routed.profile.slug, "chain": routed.chain.key, "count": count})

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from time import time_ns
 from typing import Any, Final
 
 import attrs
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from lasso_trio.telemetry.log import timestamp
+from lasso_trio.telemetry.call_record import timestamp
 from lasso_trio.telemetry.scrub import encodable, plain, scrub
 
 KEPT: Final = 200
@@ -53,7 +54,7 @@ _TEXTS: Final[Mapping[str, str]] = {
     "quota.used_up": "{instance} ({transport}) has used up its quota: left alone for {seconds} s",
     "child.crashed": "{child} crashed: {error}",
     "child.restarted": "{child} was started again, for the {restarts}. time",
-    "failover": "{count} failovers on {chain}",
+    "failover": "{count} failovers of {profile}/{chain} within 5 s",
     "config.reloaded": "the profiles were read again",
     "config.rejected": "the profiles on disk are wrong: the old ones go on",
     "channel.cordoned": "{instance} ({transport}) was cordoned",
@@ -71,7 +72,7 @@ _TEXTS: Final[Mapping[str, str]] = {
 @attrs.frozen
 class Issue:
     seq: int
-    at: str
+    at_ns: int
     level: str
     event: str
     kind: str
@@ -85,7 +86,8 @@ class Issue:
 
     @property
     def row(self) -> dict[str, Any]:
-        return attrs.asdict(self) | {"instance": self.instance}
+        shown = attrs.asdict(self, filter=lambda field, _: field.name != "at_ns")
+        return {**shown, "at": timestamp(self.at_ns), "instance": self.instance}
 
 
 @attrs.define(eq=False)
@@ -103,12 +105,19 @@ class IssueLog:
         shown = {encodable(name): plain(value) for name, value in fields.items() if not name.startswith("exc")}
         self.last_seq += 1
         text = _text(event, shown)
-        self.kept.append(Issue(self.last_seq, timestamp(), _LEVELS.get(level, level), event, kind, text, shown))
+        self.kept.append(Issue(self.last_seq, time_ns(), _LEVELS.get(level, level), event, kind, text, shown))
 
     def rows(self, instances: frozenset[str] | None, most: int) -> list[dict[str, Any]]:
         """Those about no instance, and those about `instances` (None: about any), newest last."""
-        mine = [i for i in self.kept if instances is None or i.instance is None or i.instance in instances]
-        return [issue.row for issue in mine[-most:]]
+        return [issue.row for issue in self._seen_by(instances)[-most:]]
+
+    def troubles(self, instances: frozenset[str] | None, seconds: float) -> int:
+        """How many warnings and errors of the last so many seconds."""
+        since = time_ns() - int(seconds * 1e9)
+        return sum(issue.level != "info" and issue.at_ns >= since for issue in self._seen_by(instances))
+
+    def _seen_by(self, instances: frozenset[str] | None) -> list[Issue]:
+        return [i for i in self.kept if instances is None or i.instance is None or i.instance in instances]
 
     def about(self, instance: str, most: int) -> list[dict[str, Any]]:
         return [issue.row for issue in self.kept if issue.instance == instance][-most:]

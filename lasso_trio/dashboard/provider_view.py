@@ -11,7 +11,7 @@ from typing import Any, Final
 from lasso_trio.dashboard.board import Board
 from lasso_trio.dashboard.status import provider_status
 from lasso_trio.providers.channel import Channel
-from lasso_trio.providers.latency import Window
+from lasso_trio.providers.latency import Evidence, Window
 from lasso_trio.providers.learned import Kind
 from lasso_trio.providers.registry import Instance
 from lasso_trio.routing.candidate import Candidate
@@ -48,8 +48,7 @@ def provider_row(board: Board, routed: RoutedChain, mine: Sequence[Candidate], t
     """`traffic`: attempts of the whole chain in the last minute."""
     provider, first = mine[0].provider, mine[0]
     status, why = provider_status(routed, mine, now)
-    window = board.collector.window([candidate.channel for candidate in mine])
-    answers = window.latency.count
+    figures = board.collector.figures([candidate.channel for candidate in mine])
     return {
         "provider": provider.id,
         "name": provider.name,
@@ -63,8 +62,8 @@ def provider_row(board: Board, routed: RoutedChain, mine: Sequence[Candidate], t
         "lag": routed.heads.lag(first.channel.instance_id, now),
         "calls_per_second": round(sum(c.tally.rates.per_second(now) for c in mine), 2),
         "traffic_percent": percent(sum(c.tally.rates.total(now) for c in mine), traffic),
-        "success_percent": percent(answers, answers + window.failures),
-        **percentiles(window),
+        "success_percent": percent(figures.answers, figures.answers + figures.failures),
+        **figures.percentiles,
         "attempts_total": sum(c.tally.attempts for c in mine),
         "failures_total": sum(c.tally.failures for c in mine),
         "rate_limited_total": sum(c.tally.throttled for c in mine),
@@ -142,15 +141,19 @@ def _feeds(board: Board, id_: str, now: float) -> list[Row]:
 
 
 def _methods(mine: Sequence[Candidate], now: float) -> list[Row]:
-    rows = [
+    rows = [(c.transport.value, method, e) for c in mine for method, e in c.channel.evidence.items()]
+    rows.sort(key=lambda row: -_calls(row[2]))
+    return [
         {
             "method": method,
-            "transport": candidate.transport.value,
-            "calls": evidence.successes_total + evidence.failures_total,
-            "success_percent": percent(evidence.successes_total, evidence.successes_total + evidence.failures_total),
+            "transport": transport,
+            "calls": _calls(evidence),
+            "success_percent": percent(evidence.successes_total, _calls(evidence)),
             **percentiles(evidence.window(now)),
         }
-        for candidate in mine
-        for method, evidence in candidate.channel.evidence.items()
+        for transport, method, evidence in rows[:MOST_METHODS]
     ]
-    return sorted(rows, key=lambda row: -row["calls"])[:MOST_METHODS]
+
+
+def _calls(evidence: Evidence) -> int:
+    return evidence.successes_total + evidence.failures_total

@@ -4,7 +4,8 @@
     60 s × 60   ─ the last hour                 each point is its interval's own: nothing is smoothed,
     15 min × 96 ─ the last day                  and a longer step is the sum of the shorter ones
 
-Bounded by construction (one point more, which is running); intervals in which nothing happened take no room. Pure: wall-clock seconds are passed in.
+Bounded by construction (one point more, which is running); intervals in which nothing happened take no room. Pure:
+wall-clock seconds are passed in.
 """
 
 from __future__ import annotations

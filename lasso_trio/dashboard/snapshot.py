@@ -7,7 +7,7 @@ from typing import Any, Final
 from lasso_trio import __version__
 from lasso_trio.dashboard.board import Board
 from lasso_trio.dashboard.chain_view import chain_row, last_minute
-from lasso_trio.dashboard.provider_view import percent, percentiles
+from lasso_trio.dashboard.provider_view import percent
 from lasso_trio.dashboard.races_view import race_sums
 from lasso_trio.dashboard.status import WELL, Status
 from lasso_trio.dashboard.streams_view import streams_summary
@@ -18,6 +18,7 @@ from lasso_trio.server.metrics_view import timestamp
 Row = dict[str, Any]
 ACTIVITY: Final = 40
 ISSUES: Final = 20
+TROUBLE_S: Final = 300.0
 
 
 def snapshot(board: Board, profile: RoutedProfile, tick: int, now: float) -> Row:
@@ -34,7 +35,12 @@ def snapshot(board: Board, profile: RoutedProfile, tick: int, now: float) -> Row
         "readiness": board.node.readiness.value,
         "generation": board.directory().generation,
         "viewers": board.viewers(),
-        "headline": {**_traffic(board, profile, now), **_raced(races), **_providers(chains)},
+        "headline": {
+            **_traffic(board, profile, now),
+            **_raced(races),
+            **_providers(chains),
+            "issues_last_5m": board.issues.troubles(instances, TROUBLE_S),
+        },
         "chains": chains,
         "activity": board.activity.rows(profile.profile.slug, ACTIVITY),
         "activity_rate": board.activity.rate(now),
@@ -49,7 +55,7 @@ def _traffic(board: Board, profile: RoutedProfile, now: float) -> Row:
     counts = [routed.counts for routed in profile.chains]
     minute = [last_minute(board, routed) for routed in profile.chains]
     calls, errors = sum(m[0] for m in minute), sum(m[1] for m in minute)
-    channels = {id(c.channel): c.channel for routed in profile.chains for c in routed.candidates}
+    channels = [c.channel for routed in profile.chains for c in routed.candidates]
     return {
         "calls_per_second": round(sum(c.call_rate.per_second(now) for c in counts), 2),
         "calls_total": sum(c.calls for c in counts),
@@ -59,7 +65,7 @@ def _traffic(board: Board, profile: RoutedProfile, now: float) -> Row:
         "rate_limited_total": sum(c.limited for c in counts),
         "success_percent": percent(calls - errors, calls),
         "error_percent": percent(errors, calls),
-        **percentiles(board.collector.window(list(channels.values()))),
+        **board.collector.figures(channels).percentiles,
         "calls_last_minute": sum(c.call_rate.total(now) for c in counts),
         "failovers_last_minute": sum(c.failover_rate.total(now) for c in counts),
     }

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from lasso_trio.dashboard import collector as module
-from lasso_trio.dashboard.collector import Collector, channel_key
+from lasso_trio.dashboard.collector import Collector, Figures, channel_key
 from lasso_trio.dashboard.series import Range
 from lasso_trio.providers.catalogue import VERDICTS, Category
 from tests.dashboard.boards import NOW, WALL, answered, board_of, channel, collect, directory_of, routed_of
@@ -91,4 +91,27 @@ async def test_what_a_reload_took_away_is_forgotten() -> None:
 
 async def test_a_round_lets_others_run_after_each_channel() -> None:
     board = board_of()
-    assert len(list(board.collector.round(board.directory(), NOW, WALL))) == 3
+    groups = len({"alpha", "beta", "the chain", "the profile"})
+    assert len(list(board.collector.round(board.directory(), NOW, WALL))) == 3 + groups
+
+
+async def test_figures_are_those_of_the_last_round() -> None:
+    board = board_of()
+    both = [channel(board, "alpha:http"), channel(board, "beta:http")]
+    assert board.collector.figures(both) == Figures()
+    answered(board, "alpha:http", 3, 0.02)
+    answered(board, "beta:http", 1, 0.2)
+    collect(board)
+    found = board.collector.figures([*both, *both])
+    assert (found.answers, found.failures) == (4, 0)
+    assert found.percentiles["p50_ms"] == pytest.approx(20, rel=0.03)
+    assert found.percentiles["p99_ms"] == pytest.approx(200, rel=0.03)
+
+
+async def test_failovers_are_told_together() -> None:
+    board, told = board_of(), list[tuple[str, int]]()
+    board.collector.on_failovers = lambda routed, count: told.append((routed.chain.key, count))
+    routed_of(board).counts.failovers = 3
+    collect(board)
+    collect(board, NOW + 5, WALL + 5)
+    assert told == [("eth", 3)]

@@ -5,15 +5,18 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from lasso_trio.dashboard.dashboard import Dashboard
-from tests.dashboard.boards import answered, board_of
+from tests.dashboard.boards import answered, board_of, routed_of
 
 
 async def test_it_collects_while_nobody_looks(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
     dashboard = Dashboard.of(board_of())
     nursery.start_soon(dashboard.run)
     answered(dashboard.board, "alpha:http", 5, 0.02, now=trio.current_time())
+    routed_of(dashboard.board).counts.failovers = 2
     await trio.sleep(6)
     assert dashboard.board.collector.chains
+    (issue,) = dashboard.board.issues.kept
+    assert issue.text == "2 failovers of public/eth within 5 s"
     assert dashboard.feed.tick == 0
 
 

@@ -84,6 +84,15 @@ def test_a_reader_sees_what_is_about_its_instances_and_about_nobody() -> None:
     assert [row["seq"] for row in issues.about("1:b:0", 10)] == [2]
 
 
+def test_troubles_are_counted_for_a_while() -> None:
+    issues = IssueLog()
+    issues.add("cooldown.begun", "warning", {"instance": "1:a:0"})
+    issues.add("breaker.changed", "info", {"instance": "1:a:0"})
+    issues.add("child.crashed", "error", {})
+    assert (issues.troubles(None, 60.0), issues.troubles(frozenset(), 60.0), issues.troubles(None, 0.0)) == (2, 1, 0)
+    assert issues.rows(None, 1)[0]["at"].endswith("Z")
+
+
 def test_memory_is_bounded() -> None:
     issues = IssueLog()
     for _ in range(500):
