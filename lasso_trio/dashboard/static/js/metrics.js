@@ -17,9 +17,8 @@ export function Metrics({ live, place, profile }) {
   if (!chain) return html`<p class="empty">This profile has no chain.</p>`;
   return html`<${Toolbar} title="Metrics" tab="metrics" snapshot=${live.snapshot} chain=${chain} note=${data ? `as of ${clock(data.at)}` : error || "Loading."} />
     <div class="grid">
-      <div class="w6">${data && html`<${Ranking} rows=${data.providers} />`}</div>
-      <div class="w6"><${Card} title="${chain.name} over time"><${Series} url="${base}/series/${encodeURIComponent(chain.chain)}" range=${range} setRange=${setRange} about=${chain.name} /><//></div>
-      <div class="w12">${data && html`<${Matrix} data=${data} />`}</div>
+      <div class="stack w7">${data && html`<${Ranking} rows=${data.providers} /><${Matrix} data=${data} />`}</div>
+      <div class="w5"><${Card} title="${chain.name} over time"><${Series} url="${base}/series/${encodeURIComponent(chain.chain)}" range=${range} setRange=${setRange} about=${chain.name} /><//></div>
     </div>`;
 }
 

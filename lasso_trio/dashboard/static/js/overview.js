@@ -1,7 +1,7 @@
 /* The first tab: headline numbers, who stands where, what is going on; and beside it the chain or provider one chose. */
 
 import { html } from "./lib.js";
-import { count, ms, NONE, percent, rate } from "./format.js";
+import { count, ms, NONE, percent, plural, rate } from "./format.js";
 import { Spark } from "./chart.js";
 import { Figure } from "./parts.js";
 import { Topology } from "./topology.js";
@@ -16,7 +16,7 @@ export function Overview({ live, place, profile, profiles }) {
   const chain = snapshot.chains.find((one) => one.chain === place.chain);
   const provider = chain?.providers.find((one) => one.provider === place.provider);
   return html`
-    <${Headline} snapshot=${snapshot} ticks=${live.ticks} />
+    <${Headline} snapshot=${snapshot} ticks=${live.ticks} issues=${live.issues} />
     <div class="grid overview">
       <div class="stack ${provider ? "w5" : "w7"}">
         <${Topology} snapshot=${snapshot} place=${place} />
@@ -25,14 +25,14 @@ export function Overview({ live, place, profile, profiles }) {
         <${Issues} rows=${live.issues} snapshot=${snapshot} />
       </div>
       <div class="stack ${provider ? "w7" : "w5"}">
-        ${provider ? html`<${ProviderPanel} key=${`${chain.chain}/${provider.provider}`} profile=${profile} chain=${chain} provider=${provider} profiles=${profiles} />`
+        ${provider ? html`<${ProviderPanel} key=${`${chain.chain}/${provider.provider}`} profile=${profile} chain=${chain} provider=${provider} profiles=${profiles} snapshot=${snapshot} />`
           : chain && html`<${ChainPanel} key=${chain.chain} profile=${profile} chain=${chain} />`}
         ${!provider && html`<${Activity} calls=${live.calls} snapshot=${snapshot} chain=${chain} />`}
       </div>
     </div>`;
 }
 
-function Headline({ snapshot, ticks }) {
+function Headline({ snapshot, ticks, issues }) {
   const h = snapshot.headline;
   const failing = h.error_percent ?? 0;
   return html`<dl class="figures headline" aria-label="Headline numbers">
@@ -43,8 +43,9 @@ function Headline({ snapshot, ticks }) {
     <${Figure} term="p99" value=${ms(h.p99_ms)} unit="ms" under=${tail(h)} />
     <${Figure} term="Failovers, last minute" value=${count(h.failovers_last_minute)} tone=${h.failovers_last_minute > 0 && h.failovers_last_minute > h.calls_last_minute / 20 ? "warn" : ""} under=${`${count(h.failovers_total)} since start`} />
     <${Figure} term="Races won" value=${count(h.hedges_won)} unit=${`of ${count(h.hedges_fired)}`} under=${`${percent((h.extra_calls_percent ?? 0) / 100, 1)} extra calls`} />
-    <${Figure} term="Providers healthy" value=${count(h.providers_healthy)} unit=${`of ${count(h.providers_total)}`} tone=${h.providers_healthy === 0 ? "bad" : h.providers_healthy < h.providers_total ? "warn" : ""} under=${`${count(h.issues_last_5m)} issues in 5 min`} />
+    <${Figure} term="Providers healthy" value=${count(h.providers_healthy)} unit=${`of ${count(h.providers_total)}`} tone=${h.providers_healthy === 0 ? "bad" : h.providers_healthy < h.providers_total ? "warn" : ""} under=${plural(recent(issues, snapshot.at), "warning") + " in 5 min"} />
   </dl>`;
 }
 
+const recent = (issues, at) => issues.filter((row) => row.level !== "info" && Date.parse(at) - Date.parse(row.at) < 300_000).length;
 const tail = (h) => (h.p50_ms && h.p99_ms ? `${(h.p99_ms / h.p50_ms).toFixed(1)} × p50` : "");

@@ -3,13 +3,14 @@
 import { html } from "./lib.js";
 import { count, duration, lag, ms } from "./format.js";
 
-export function Plan({ explain }) {
+export function Plan({ explain, drawn }) {
   const { answer, chosen_first: first, candidates = [], excluded = [], hedge } = explain;
   if (answer === "local") return html`<p>This node answers by itself; no provider is asked.</p>`;
   if (answer === "refused") return html`<p class="bad">It would be refused: ${explain.refusal?.message ?? JSON.stringify(explain.refusal)}</p>`;
   return html`
     <p class="chooser">${first ? html`First <b>${first.label}</b>: ${words(first.reason)}.` : "Nobody could be asked."} ${raced(hedge)}${" "}
-      ${explain.deadline_ms && `It may take ${duration(explain.deadline_ms)} and at most ${count(explain.most_dispatches)} attempts.`}</p>
+      ${explain.deadline_ms && `It may take ${duration(explain.deadline_ms)} and at most ${count(explain.most_dispatches)} attempts.`}
+      ${drawn && candidates.some((row) => row.tied) && " Those who are tied are drawn anew for each call, so the call itself may have begun elsewhere."}</p>
     <ol class="plan" aria-label="Who would be asked, in this order">${candidates.map((row, i) => html`<li key=${row.label} class=${row.label === first?.label ? "first" : ""}>
       <span class="rank">${row.rank ?? i + 1}</span><b>${row.label}</b><span>${row.expected_ms == null ? html`<span class="dim">not measured</span>` : `${ms(row.expected_ms)} ms expected`}</span>
       <span class="why">${candidate(row)}</span></li>`)}</ol>

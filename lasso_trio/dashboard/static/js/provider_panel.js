@@ -12,7 +12,7 @@ import { IssueList } from "./issues.js";
 import { AdminActions } from "./admin.js";
 import { go } from "./place.js";
 
-export function ProviderPanel({ profile, chain, provider, profiles }) {
+export function ProviderPanel({ profile, chain, provider, profiles, snapshot }) {
   const url = `/dashboard/api/${encodeURIComponent(profile)}/chains/${encodeURIComponent(chain.chain)}/providers/${encodeURIComponent(provider.provider)}`;
   const { data, error } = usePolled(url, 2000);
   const above = html`<button type="button" class="link" onClick=${() => go("overview", chain.chain)}>${chain.name}</button><span class="dim" aria-hidden="true">/</span>`;
@@ -26,7 +26,7 @@ export function ProviderPanel({ profile, chain, provider, profiles }) {
     <${Times} profile=${profile} chain=${chain} provider=${provider} />
     ${data && html`<${Methods} rows=${data.methods} />
       <${Connections} data=${data} />
-      <h3 class="h3">Issues of this provider</h3><div class="inset"><${IssueList} rows=${data.issues} /></div>`}
+      <h3 class="h3">Issues of this provider</h3><div class="inset"><${IssueList} rows=${data.issues} snapshot=${snapshot} /></div>`}
     ${profiles?.features?.admin && html`<${AdminActions} which=${`${profile}/${chain.chain}/${provider.provider}`} provider=${provider} />`}
   <//>`;
 }

@@ -24,28 +24,34 @@ export function Races({ live, profile }) {
       <${Figure} term="Extra calls" value=${races.extra_calls_percent == null ? "–" : races.extra_calls_percent.toFixed(2)} unit="%" under="what providers are asked on top" />
       <${Figure} term="Not raced" value=${count(suppressed.reduce((sum, [, n]) => sum + n, 0))} under=${suppressed.map(([why, n]) => `${why.replaceAll("_", " ")} ${count(n)}`).join(", ")} />
     </dl>
-    <div class="grid spaced">${(data?.chains ?? []).map((chain) => html`<${ChainRaces} key=${chain.chain} row=${chain} calls=${data.calls?.[chain.chain] ?? chain.calls ?? data.calls} />`)}</div>`;
+    <div class="grid spaced">
+      <div class="w6">${data && html`<${Compared} raced=${data.with_hedge} plain=${data.without_hedge} />`}</div>
+      <div class="stack w6">${(data?.chains ?? []).map((row) => html`<${ChainRaces} key=${row.chain} row=${row} />`)}</div>
+    </div>`;
 }
 
-function ChainRaces({ row, calls }) {
-  const edges = row.latency?.edges_ms ?? [];
-  const sets = [["without a race", calls?.without_hedge], ["raced", calls?.with_hedge]].filter(([, set]) => set?.counts)
-    .map(([label, set]) => ({ label, edges_ms: set.edges_ms ?? edges, counts: set.counts }));
-  const compared = [["Not raced", calls?.without_hedge], ["Raced", calls?.with_hedge]].filter(([, set]) => set?.n > 0);
-  return html`<div class="w6"><${Card} title=${row.chain} note="${count(row.fired)} races, ${count(row.won)} won">
-    <h3 class="h3">Calls with and without a race, while somebody watches</h3>
-    <${Histogram} sets=${sets} summary="Latency of raced calls and of the others" />
-    <${Table} caption="Calls with and without a race" empty="" rows=${compared.map(([key, set]) => ({ key, ...set }))} columns=${[
-      { head: "Calls", cell: (r) => r.key }, { head: "Number", num: true, cell: (r) => count(r.n) },
-      { head: "p50 ms", num: true, cell: (r) => ms(r.p50_ms) }, { head: "p95 ms", num: true, cell: (r) => ms(r.p95_ms) }, { head: "p99 ms", num: true, cell: (r) => ms(r.p99_ms) }]} />
-  <//></div>
-  <div class="w6"><${Card} title="Budget and attempts of ${row.chain}">
+function Compared({ raced, plain }) {
+  const sets = [["not raced", plain], ["raced", raced]].filter(([, set]) => set?.n > 0);
+  return html`<${Card} title="With and without a race" note="calls seen while a dashboard was open, all profiles">
+    <${Histogram} sets=${sets.map(([label, set]) => ({ label, ...set }))} summary="Latency of raced calls and of the others, as shares" />
+    ${sets.length > 0 && html`<${Table} caption="Calls with and without a race" rows=${sets.map(([key, set]) => ({ key, ...set }))} columns=${[
+      { head: "Calls", cell: (row) => row.key }, { head: "Number", num: true, cell: (row) => count(row.n) },
+      ...["p50", "p95", "p99"].map((q) => ({ head: `${q} ms`, num: true, cell: (row) => ms(row[`${q}_ms`]) }))]} />`}
+    <p class="dim">A race is run when the first is late, so raced calls are the slow ones: compare their tail with what it would have been, not with the others.</p>
+  <//>`;
+}
+
+function ChainRaces({ row }) {
+  const why = Object.entries(row.suppressed ?? {});
+  const policy = row.policy ?? {};
+  return html`<${Card} title="${row.chain}" note="${count(row.fired)} races, ${count(row.won)} won">
     <${Pairs} rows=${[
-      ["Budget", html`${count(row.budget_tokens)} more races may start now`],
-      ["Not raced because", Object.entries(row.suppressed ?? {}).map(([why, n]) => html`<div>${REASONS[why] ?? why.replaceAll("_", " ")}: ${count(n)}</div>`)],
+      ["Starts", policy.enabled === false ? "never, switched off" : policy.quantile && `when a call takes longer than ${percent(policy.quantile, 1)} of its kind`],
+      ["Budget", `${count(Math.floor(row.budget_tokens))} more may start now${policy.budget_percent ? `, at most ${policy.budget_percent} % of calls` : ""}`],
+      why.length > 0 && ["Not raced", why.map(([reason, n]) => html`<div>${REASONS[reason] ?? reason.replaceAll("_", " ")}: ${count(n)}</div>`)],
       ["Second was sooner", html`<${Share} share=${(row.win_percent ?? 0) / 100} label=${`${row.win_percent ?? 0} %`} />`],
     ]} />
     <h3 class="h3">All answered attempts, last five minutes</h3>
-    <${Histogram} sets=${row.latency ? [{ label: "attempts", ...row.latency }] : []} summary="Latency of all attempts" />
-  <//></div>`;
+    <${Histogram} sets=${row.latency ? [{ label: "attempts", ...row.latency }] : []} summary=${`Latency of all attempts on ${row.chain}`} />
+  <//>`;
 }

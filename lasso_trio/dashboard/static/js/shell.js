@@ -80,7 +80,7 @@ function Tabs({ tabs, current }) {
     const step = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity }[event.key];
     if (!step) return;
     event.preventDefault();
-    const at = tabs.findIndex(([key]) => key === current);
+    const at = tabs.findIndex(([key]) => `tab-${key}` === event.target.id); // `current` follows a moment later
     const next = Number.isFinite(step) ? (at + step + tabs.length) % tabs.length : step > 0 ? tabs.length - 1 : 0;
     go(tabs[next][0]);
     document.getElementById(`tab-${tabs[next][0]}`).focus();

@@ -20,10 +20,10 @@ export function Streams({ live, profile }) {
       <${Figure} term="Slow clients" value=${count(totals.slow_clients)} tone=${totals.slow_clients > 0 ? "warn" : ""} under="closed, they did not read" />
     </dl>
     <div class="grid spaced">
-      <div class="w8"><${Card} title="Subscriptions">
-        <${Table} caption="Streams" empty="Nobody is subscribed. wscat -c on a WebSocket URL, then eth_subscribe." rows=${rows} columns=${COLUMNS} /><//></div>
+      <div class="stack w8"><${Card} title="Subscriptions">
+        <${Table} caption="Streams" empty="Nobody is subscribed. wscat -c on a WebSocket URL, then eth_subscribe." rows=${rows} columns=${COLUMNS} /><//>
+        <${Card} title="Feeds"><${Feeds} rows=${rows} /><//></div>
       <div class="w4"><${Card} title="Clients"><${Clients} rows=${data?.clients ?? {}} /><//></div>
-      <div class="w12"><${Card} title="Feeds"><${Feeds} rows=${rows} /><//></div>
     </div>`;
 }
 

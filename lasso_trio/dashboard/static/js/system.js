@@ -35,7 +35,14 @@ function Numbers({ data, past }) {
   </dl>`;
 }
 
-function Node({ node, depth }) {
+/** A supervisor and its only child, the supervised task itself, have one name: they are shown as one. */
+function folded(node) {
+  const [only, ...others] = node.children ?? [];
+  return only && !others.length && only.name === node.name ? folded({ ...only, restarts: node.restarts ?? only.restarts, state: node.state ?? only.state }) : node;
+}
+
+function Node({ node: whole, depth }) {
+  const node = folded(whole);
   const children = node.children ?? [];
   const failed = node.restarts > 0 || (node.state && !RUNNING.has(node.state));
   return html`<li><div class="node"><span class="name">${node.name}</span>

@@ -25,10 +25,13 @@ export function TryIt({ live, place, profile, profiles }) {
     <div class="grid">
       <div class="w12"><${Form} key=${chain.chain} profile=${profile} chain=${chain} strategies=${mine?.strategies ?? []} setAnswer=${setAnswer} /></div>
       ${answer?.error && html`<div class="w12"><div class="banner" role="alert"><b>Not done.</b> ${answer.error}</div></div>`}
-      ${answer?.outcome && html`<div class="w7"><${Outcome} outcome=${answer.outcome} /></div>`}
-      ${answer?.explain && html`<div class=${answer.outcome ? "w5" : "w12"}><${Card} title="The plan, explained"><${Plan} explain=${answer.explain} /><//></div>`}
-      <div class="w7"><${Load} profile=${profile} chain=${chain} limit=${mine?.rps_limit} strategies=${mine?.strategies ?? []} /></div>
-      <div class="w5"><${Endpoints} profile=${profile} profiles=${profiles} chain=${chain.chain} /></div>
+      <div class="stack w7">
+        ${answer?.outcome && html`<${Outcome} outcome=${answer.outcome} />`}
+        <${Load} profile=${profile} chain=${chain} limit=${mine?.rps_limit} strategies=${mine?.strategies ?? []} />
+        ${answer?.explain && html`<${Endpoints} profile=${profile} profiles=${profiles} chain=${chain.chain} />`}
+      </div>
+      <div class="stack w5">${answer?.explain ? html`<${Card} title="The plan, explained"><${Plan} explain=${answer.explain} drawn=${answer.outcome} /><//>`
+        : html`<${Endpoints} profile=${profile} profiles=${profiles} chain=${chain.chain} />`}</div>
     </div>`;
 }
 
