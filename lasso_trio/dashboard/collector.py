@@ -1,7 +1,7 @@
 """Reads the counters every five seconds and files what they grew by: the memory behind the dashboard's lines.
 
-Calls pay nothing for it, they count anyway. A round looks at one channel at a time and lets calls go in between. Rows
-of single methods are kept for as many as `MOST_METHODS`, oldest traffic out first.
+Calls pay nothing for it, they count anyway. A round looks at a few methods at a time and lets calls go in between.
+`MOST_METHODS` methods have lines of their own; the others are in those of their channels.
 
     chain:   (profile, chain)          its calls, and the attempts' latencies
     channel: (instance, transport)     shared by the profiles that name it
@@ -23,6 +23,8 @@ from lasso_trio.routing.directory import Directory
 from lasso_trio.routing.routed_chain import RoutedChain
 
 MOST_METHODS: Final = 256
+METHODS_AT_ONCE: Final = 16
+SILENT_S: Final = 3600.0
 STALE_S: Final = 30.0
 """How old a quiet row's figures may be before they are read anew."""
 
@@ -97,10 +99,10 @@ class Collector:
     def round(self, directory: Directory, now: float, wall: float) -> Iterator[None]:
         """One reading of everything; stops after each channel so that others may run."""
         grown: dict[Key, Point] = {}
+        self._make_room(wall)
         for instance in tuple(directory.registry.instances.values()):
             for channel in instance.channels.values():
-                grown[channel_key(channel)] = self._channel(channel, now, wall)
-                yield
+                yield from self._channel(channel, grown, now, wall)
         for routed in tuple(directory.chains()):
             self._chain(routed, grown, now, wall)
         self._figures.clear()
@@ -126,9 +128,11 @@ class Collector:
                 whole.merge(known)
         return whole
 
-    def _channel(self, channel: Channel, now: float, wall: float) -> Point:
+    def _channel(self, channel: Channel, grown: dict[Key, Point], now: float, wall: float) -> Iterator[None]:
         key, whole, total = channel_key(channel), Window(), Point()
-        for method, evidence in tuple(channel.evidence.items()):
+        for number, (method, evidence) in enumerate(tuple(channel.evidence.items()), 1):
+            if number % METHODS_AT_ONCE == 0:
+                yield
             seen = self._seen.setdefault((*key, method), _Seen(read_at=now))
             point = _read(evidence, seen, now)
             whole.merge(seen.window)
@@ -136,17 +140,23 @@ class Collector:
                 total = total.plus(point)
                 self._method((*key, method), point, wall)
         self.windows[key] = whole
+        grown[key] = total
         if total.calls:
             self.channels.setdefault(key, Series()).add(total, wall)
-        return total
+        yield
 
     def _method(self, key: Key, point: Point, wall: float) -> None:
         series = self.methods.get(key)
-        if series is None:
-            if len(self.methods) >= MOST_METHODS:
-                del self.methods[min(self.methods, key=lambda each: self.methods[each].touched)]
+        if series is None and len(self.methods) < MOST_METHODS:
             series = self.methods[key] = Series()
-        series.add(point, wall)
+        if series is not None:
+            series.add(point, wall)
+
+    def _make_room(self, wall: float) -> None:
+        """Only who was silent for long makes room: else rows would push each other out, and nobody had a history."""
+        if len(self.methods) >= MOST_METHODS:
+            for key in [key for key, series in self.methods.items() if wall - series.touched > SILENT_S]:
+                del self.methods[key]
 
     def _chain(self, routed: RoutedChain, grown: dict[Key, Point], now: float, wall: float) -> None:
         key, counts = chain_key(routed), routed.counts

@@ -41,6 +41,8 @@ Row = dict[str, Any]
 JSON: Final = "application/json; charset=utf-8"
 FRESH_S: Final = 1.0
 """Several viewers of one table share what was made within this time."""
+LARGE_FRESH_S: Final = 5.0
+"""The same, for the table that may be large."""
 MOST_PAGES: Final = 64
 ISSUES: Final = 200
 
@@ -54,6 +56,7 @@ class Pages:
     gate: Gate
     assets: Assets
     _made: dict[str, tuple[float, bytes]] = attrs.field(factory=dict)
+    _making: trio.Lock = attrs.field(factory=trio.Lock)
 
     def serve(self, app: QuartTrio) -> None:
         """Let `app` answer below `/dashboard`."""
@@ -141,16 +144,17 @@ class Pages:
             raise Refused(404, {"error": "no such chain"})
         return found
 
-    async def _shared(self, make: Callable[[], Row | Awaitable[Row]]) -> Response:
-        """The same answer to all who ask the same within `FRESH_S`."""
-        now, key = trio.current_time(), request.full_path
-        made = self._made.get(key)
-        if made is None or now - made[0] >= FRESH_S:
-            row = make()
-            made = (now, encode(row if isinstance(row, dict) else await row))
-            if len(self._made) >= MOST_PAGES:
-                self._made.clear()
-            self._made[key] = made
+    async def _shared(self, make: Callable[[], Row | Awaitable[Row]], fresh_s: float = FRESH_S) -> Response:
+        """The same answer to all who ask the same within `fresh_s`; one is made at a time."""
+        key = request.path
+        async with self._making:
+            now, made = trio.current_time(), self._made.get(key)
+            if made is None or now - made[0] >= fresh_s:
+                row = make()
+                made = (now, encode(row if isinstance(row, dict) else await row))
+                if len(self._made) >= MOST_PAGES:
+                    self._made.clear()
+                self._made[key] = made
         return Response(made[1], content_type=JSON)
 
     async def _profiles(self) -> Response:
@@ -190,7 +194,7 @@ class Pages:
 
     async def _metrics(self, profile: str, chain: str) -> Response:
         routed = self._routed(profile, chain)
-        return await self._shared(lambda: metrics_page(routed, trio.current_time()))
+        return await self._shared(lambda: metrics_page(routed, trio.current_time()), LARGE_FRESH_S)
 
     async def _series(self, profile: str, chain: str) -> Response:
         routed, args = self._routed(profile, chain), request.args

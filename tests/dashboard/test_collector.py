@@ -66,13 +66,26 @@ async def test_lags_are_noted_where_they_are_known() -> None:
     assert line[-1].lag is not None
 
 
-async def test_the_rows_of_methods_are_bounded_and_the_quietest_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_lines_of_methods_are_bounded_and_only_the_long_silent_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_METHODS", 2)
     board = board_of()
     for step, method in enumerate(("eth_a", "eth_b", "eth_c")):
         answered(board, "alpha:http", 1, 0.02, method, NOW + 5 * step)
         collect(board, NOW + 5 * step, WALL + 5 * step)
+    assert [key[2] for key in board.collector.methods] == ["eth_a", "eth_b"]
+    for method in ("eth_b", "eth_c"):
+        later = module.SILENT_S + 7
+        answered(board, "alpha:http", 1, 0.02, method, NOW + later)
+        collect(board, NOW + later, WALL + later)
     assert [key[2] for key in board.collector.methods] == ["eth_b", "eth_c"]
+
+
+async def test_a_channel_with_many_methods_is_looked_at_bit_by_bit() -> None:
+    board = board_of()
+    quiet = len(list(board.collector.round(board.directory(), NOW, WALL)))
+    for n in range(3 * module.METHODS_AT_ONCE):
+        answered(board, "alpha:http", 1, 0.02, f"eth_{n}")
+    assert len(list(board.collector.round(board.directory(), NOW, WALL))) == quiet + 3
 
 
 async def test_what_a_reload_took_away_is_forgotten() -> None:

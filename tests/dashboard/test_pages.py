@@ -7,6 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from lasso_trio.config.secret import Secret
+from lasso_trio.dashboard import pages
 from lasso_trio.dashboard.feed import MOST_VIEWERS
 from tests.dashboard.boards import (
     KEY,
@@ -104,9 +105,24 @@ async def test_the_same_question_within_a_second_has_one_answer(autojump_clock: 
     assert await web.json("/dashboard/api/public/snapshot") == first
     await trio.sleep(1.1)
     assert (await web.json("/dashboard/api/public/snapshot"))["headline"]["calls_total"] == 5
-    for n in range(100):
-        await web.json(f"/dashboard/api/public/races?{n}")
-    assert len(web.dashboard.pages._made) <= 64
+
+
+async def test_the_large_table_is_made_once_in_five_seconds_whoever_asks(autojump_clock: MockClock) -> None:
+    web = web_of()
+    path = "/dashboard/api/public/metrics/eth"
+    first = await web.json(path)
+    await trio.sleep(4.9)
+    assert await web.json(f"{path}?again") == first
+    await trio.sleep(0.2)
+    assert (await web.json(path))["at"] != first["at"]
+
+
+async def test_what_is_kept_for_others_is_bounded(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "MOST_PAGES", 2)
+    web = web_of()
+    for what in ("snapshot", "races", "streams", "chains/eth"):
+        await web.json(f"/dashboard/api/public/{what}")
+        assert len(web.dashboard.pages._made) <= 2
 
 
 async def test_snapshots_come_as_events_until_the_node_drains(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
