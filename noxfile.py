@@ -101,8 +101,8 @@ def browser(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """CPU, latency beside nginx, the plain stack (`-- quick`, `--json FILE`, `--docs`); `-- race`; `-- streams`."""
-    if session.posargs[:1] in (["race"], ["streams"]):
+    """CPU, latency beside nginx, the plain stack (`-- quick`, `--json FILE`, `--docs`); `-- race|streams|scrape`."""
+    if session.posargs[:1] in (["race"], ["streams"], ["scrape"]):
         return python(session, f"tests/bench/{session.posargs[0]}.py", *session.posargs[1:])
     return python(session, "tests/bench/run.py", *session.posargs)
 

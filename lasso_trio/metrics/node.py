@@ -21,14 +21,14 @@ TASKS = gauge("lasso_tasks", "", "Tasks alive.")
 RUNNABLE = gauge("lasso_tasks_runnable", "", "Tasks that are ready to run and have not run yet.")
 RESTARTS = counter("lasso_restarts_total", "", "Supervised children that were started again after a fault.")
 CHILDREN = gauge("lasso_children", "kind state", "Supervised children, by the first word of their name and by state.")
-LAG = gauge("lasso_loop_lag_seconds", "quantile", "Seconds that tasks woke late in the last minutes; 1: the worst.")
+LAG = gauge("lasso_loop_lag_seconds", "percentile", "Seconds that tasks woke late, of two minutes; 100: the worst.")
 LAG_SAMPLES = counter("lasso_loop_lag_samples_total", "", "Times that the loop's lag was measured.")
 RETRIES = counter("lasso_retries_total", "", "Second and later dispatches that the retry budget paid for.")
 RETRIES_REFUSED = counter("lasso_retries_refused_total", "", "Dispatches that the retry budget refused.")
 RETRY_TOKENS = gauge("lasso_retry_budget_tokens", "", "Dispatches that the retry budget had left at the last retry.")
 AFTERWORK = gauge("lasso_afterwork_running", "", "Writes that go on after their call was answered.")
 
-QUANTILES: Final = (0.5, 0.9, 0.99)
+PERCENTILES: Final = (50, 90, 99)
 FAMILIES: Final = (BUILD, READY, UPTIME, TASKS, RUNNABLE, RESTARTS, CHILDREN, LAG, LAG_SAMPLES, RETRIES,
                    RETRIES_REFUSED, RETRY_TOKENS, AFTERWORK)  # fmt: skip
 
@@ -55,9 +55,9 @@ def read_children(supervisor: Supervisor, table: Table, now: float) -> tuple[()]
 def read_loop(lag: LoopLag, table: Table, now: float) -> tuple[()]:
     """Nothing while nobody measures."""
     if lag.samples:
-        for quantile in QUANTILES:
-            table.add(LAG, lag.quantile(quantile), str(quantile))
-        table.add(LAG, lag.max, "1")
+        for percentile in PERCENTILES:
+            table.add(LAG, lag.quantile(percentile / 100), str(percentile))
+        table.add(LAG, lag.max, "100")
         table.add(LAG_SAMPLES, lag.samples)
     return ()
 

@@ -185,6 +185,7 @@ class Evidence:
         self._old = self._young if late < self.span else Window()
         self._young = Window()
         self._turn_at = self._turn_at + self.span if late < self.span else now + self.span
+        self.past_latency = self.past_latency.copy()  # it may have been handed out
         for window in gone:
             self.past_latency.merge(window.latency)
             self.past_failures += window.failures
@@ -223,8 +224,11 @@ class Evidence:
         return self.past_latency.count + self._young.latency.count + self._old.latency.count
 
     def since_start(self) -> tuple[LogHistogram, ...]:
-        """The latencies of all successes since the beginning, as copies of parts: who wants the whole adds them up."""
-        return tuple(part.copy() for part in (self.past_latency, self._old.latency, self._young.latency) if part.count)
+        """The latencies of all successes since the beginning, in parts that never change: who wants the whole adds them
+        up. Cheap: only the young window is copied.
+        """
+        parts = (self.past_latency, self._old.latency, self._young.latency.copy())
+        return tuple(part for part in parts if part.count)
 
     @property
     def failures_total(self) -> int:

@@ -3,6 +3,10 @@
 Whoever knows the counters declares a `Family` and fills a `Table` on the loop, which is copying and nothing else.
 `render` turns the table into text and is made for a worker thread: it lets go of the interpreter after every few
 lines, because a thread that computes takes up to five milliseconds from the loop at each of the loop's system calls.
+
+The lines are written here, as prometheus-client needs 11 µs for each, 0.6 s for a large node's page; its parsers are
+what the tests read the page with, and the process' own figures are its. Formats: OpenMetrics 1.0, text 0.0.4
+(prometheus.io/docs/instrumenting/exposition_formats).
 """
 
 from __future__ import annotations
@@ -11,18 +15,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from itertools import accumulate
-from typing import Final, cast
+from typing import Final
 
 import attrs
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.exposition import generate_latest
-from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.process_collector import ProcessCollector
-from prometheus_client.samples import Sample
 
-LINES_AT_ONCE: Final = 64
-"""About a third of a millisecond."""
+ROWS_AT_ONCE: Final = 16
+"""A quarter of a millisecond, if each is a distribution."""
 PAUSE_S: Final = 0.0001
 
 
@@ -88,6 +90,7 @@ class Table:
 
 TEXT: Final = CONTENT_TYPE_PLAIN_0_0_4
 OPENMETRICS: Final = openmetrics.CONTENT_TYPE_LATEST
+_ESCAPES: Final = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
 
 def content_type(accept: str) -> str:
@@ -97,49 +100,40 @@ def content_type(accept: str) -> str:
 
 def render(table: Table, kind: str, pause: Callable[[], None] = lambda: time.sleep(PAUSE_S)) -> bytes:
     """The page in `kind` (a content type of ours), with the process' own figures. Takes its time: not on the loop."""
-    page = _Page(table, pause)
+    pieces = []
+    for family, rows in table.rows.items():
+        stem = family.name.removesuffix("_total") if kind == OPENMETRICS else family.name
+        pieces.append(f"# HELP {stem} {family.help}\n# TYPE {stem} {family.kind}\n".encode())
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            pieces.append("".join(_lines(family, rows[start : start + ROWS_AT_ONCE])).encode())
+            pause()
+    return b"".join([*pieces, _process(kind)])
+
+
+def _lines(family: Family, rows: Iterable[Row]) -> Iterator[str]:
+    for values, value in rows:
+        pairs = zip(family.labels, values, strict=True)
+        labels = ",".join(f'{label}="{its.translate(_ESCAPES)}"' for label, its in pairs)
+        if callable(value):
+            yield _buckets(family.name, labels, value())
+        else:
+            yield f"{family.name}{{{labels}}} {float(value)}\n" if labels else f"{family.name} {float(value)}\n"
+
+
+def _buckets(name: str, labels: str, found: Distribution) -> str:
+    bounds, counts = [*map(str, found.bounds), "+Inf"], list(accumulate(found.counts))
+    start = f"{name}_bucket{{{labels}{',' if labels else ''}le="
+    lines = [f'{start}"{bound}"}} {count}.0\n' for bound, count in zip(bounds, counts, strict=True)]
+    return f"{''.join(lines)}{name}_count{{{labels}}} {counts[-1]}.0\n{name}_sum{{{labels}}} {found.total}\n"
+
+
+def _process(kind: str) -> bytes:
+    """CPU, memory, file descriptors and start, under the names that every Prometheus client gives them (Linux).
+
+    Ends the page: OpenMetrics has a line for that.
+    """
+    collector = ProcessCollector(registry=None)
     if kind == OPENMETRICS:
-        return cast("bytes", openmetrics.generate_latest(page))  # type: ignore[no-untyped-call]  # theirs is untyped
-    return generate_latest(page)
-
-
-@attrs.frozen(eq=False)
-class _Page:
-    table: Table
-    pause: Callable[[], None]
-
-    def collect(self) -> Iterator[Metric]:
-        for family, rows in self.table.rows.items():
-            stem = family.name.removesuffix("_total") if family.kind is Kind.COUNTER else family.name
-            metric = Metric(stem, family.help, family.kind.value)
-            metric.samples = cast("list[Sample]", self._samples(family, rows))  # walked once, and never held as a whole
-            yield metric
-        yield from _process()
-
-    def _samples(self, family: Family, rows: Iterable[Row]) -> Iterator[Sample]:
-        written = 0
-        for values, value in rows:
-            labels = dict(zip(family.labels, values, strict=True))
-            for sample in _lines(family.name, labels, value):
-                yield sample
-                written += 1
-                if written % LINES_AT_ONCE == 0:
-                    self.pause()
-
-
-def _lines(name: str, labels: dict[str, str], value: Value) -> Iterator[Sample]:
-    if not callable(value):
-        yield Sample(name, labels, value)
-        return
-    found = value()
-    bounds = [*map(str, found.bounds), "+Inf"]
-    count = 0
-    for bound, count in zip(bounds, accumulate(found.counts), strict=True):
-        yield Sample(f"{name}_bucket", {**labels, "le": bound}, count)
-    yield Sample(f"{name}_count", labels, count)
-    yield Sample(f"{name}_sum", labels, found.total)
-
-
-def _process() -> Iterable[Metric]:
-    """CPU, memory, file descriptors and start, under the names that every Prometheus client gives them (Linux)."""
-    return ProcessCollector(registry=None).collect()
+        page: bytes = openmetrics.generate_latest(collector)  # type: ignore[no-untyped-call]  # theirs is untyped
+        return page
+    return generate_latest(collector)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import gc
 import gzip
 from collections.abc import Iterator
-from time import sleep
+from time import thread_time
 
+import pytest
 import trio
 from trio.testing import MockClock
 
@@ -57,7 +59,9 @@ async def test_others_run_between_the_slices() -> None:
 
     def slow(table: Table, now: float) -> Iterator[None]:
         for _ in range(5):
-            sleep(SLICE_S * 1.5)
+            began = thread_time()
+            while thread_time() - began < SLICE_S * 1.5:
+                pass
             yield
 
     async def other() -> None:
@@ -83,3 +87,21 @@ async def test_who_stops_waiting_leaves_the_exporter_usable() -> None:
         scope.cancel()
         await exporter.page(TEXT)
     assert b"lasso_calls_total" in await exporter.page(TEXT)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+async def test_the_collector_is_held_back_for_the_page_and_no_longer(enabled: bool) -> None:
+    seen = []
+
+    def look(table: Table, now: float) -> tuple[()]:
+        seen.append(gc.isenabled())
+        raise ZeroDivisionError
+
+    was = gc.isenabled()
+    (gc.enable if enabled else gc.disable)()
+    try:
+        with pytest.raises(ZeroDivisionError):
+            await Exporter([look]).page(TEXT)
+        assert (seen, gc.isenabled()) == ([False], enabled)
+    finally:
+        (gc.enable if was else gc.disable)()

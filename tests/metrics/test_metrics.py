@@ -10,7 +10,7 @@ from lasso_trio.metrics.registry import BY_NAME, ROOMS
 from lasso_trio.telemetry.prometheus import Family, Kind
 
 LABELS = {"profile", "chain", "provider", "upstream", "transport", "method", "state", "reason", "outcome", "kind",
-          "phase", "where", "quantile", "version", "python"}  # fmt: skip
+          "phase", "where", "percentile", "version", "python"}  # fmt: skip
 
 
 def test_every_name_is_there_once() -> None:
@@ -25,3 +25,4 @@ def test_names_follow_the_conventions(family: Family) -> None:
     assert not re.search(r"_(ms|milliseconds|kb|mb|kib|mib|minutes|percent)\b", family.name)
     assert set(family.labels) <= LABELS
     assert family.help.endswith(".")
+    assert not set(family.help) & set("\\\n")  # written as it is

@@ -45,8 +45,8 @@ def test_lag_is_told_once_somebody_has_measured_it() -> None:
         lag.record(0.001, 1.0)
     lag.record(0.5, 1.0)
     node.read_loop(lag, table, 0.0)
-    assert table.value(node.LAG, "1") == 0.5
-    half = table.value(node.LAG, "0.5")
+    assert table.value(node.LAG, "100") == 0.5
+    half = table.value(node.LAG, "50")
     assert isinstance(half, float)
     assert 0.0009 < half < 0.0011
     assert table.value(node.LAG_SAMPLES) == 100

@@ -7,8 +7,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from lasso_trio.telemetry.prometheus import (
-    LINES_AT_ONCE,
     OPENMETRICS,
+    ROWS_AT_ONCE,
     TEXT,
     Distribution,
     Table,
@@ -60,9 +60,9 @@ def test_the_process_own_figures_are_on_the_page() -> None:
     assert found["process_cpu_seconds_total", ()] > 0
 
 
-def test_the_interpreter_is_let_go_after_every_few_lines() -> None:
+def test_the_interpreter_is_let_go_after_every_few_rows() -> None:
     table, pauses = Table(), 0
-    for number in range(10 * LINES_AT_ONCE):
+    for number in range(10 * ROWS_AT_ONCE):
         table.add(CALLS, number, str(number))
 
     def pause() -> None:
