@@ -2,7 +2,7 @@
 
     everything below /dashboard   logged in, if there is a password; the login page and the files are free
     POST                          from our own pages only: another origin's are refused, whatever cookies they bring
-    every answer                  no foreign scripts, no frames, no sniffing, no referrer; not stored unless it may be
+    every answer                  no foreign scripts, no frames, no sniffing, no referrer abroad; stored only if it may be
 
 Cookies are HttpOnly and SameSite=Lax, and Secure when the browser speaks https to us or to a proxy that we trust.
 """
@@ -30,7 +30,7 @@ HEADERS: Final = {
     "form-action 'self'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",  # with no-referrer a browser sends our own forms with `Origin: null`
     "cross-origin-resource-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
 }
