@@ -2,7 +2,7 @@
 
     everything below /dashboard   logged in, if there is a password; the login page and the files are free
     POST                          from our own pages only: another origin's are refused, whatever cookies they bring
-    every answer                  no foreign scripts, no frames, no sniffing, no referrer abroad; stored only if it may be
+    every answer                  no foreign scripts, no frames, no sniffing, no referrer abroad; stored if it may be
 
 Cookies are HttpOnly and SameSite=Lax, and Secure when the browser speaks https to us or to a proxy that we trust.
 """
