@@ -7,7 +7,10 @@ import trio
 
 from lasso_trio.dashboard import activity as module
 from lasso_trio.dashboard.activity import Activity, Tap, error_of
+from lasso_trio.jsonrpc.reply import ErrorObject, Reply
 from lasso_trio.jsonrpc.request import Request
+from lasso_trio.providers.catalogue import VERDICTS, Category
+from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.service import Served
 from lasso_trio.server.exchange import Exchange
 from tests.dashboard.boards import KEY, board_of, exchange_of, refusal, request_of, served_by
@@ -104,6 +107,10 @@ async def test_what_clients_and_upstreams_wrote_is_cut_and_scrubbed() -> None:
     assert row["request_id"].startswith("sha256:")
 
 
-async def test_an_upstreams_error_is_told_with_its_category() -> None:
+async def test_errors_of_ours_and_of_upstreams_are_told_with_their_category() -> None:
     board = board_of()
     assert error_of(served_by(board, error=refusal("mine")).outcome) == (-32000, "server_error", "mine")
+    theirs = Reply(b"", b"", ErrorObject(3, "execution reverted"), 0)
+    outcome = Outcome(reply=theirs, verdict=VERDICTS[Category.SERVER_ERROR])
+    assert error_of(outcome) == (3, VERDICTS[Category.SERVER_ERROR].category, "execution reverted")
+    assert error_of(Outcome(reply=theirs)) == (3, "unknown_error", "execution reverted")

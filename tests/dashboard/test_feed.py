@@ -49,6 +49,17 @@ async def test_every_viewer_gets_the_same_bytes_once_a_second(autojump_clock: Mo
     assert all(one is two for one, two in zip(seen["one"][1:], seen["two"][1:], strict=True))
 
 
+async def test_each_profile_has_its_own_snapshots(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
+    feed = Feed(build)
+    nursery.start_soon(feed.run)
+    one, other = feed.stream("a"), feed.stream("b")
+    await pull(one, 2)
+    assert [b"data: b " in piece for piece in await pull(other, 3)] == [False, True, True]
+    assert b"data: a " in (await pull(one, 1))[0]
+    await one.aclose()
+    await other.aclose()
+
+
 async def test_who_is_slow_misses_some_and_holds_nobody_up(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
     feed = Feed(build)
     nursery.start_soon(feed.run)

@@ -152,7 +152,8 @@ async def test_too_many_viewers_are_asked_to_come_later() -> None:
 
 async def test_a_call_that_cannot_be_read_is_refused() -> None:
     client = web_of().client
-    for body in (b"{", b"[]", b'{"chain":1}', b"[" * 100_000):
+    not_utf8 = b'{"chain":"eth","method":"eth_call","params":["\xff"]}'
+    for body in (b"{", b"[]", b'{"chain":1}', b"[" * 100_000, not_utf8):
         answer = await client.post("/dashboard/api/try", data=body, headers={"content-type": "application/json"})
         assert answer.status_code == 400
     answer = await client.post("/dashboard/api/try", data=b"{}", headers={"content-type": "text/plain"})
