@@ -1,4 +1,4 @@
-"""nginx with the configuration that we ship, `deploy/nginx/lasso.conf`, on loopback and with a throwaway certificate.
+"""nginx with the configuration that we ship, `deploy/nginx/*.conf`, on loopback and with a throwaway certificate.
 
 Only addresses, names and files are exchanged, each of which must be there; every directive is the shipped one. What
 counts as a private network is narrowed to a part of loopback, so that a test can come from outside.
@@ -17,7 +17,7 @@ import trustme
 
 from tests.e2e import nginx, toolbox
 
-SHIPPED: Final = toolbox.ROOT / "deploy" / "nginx" / "lasso.conf"
+SHIPPED: Final = toolbox.ROOT / "deploy" / "nginx"
 HOST: Final = "127.0.0.1"
 STRANGER: Final = "127.0.0.99"
 """A client's address outside the private networks."""
@@ -50,13 +50,17 @@ def running(folder: Path, lasso_port: int, ops_port: int) -> Iterator[Front]:
     trust = ssl.create_default_context()
     authority.configure_trust(trust)
     front = Front(toolbox.free_port(), toolbox.free_port(), trust)
-    body = adapted(SHIPPED.read_text(), front, files, lasso_port, ops_port)
+    body = adapted(shipped(), front, files, lasso_port, ops_port)
     with nginx.running(folder / "nginx", body, front.port, front.plain):
         yield front
 
 
-def adapted(shipped: str, front: Front, files: Path, lasso_port: int, ops_port: int) -> str:
-    """The shipped text with this test's addresses and files."""
+def shipped() -> str:
+    return "".join(path.read_text() for path in sorted(SHIPPED.glob("*.conf")))
+
+
+def adapted(text: str, front: Front, files: Path, lasso_port: int, ops_port: int) -> str:
+    """`text` with this test's addresses and files."""
     exchanged = {
         " [::]:80;": f" 127.0.0.1:{front.plain};",
         " [::]:443 ssl http2;": f" 127.0.0.1:{front.port} ssl http2;",
@@ -70,6 +74,6 @@ def adapted(shipped: str, front: Front, files: Path, lasso_port: int, ops_port: 
         "server_name rpc.example.com;": f"server_name {HOST};",
     }
     for there, here in exchanged.items():
-        assert there in shipped, f"{SHIPPED.name} no longer has {there!r}"
-        shipped = shipped.replace(there, here)
-    return shipped
+        assert there in text, f"{SHIPPED.name} no longer has {there!r}"
+        text = text.replace(there, here)
+    return text
