@@ -23,6 +23,7 @@ import structlog
 import trio
 
 from lasso_trio import __version__, descriptors, notify
+from lasso_trio.cluster.cluster import Cluster
 from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.reload import ReloadResult
 from lasso_trio.config.settings import Settings
@@ -93,6 +94,7 @@ class App:
     supervisor: Supervisor
     lag: LoopLag
     operators: Operators
+    cluster: Cluster | None = None
     addresses: list[str] = attrs.field(factory=list)
     stopped: trio.Event = attrs.field(factory=trio.Event)
     _stopping: trio.Event = attrs.field(factory=trio.Event)
@@ -140,7 +142,8 @@ class App:
         reloading.follow = hub.follow
         websockets = WsLane.of(handler, limits, budget, hub)
         lag = LoopLag()
-        operators = Operators.of(settings, node, handler, websockets, hub, lag, supervisor, admin, budget)
+        cluster = cluster_of(settings, node, lambda: handler.directory)
+        operators = Operators.of(settings, node, handler, websockets, hub, lag, supervisor, admin, budget, cluster)
         web = HypercornLane(operators.app)
         door = FrontDoor(
             handler,
@@ -167,6 +170,7 @@ class App:
             supervisor,
             lag,
             operators,
+            cluster,
         )
 
     @property
@@ -222,6 +226,8 @@ class App:
         }
         if self.operators.dashboard is not None:
             children["dashboard"] = self.operators.dashboard.run
+        if self.cluster is not None:
+            children["cluster"] = self.cluster.run
         if self.operators.own is not None:
             children["ops web"] = self.operators.own.web.run
         if self.settings.vm_metrics:
@@ -297,6 +303,13 @@ class App:
         if self._stopping.is_set():
             self._cut.cancel()
         self._stopping.set()
+
+
+def cluster_of(settings: Settings, node: Node, directory: Callable[[], Directory]) -> Cluster | None:
+    """None for a lone node."""
+    if settings.cluster is None or settings.secret_key_base is None:
+        return None
+    return Cluster.of(settings.cluster, settings.secret_key_base, settings.port, node, directory)
 
 
 def _url(host: str, port: int) -> str:

@@ -13,6 +13,7 @@ import structlog
 import trio
 from quart_trio import QuartTrio
 
+from lasso_trio.cluster.cluster import Cluster
 from lasso_trio.config.settings import Settings
 from lasso_trio.dashboard import access
 from lasso_trio.dashboard.board import Board
@@ -59,6 +60,7 @@ class Operators:
         supervisor: Supervisor,
         admin: Admin | None,
         budget: ByteBudget,
+        cluster: Cluster | None = None,
     ) -> Self:
         limits = websockets.door
         board = Board(settings, node, lambda: handler.directory, handler.service, supervisor, lag, hub=hub)
@@ -70,7 +72,7 @@ class Operators:
         mounts: list[Mount] = [partial(page.serve, exporter=exporter)]
         if dashboard is not None:
             mounts.append(dashboard.pages.serve)
-        make = partial(make_app, node, lambda: handler.directory)
+        make = partial(make_app, node, lambda: handler.directory, cluster=cluster)
         if settings.ops_port is None:
             return cls(make(handler, limits, budget, admin, mounts), dashboard, None, supervisor, exporter)
         apart = make(None, limits, ByteBudget(), admin, mounts)

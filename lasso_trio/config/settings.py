@@ -13,6 +13,8 @@ from typing import Final
 
 import attrs
 
+from lasso_trio.config import cluster_terms
+from lasso_trio.config.cluster_terms import ClusterTerms
 from lasso_trio.config.report import Report, nearest
 from lasso_trio.config.secret import Secret
 from lasso_trio.config.variables import Network, Variables
@@ -125,6 +127,8 @@ class Settings:
     ws_queue_bytes: int = 4 * MIB
     ws_ping_s: float = 30.0
     ws_idle_s: float = 7200.0
+    cluster: ClusterTerms | None = None
+    """None: a lone node."""
     warnings: tuple[Problem, ...] = ()
 
     @classmethod
@@ -180,6 +184,7 @@ def _settings(variables: Variables, mode: Mode) -> Settings:
         ws_queue_bytes=variables.integer("LASSO_WS_QUEUE_BYTES", usual.ws_queue_bytes, least=1),
         ws_ping_s=variables.number("LASSO_WS_PING_S", usual.ws_ping_s),
         ws_idle_s=variables.number("LASSO_WS_IDLE_S", usual.ws_idle_s),
+        cluster=cluster_terms.read(variables),
         warnings=tuple(_unknown(variables.environ)),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lasso_trio import __version__
+from lasso_trio.cluster.view import STANDALONE
 from lasso_trio.routing.directory import Directory
 from lasso_trio.server.metrics_view import timestamp
 from lasso_trio.telemetry.node import Node, Readiness
@@ -12,7 +13,7 @@ from lasso_trio.telemetry.node import Node, Readiness
 Row = dict[str, Any]
 
 
-def health(node: Node, now: float) -> Row:
+def health(node: Node, now: float, cluster: Row = STANDALONE) -> Row:
     """Liveness: the process answers. Whether it should get traffic is `ready`'s business."""
     return {
         "status": "healthy",
@@ -21,14 +22,7 @@ def health(node: Node, now: float) -> Row:
         "version": __version__,
         "node_id": node.id,
         "restarts": node.restarts(),
-        "cluster": {
-            "enabled": False,
-            "status": "standalone",
-            "nodes_connected": 1,
-            "nodes_responding": 1,
-            "nodes_total": 1,
-            "regions": [],
-        },
+        "cluster": cluster,
     }
 
 

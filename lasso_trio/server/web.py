@@ -14,8 +14,10 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
 from lasso_trio import __version__
+from lasso_trio.cluster.cluster import Cluster
+from lasso_trio.cluster.view import STANDALONE
 from lasso_trio.routing.directory import Directory
-from lasso_trio.server import admin_api, node_api, request_id, rpc_answer, rpc_over_asgi
+from lasso_trio.server import admin_api, cluster_api, node_api, request_id, rpc_answer, rpc_over_asgi
 from lasso_trio.server.admin_api import Admin
 from lasso_trio.server.asgi_guard import AsgiGuard
 from lasso_trio.server.budget import ByteBudget
@@ -41,6 +43,7 @@ def make_app(
     budget: ByteBudget,
     admin: Admin | None = None,
     mounts: Sequence[Mount] = (),
+    cluster: Cluster | None = None,
 ) -> QuartTrio:
     """`directory` is asked at each request, so that a reload is seen. `limits` and `budget` are the lane's.
 
@@ -51,7 +54,8 @@ def make_app(
     app.config["MAX_CONTENT_LENGTH"] = limits.max_body_bytes
     app.config["BODY_TIMEOUT"] = limits.body_timeout
     app.before_request(_begin)
-    _serve_node(app, node, directory)
+    _serve_node(app, node, directory, cluster)
+    cluster_api.serve(app, cluster, directory)
     _serve_metrics(app, node, directory)
     if handler is not None:
         rpc_over_asgi.serve(app, handler, limits, budget)
@@ -70,15 +74,16 @@ def _json(value: Any, status: int = 200) -> Response:  # noqa: ANN401 (JSON)
     return Response(_encode(value), status, content_type="application/json; charset=utf-8")
 
 
-def _serve_node(app: QuartTrio, node: Node, directory: Callable[[], Directory]) -> None:
+def _serve_node(app: QuartTrio, node: Node, directory: Callable[[], Directory], cluster: Cluster | None) -> None:
     @app.get("/")
     async def index() -> Response:
-        apis = ["/api/health", "/api/ready", "/api/chains", "/api/metrics/{chain}"]
+        apis = ["/api/health", "/api/ready", "/api/chains", "/api/metrics/{chain}", "/api/cluster"]
         return _json({"name": "lasso_trio", "version": __version__, "rpc": "/rpc/{chain}", "apis": apis})
 
     @app.get("/api/health")
     async def health() -> Response:
-        return _json(node_api.health(node, trio.current_time()))
+        seen = STANDALONE if cluster is None else cluster.health()
+        return _json(node_api.health(node, trio.current_time(), seen))
 
     @app.get("/api/ready")
     async def ready() -> Response:

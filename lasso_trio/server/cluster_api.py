@@ -1,0 +1,74 @@
+"""The cluster over HTTP: what nodes ask each other, and what people look at.
+
+    POST /api/cluster/snapshot    for nodes only: a signed question, a signed answer; 401 with a word for anybody else
+    GET  /api/cluster             ?profile= ?chain= ?provider= ?node= ?region=
+
+`chain` adds its providers, as each node and region sees them; `provider` adds that one's methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+from quart import Response, request
+from quart_trio import QuartTrio
+
+from lasso_trio.cluster import view
+from lasso_trio.cluster.aggregate import Picture
+from lasso_trio.cluster.cluster import Cluster
+from lasso_trio.cluster.lines import MEDIA, PATH
+from lasso_trio.cluster.snapshot import BadSnapshot
+from lasso_trio.cluster.talk import MOST_ASK_BYTES, Refused
+from lasso_trio.routing.directory import Directory
+
+Row = dict[str, Any]
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def serve(app: QuartTrio, cluster: Cluster | None, directory: Callable[[], Directory]) -> None:
+    """Let `app` answer. Without a cluster people are told that there is none."""
+
+    @app.get("/api/cluster")
+    async def overview() -> Response:
+        return (
+            _json({"enabled": False, "status": view.STANDALONE["status"]}) if cluster is None else await seen(cluster)
+        )
+
+    async def seen(cluster: Cluster) -> Response:
+        wanted = request.args
+        slug = wanted.get("profile")
+        profile = directory().default if slug is None else directory().find(slug)
+        if profile is None:
+            return _json({"error": "Profile not found", "profile": slug}, 404)
+        chain = wanted.get("chain")
+        routed = None if chain is None else profile.names.get(chain)
+        if chain is not None and routed is None:
+            return _json({"error": "Chain not found", "chain": chain}, 404)
+        key = None if routed is None else routed.chain.key
+        drawn = Picture(profile.profile.slug, key, wanted.get("provider"))
+        try:
+            await cluster.picture(drawn, wanted.get("node"), wanted.get("region"))
+        except BadSnapshot as fault:
+            return _json({"error": f"a node told what cannot be read: {fault}"}, 502)
+        return _json(await cluster.overview() | view.picture(drawn))
+
+    if cluster is not None:
+        _answer_nodes(app, cluster)
+
+
+def _answer_nodes(app: QuartTrio, cluster: Cluster) -> None:
+    @app.post(PATH)
+    async def snapshot() -> Response:
+        if not 0 < (request.content_length or 0) <= MOST_ASK_BYTES:
+            return _json({"error": "version"}, 401)
+        frame: Any = await request.get_data(cache=False, as_text=False)
+        try:
+            return Response(await cluster.answer(frame, request.remote_addr or ""), 200, content_type=MEDIA)
+        except Refused as refused:
+            return _json({"error": refused.kind}, 401)
+
+
+def _json(value: Row, status: int = 200) -> Response:
+    return Response(_encode(value), status, content_type="application/json; charset=utf-8")

@@ -1,0 +1,154 @@
+"""Nodes of one cluster, as real processes behind real DNS answers: found, lost, back, misconfigured, without DNS."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import attrs
+import httpx
+import pytest
+import trio
+
+from lasso_trio.devnet import Chain, Devnet, Faults
+from tests.e2e.anvil import CHAIN_ID
+from tests.e2e.lasso import CHAIN
+from tests.e2e.names import Names
+from tests.e2e.neighbours import NAME, Neighbour, free_port
+
+HOSTS = [f"127.0.0.{n}" for n in range(1, 6)]
+
+
+@attrs.define(eq=False)
+class Town:
+    """A provider, a DNS server, and the nodes that were started."""
+
+    names: Names
+    url: str
+    folder: Path
+    client: httpx.AsyncClient
+    port: int = attrs.field(factory=lambda: free_port(HOSTS))
+    nodes: list[Neighbour] = attrs.field(factory=list)
+
+    def list_hosts(self, *hosts: str) -> None:
+        self.names.records = {(f"{NAME}.", "A"): list(hosts)}
+
+    def node(self, host: str, node_id: str, secret: str = "s" * 64) -> Neighbour:
+        folder = self.folder / host
+        made = Neighbour(host, self.port, node_id, folder, self.client, self.names.address, self.url, secret)
+        self.nodes.append(made)
+        return made
+
+
+@asynccontextmanager
+async def town(folder: Path) -> AsyncIterator[Town]:
+    """At its end every node that runs is stopped, and must stop well."""
+    client = httpx.AsyncClient(trust_env=False, timeout=10)
+    provider = Devnet.open({"steady": Faults()}, chain=Chain(CHAIN_ID, 1.0, 100))
+    async with provider as net, client, trio.open_nursery() as nursery:
+        names = Names()
+        await nursery.start(names.serve)
+        made = Town(names, net.url("steady"), folder, client)
+        try:
+            yield made
+            for node in made.nodes:
+                await trio.to_thread.run_sync(node.stop)
+        finally:
+            for node in made.nodes:
+                node.kill()
+        nursery.cancel_scope.cancel()
+
+
+async def until(seconds: float, truth: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for it, no longer than that."""
+    with trio.fail_after(seconds):
+        while not await truth():  # noqa: ASYNC110 (another process)
+            await trio.sleep(0.2)
+
+
+async def start_all(*nodes: Neighbour) -> None:
+    async with trio.open_nursery() as nursery:
+        for node in nodes:
+            nursery.start_soon(node.start)
+
+
+@pytest.mark.timeout(120)
+async def test_a_killed_node_is_shown_left_out_and_taken_back_while_the_others_serve(tmp_path: Path) -> None:
+    async with town(tmp_path) as here:
+        here.list_hosts(*HOSTS[:3])
+        one, two, three = (here.node(HOSTS[n], id_) for n, id_ in enumerate(("us-east-1", "eu-west-1", "ap-south-1")))
+        await start_all(one, two, three)
+        for _ in range(12):
+            await three.call()
+
+        async def counted() -> bool:
+            seen = await one.cluster(chain=CHAIN)
+            return seen["coverage"]["text"] == "3 of 3" and seen["chains"][0]["total_calls"] >= 12
+
+        await until(25, counted)  # three's calls, told at its next exchange with one
+        assert (await two.health())["status"] == "healthy"
+        assert (await two.health())["regions"] == ["ap", "eu", "us"]
+
+        failed: list[object] = []
+        served = 0
+
+        async def keep_calling(node: Neighbour) -> None:
+            nonlocal served
+            while True:
+                answer = await node.call()
+                served += 1
+                if "result" not in answer:
+                    failed.append(answer)
+                await trio.sleep(0.05)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(keep_calling, one)
+            nursery.start_soon(keep_calling, two)
+            three.kill()
+            here.names.broken = True  # and DNS fails for a while
+            for node in (one, two):
+                await until(20, lambda node=node: _is(node.state_of("ap-south-1"), "disconnected"))
+            health, seen = await one.health(), await one.cluster(chain=CHAIN)
+            assert (health["nodes_total"], health["nodes_responding"], health["status"]) == (3, 2, "degraded")
+            assert health["problems"] == ["dns"]
+            assert seen["coverage"]["disconnected"] == ["ap-south-1"]
+            providers = seen["chains"][0]["providers"]
+            assert [row["node"] for row in providers[0]["by_node"]] == ["eu-west-1", "us-east-1"]
+            assert seen["nodes"][0]["id"] == "us-east-1"
+            here.names.broken = False
+            await three.start()
+            for node in (one, two, three):
+                await until(10, lambda node=node: _is(_status(node), "healthy"))
+            await until(10, lambda: _is(one.problems(), set()))
+            nursery.cancel_scope.cancel()
+        assert failed == []
+        assert served > 100
+
+
+@pytest.mark.timeout(120)
+async def test_a_wrong_secret_and_an_id_in_use_are_reported_by_everybody(tmp_path: Path) -> None:
+    async with town(tmp_path) as here:
+        here.list_hosts(*HOSTS[:2])
+        one, two = here.node(HOSTS[0], "us-east-1"), here.node(HOSTS[1], "eu-west-1")
+        await start_all(one, two)
+        stranger = here.node(HOSTS[3], "sa-east-1", secret="t" * 64)
+        double = here.node(HOSTS[4], "us-east-1")
+        here.list_hosts(*HOSTS[:2], *HOSTS[3:])
+        await start_all(stranger, double)
+        for node in (one, two, double):
+            await until(15, lambda node=node: _is(node.problems(), {"secret", "duplicate_id"}))
+        await until(15, lambda: _is(stranger.problems(), {"secret"}))
+        whole = await one.cluster()
+        assert whole["coverage"]["responding"] == 3
+        assert whole["coverage"]["expected"] == 4
+        for node in here.nodes:
+            assert "result" in await node.call()
+
+
+async def _is(found: Awaitable[object], wanted: object) -> bool:
+    return await found == wanted
+
+
+async def _status(node: Neighbour) -> object:
+    return (await node.health())["status"]
