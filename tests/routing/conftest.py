@@ -144,15 +144,16 @@ def world(nursery: trio.Nursery) -> Build:
 def in_world() -> Callable[..., None]:
     """`in_world(body, faults, …)` runs `await body(world)` in a virtual time of its own: for property tests."""
 
-    def run(body: Callable[[World], Awaitable[None]], faults: Mapping[str, Faults], **options: Any) -> None:
-        async def main() -> None:
-            async with trio.open_nursery() as nursery:
-                await body(_world(nursery, faults, **options))
-                nursery.cancel_scope.cancel()
+    return run_in_world
 
-        trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
-    return run
+def run_in_world(body: Callable[[World], Awaitable[None]], faults: Mapping[str, Faults], **options: Any) -> None:
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            await body(_world(nursery, faults, **options))
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
 def _world(
