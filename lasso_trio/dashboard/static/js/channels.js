@@ -16,7 +16,7 @@ function Channel({ row }) {
     <h3 class="h3">${row.transport === "ws" ? "WebSocket" : "HTTP"} <code>${row.endpoint}</code></h3>
     ${!row.live && breaker.state === "closed" ? html`<p class="dim">Not connected.</p>` : html`<${Pairs} rows=${[
       ["Breaker", html`<${Dots} state=${breaker.state} /> ${breaker.reason ? `${breaker.reason.replaceAll("_", " ")}` : ""}${breaker.quarantined ? ", until somebody looks" : breaker.retry_after_ms > 0 ? `, tries again in ${duration(breaker.retry_after_ms)}` : ""}`],
-      ["Recent calls", `${count(breaker.recent_calls)}, ${count(breaker.recent_failures)} failed, ${count(breaker.consecutive_failures)} in a row`],
+      ["Recent calls", `${count(Math.round(breaker.recent_calls))}, ${count(Math.round(breaker.recent_failures))} failed, ${count(breaker.consecutive_failures)} in a row`],
       ["Opened", `${count(breaker.opened_total)} times`],
       ["Cooldown", row.cooldown_ms > 0 ? `for another ${duration(row.cooldown_ms)}` : `none, ${count(row.cooldowns_total)} so far`],
       row.pacing && ["Pace", `${rate(row.pacing.calls_per_second)} calls/s${row.pacing.told_per_second == null ? "" : `, told ${rate(row.pacing.told_per_second)}`}, cut ${count(row.pacing.cuts_total)} times`],

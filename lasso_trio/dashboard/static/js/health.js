@@ -62,4 +62,7 @@ export function verdict(snapshot) {
   return { tone: "good", text: total === 1 ? "The one provider is healthy." : `All ${plural(total, "provider")} are healthy.` };
 }
 
+/** Why a provider is in its state, for people: "network_error" is a word of the log. */
+export const spoken = (why) => (why ?? "").replaceAll("_", " ");
+
 const names = (rows) => rows.map((row) => row.name).join(", ");

@@ -37,11 +37,11 @@ function Headline({ snapshot, ticks, issues }) {
   const failing = h.error_percent ?? 0;
   return html`<dl class="figures headline" aria-label="Headline numbers">
     <${Figure} term="Calls per second" value=${rate(h.calls_per_second)} under=${`${count(h.calls_total)} since start`}><${Spark} values=${ticks.map((t) => t.calls_per_second)} /><//>
-    <${Figure} term="Succeeded, last minute" value=${h.success_percent == null ? NONE : percent(h.success_percent / 100).replace(" %", "")} unit="%" tone=${failing > 5 ? "bad" : failing > 1 ? "warn" : ""} under=${`${count(h.errors_total)} failed since start`} />
+    <${Figure} term="Success (1 min)" value=${h.success_percent == null ? NONE : percent(h.success_percent / 100).replace(" %", "")} unit="%" tone=${failing > 5 ? "bad" : failing > 1 ? "warn" : ""} under=${`${count(h.errors_total)} failed since start`} />
     <${Figure} term="p50" value=${ms(h.p50_ms)} unit="ms" under="answers, last 5 min" />
     <${Figure} term="p95" value=${ms(h.p95_ms)} unit="ms"><${Spark} values=${ticks.map((t) => t.p95_ms)} /><//>
     <${Figure} term="p99" value=${ms(h.p99_ms)} unit="ms" under=${tail(h)} />
-    <${Figure} term="Failovers, last minute" value=${count(h.failovers_last_minute)} tone=${h.failovers_last_minute > 0 && h.failovers_last_minute > h.calls_last_minute / 20 ? "warn" : ""} under=${`${count(h.failovers_total)} since start`} />
+    <${Figure} term="Failovers (1 min)" value=${count(h.failovers_last_minute)} tone=${h.failovers_last_minute > 0 && h.failovers_last_minute > h.calls_last_minute / 20 ? "warn" : ""} under=${`${count(h.failovers_total)} since start`} />
     <${Figure} term="Races won" value=${count(h.hedges_won)} unit=${`of ${count(h.hedges_fired)}`} under=${`${percent((h.extra_calls_percent ?? 0) / 100, 1)} extra calls`} />
     <${Figure} term="Providers healthy" value=${count(h.providers_healthy)} unit=${`of ${count(h.providers_total)}`} tone=${h.providers_healthy === 0 ? "bad" : h.providers_healthy < h.providers_total ? "warn" : ""} under=${plural(recent(issues, snapshot.at), "warning") + " in 5 min"} />
   </dl>`;

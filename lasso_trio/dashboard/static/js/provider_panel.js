@@ -3,7 +3,7 @@
 import { html, useState } from "./lib.js";
 import { usePolled } from "./data.js";
 import { count, duration, lag, ms, percent, rate } from "./format.js";
-import { MEANINGS } from "./health.js";
+import { MEANINGS, spoken } from "./health.js";
 import { Pairs, Segments, Table } from "./parts.js";
 import { Panel } from "./panel.js";
 import { Series } from "./series.js";
@@ -17,7 +17,7 @@ export function ProviderPanel({ profile, chain, provider, profiles, snapshot }) 
   const { data, error } = usePolled(url, 2000);
   const above = html`<button type="button" class="link" onClick=${() => go("overview", chain.chain)}>${chain.name}</button><span class="dim" aria-hidden="true">/</span>`;
   return html`<${Panel} title=${provider.name} state=${provider.status} above=${above}>
-    <p class="why-line">${provider.why || MEANINGS[provider.status]}</p>
+    <p class="why-line">${spoken(provider.why) || MEANINGS[provider.status]}</p>
     <div class="two">
       <div><h3 class="h3">Now</h3><${Pairs} rows=${now(provider)} /></div>
       <div><h3 class="h3">Head</h3><${Pairs} rows=${head(provider, data)} /></div>

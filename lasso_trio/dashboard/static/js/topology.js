@@ -6,7 +6,7 @@
 
 import { html } from "./lib.js";
 import { count, lag, ms, percent, plural, rate } from "./format.js";
-import { MEANINGS, SEVERITY, WORDS } from "./health.js";
+import { MEANINGS, SEVERITY, spoken, WORDS } from "./health.js";
 import { Card, Glyph, StateMark } from "./parts.js";
 import { go } from "./place.js";
 
@@ -57,7 +57,7 @@ function Strand({ row, from: [x, y], to: [toX, toY] }) {
 
 function Row({ chain, row, chosen }) {
   const behind = row.status !== "lagging" && row.lag !== 0 && row.lag != null ? lag(row.lag) : null;
-  const what = [row.why || (row.status === "healthy" ? null : MEANINGS[row.status]), behind && row.why !== behind ? behind : null].filter(Boolean).join(" · ");
+  const what = [spoken(row.why) || (row.status === "healthy" ? null : MEANINGS[row.status]), behind && row.why !== behind ? behind : null].filter(Boolean).join(" · ");
   return html`<button type="button" class="provider-row severity-${SEVERITY[row.status] ?? 1}" aria-current=${chosen ? "true" : null} onClick=${() => go("overview", chain.chain, row.provider)}>
     <span class="state s-${row.status}"><${Glyph} state=${row.status} /></span>
     <span class="who"><b>${row.name}</b><span class="transports">${row.channels.filter((c) => c.live).map((c) => c.transport).join(" ")}</span></span>

@@ -2,7 +2,7 @@
 
 import { html } from "./lib.js";
 import { duration } from "./format.js";
-import { troubles, verdict, WORDS } from "./health.js";
+import { spoken, troubles, verdict, WORDS } from "./health.js";
 import { Glyph } from "./parts.js";
 import { go } from "./place.js";
 
@@ -18,7 +18,7 @@ export function Verdict({ live }) {
     <span class="aside">${snapshot.node} · lasso ${snapshot.version} · up ${duration(1000 * snapshot.uptime_s)}</span>
     ${rows.length > 0 && html`<ul class="troubles" aria-label="What is wrong">${rows.slice(0, MOST).map((row) => html`<li key=${`${row.chain}/${row.provider}`}>
       <button type="button" class="trouble state s-${row.status}" onClick=${() => go("overview", row.chain, row.provider)}>
-        <${Glyph} state=${row.status} /><b>${row.name}</b><span>${row.why || WORDS[row.status].toLowerCase()}${snapshot.chains.length > 1 ? ` · ${row.chainName}` : ""}</span>
+        <${Glyph} state=${row.status} /><b>${row.name}</b><span>${spoken(row.why) || WORDS[row.status].toLowerCase()}${snapshot.chains.length > 1 ? ` · ${row.chainName}` : ""}</span>
       </button></li>`)}${rows.length > MOST && html`<li class="dim">and ${rows.length - MOST} more</li>`}</ul>`}
   </div>`;
 }
