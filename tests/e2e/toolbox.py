@@ -58,6 +58,13 @@ def nginx() -> str:
     return binary
 
 
+def promtool() -> str:
+    binary = shutil.which("promtool", path=_PATH)
+    if binary is None:
+        lacking("promtool is not installed (Debian: apt-get install prometheus)")
+    return binary
+
+
 def free_port() -> int:
     """A port nobody listens on, below those the kernel gives to clients: a restarted server finds it free again."""
     while True:
