@@ -30,8 +30,8 @@ _SCRIPTS: Final = Path(__file__).parent / "node"
 class Seen:
     """`numbers`, `events`: heads by number, and logs without the removed ones, where a library tells them so as well.
 
-    `stray`: what is neither head nor log: errors, other notifications, the end of the socket. `at`: when a head came,
-    by its hash, in monotonic seconds.
+    `stray`: what is neither head nor log: errors, other notifications, the end of the socket. `head_at`, `log_at`: when
+    a block's head and its last log came, by its hash, in monotonic seconds.
     """
 
     live: bool = False
@@ -40,7 +40,8 @@ class Seen:
     logs: list[LogEvent] = attrs.field(factory=list)
     events: list[Log] = attrs.field(factory=list)
     stray: list[Any] = attrs.field(factory=list)
-    at: dict[str, float] = attrs.field(factory=dict)
+    head_at: dict[str, float] = attrs.field(factory=dict)
+    log_at: dict[str, float] = attrs.field(factory=dict)
 
     def take(self, kind: str, value: Any) -> None:
         match kind, value:
@@ -48,13 +49,16 @@ class Seen:
                 self.live = True
             case "head", [number, hash_, parent]:
                 self.heads.append(Head(number, hash_, parent))
-                self.at[hash_] = time.monotonic()
+                self.head_at[hash_] = time.monotonic()
             case "number", _:
                 self.numbers.append(value)
             case "event", _:
                 self.events.append(Log(*value))
             case "log", [*fields, removed]:
-                self.logs.append(LogEvent(Log(*fields), removed))
+                event = LogEvent(Log(*fields), removed)
+                self.logs.append(event)
+                if not removed:
+                    self.log_at[event.log.block_hash] = time.monotonic()
             case _:
                 self.stray.append(value)
 

@@ -32,8 +32,8 @@ class Turmoil:
     """
 
     lived: Lived
+    dice: Random
     reorganise_s: float | None = None
-    dice: Random = attrs.field(factory=lambda: Random(1))
     done: Counter[str] = attrs.field(factory=Counter)
     mined_at: dict[str, float] = attrs.field(factory=dict)
     _notes: int = 0
@@ -88,7 +88,11 @@ class Turmoil:
         time.sleep(self.dice.choice((0.0, self.dice.uniform(0.0, 0.8))))
         away = [node for node in self.fleet.nodes if not node.answers]
         serving = [node for node in self.fleet.nodes if node.answers]
-        if len(serving) == 1 or (away and self.dice.random() < 0.4):
+        if len(serving) == 1:
+            self._bring_back(self.dice.choice(away))
+            if self.dice.random() < 0.5:
+                self._take_out(serving[0])  # handed over: whoever fed the proxy so far is gone
+        elif away and self.dice.random() < 0.3:
             self._bring_back(self.dice.choice(away))
         else:
             self._take_out(self.dice.choice(serving))
@@ -109,7 +113,7 @@ class Turmoil:
         for node in self.fleet.nodes:
             if node.paused:
                 self._bring_back(node)
-        self.fleet.reorganise(self.dice.randint(1, MOST_REORGANISED))
+        self.fleet.reorganise(self.dice.randint(2, MOST_REORGANISED))
         self.done["reorganised"] += 1
         self._pay()
 
