@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 from prometheus_client.parser import text_string_to_metric_families
 
 from lasso_trio.devnet import Failure, Faults, Kind
@@ -48,3 +50,20 @@ async def test_a_broken_provider_is_told_as_unavailable(start: Start) -> None:
     assert total(found, "lasso_provider_available", profile="public", provider="beta") == 1
     assert total(found, "lasso_chain_providers_available", profile="public") == 1
     assert total(found, "lasso_breaker_state", state="open") == 1
+
+
+async def test_openmetrics_and_gzip_for_those_who_ask(start: Start) -> None:
+    surface = await start(alpha=Faults())
+    fields = {"accept": "application/openmetrics-text;version=1.0.0", "accept-encoding": "gzip"}
+    answer = await surface.get("/metrics", fields)
+    assert answer["content-type"].startswith("application/openmetrics-text")
+    assert answer["content-encoding"] == "gzip"
+    assert gzip.decompress(answer.body).endswith(b"# EOF\n")
+
+
+async def test_metrics_are_not_on_the_main_port_when_operators_have_their_own(start: Start) -> None:
+    surface = await start(settings={"ops_port": 0}, alpha=Faults())
+    assert (await surface.get("/metrics")).status == 404
+    assert surface.app.operators.own is not None
+    surface.port = surface.app.operators.own.listeners[0].port
+    assert total(await scrape(surface), "lasso_ready") == 1
