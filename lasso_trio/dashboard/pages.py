@@ -35,7 +35,6 @@ from lasso_trio.dashboard.system_view import system_page
 from lasso_trio.dashboard.try_it import Refused
 from lasso_trio.routing.directory import RoutedProfile
 from lasso_trio.routing.routed_chain import RoutedChain
-from lasso_trio.server.asgi_guard import at_end
 
 Row = dict[str, Any]
 JSON: Final = "application/json; charset=utf-8"
@@ -123,7 +122,6 @@ class Pages:
             return response
         last_id = request.headers.get("last-event-id", "")
         body = self.feed.stream(found.profile.slug, last_id)
-        at_end(request.scope, body.aclose)  # its viewer leaves, whatever becomes of the connection
         answer = Response(body, content_type="text/event-stream; charset=utf-8")
         answer.timeout = None  # it has no end; every piece of it is bounded in time by whoever sends it
         answer.headers["cache-control"] = "no-store, no-transform"

@@ -36,15 +36,18 @@ async def test_failures_count_as_calls_and_as_errors() -> None:
     assert (point.calls, point.errors, sum(point.bins.values())) == (2, 1, 1)
 
 
-async def test_when_the_evidence_turned_the_calls_are_known_and_their_latencies_are_not() -> None:
+@pytest.mark.parametrize(("calls", "seconds"), [(2, 0.05), (7, 0.02)])
+async def test_when_the_evidence_turned_the_calls_are_known_and_their_latencies_are_not(
+    calls: int, seconds: float
+) -> None:
     board = board_of()
     answered(board, "alpha:http", 5, 0.02)
     collect(board)
     later = NOW + 400  # everything has left the windows
-    answered(board, "alpha:http", 2, 0.05, now=later)
+    answered(board, "alpha:http", calls, seconds, now=later)
     collect(board, later, WALL + 400)
     point = board.collector.channels["1:alpha:0", "http"].points(Range.MINUTES, WALL + 405)[-1]
-    assert (point.calls, dict(point.bins)) == (2, {})
+    assert (point.calls, dict(point.bins)) == (calls, {})
 
 
 async def test_the_windows_are_of_recent_calls_only() -> None:

@@ -38,6 +38,25 @@ PATHS = [
 ]
 
 
+def web_scope(path: str) -> Any:  # noqa: ANN401
+    return {
+        "type": "http",
+        "asgi": {},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(b"host", b"x")],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 2),
+        "extensions": {},
+        "state": {},
+    }
+
+
 def busy(**settings: Any) -> Web:  # noqa: ANN401
     """With keys in everything that others wrote."""
     web = web_of(admin_token=Secret(KEY), secret_key_base=Secret(KEY * 4), **settings)
@@ -140,6 +159,28 @@ async def test_snapshots_come_as_events_until_the_node_drains(autojump_clock: Mo
     assert b"event: bye" in connection.response_data
     assert not web.dashboard.feed.viewers
     assert not web.board.activity.watching
+
+
+async def test_a_viewer_that_is_cut_off_while_it_is_written_to_leaves_nothing_behind(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    web, messages = web_of(), [{"type": "http.request", "body": b"", "more_body": False}]
+    nursery.start_soon(web.dashboard.run)
+
+    async def receive() -> Any:  # noqa: ANN401
+        if not messages:
+            await trio.sleep_forever()
+        return messages.pop()
+
+    async def send(message: Any) -> None:  # noqa: ANN401
+        if b"snapshot" in message.get("body", b""):
+            await trio.sleep_forever()
+
+    scope = web_scope("/dashboard/events/public")
+    with trio.move_on_after(5) as cut:
+        await web.app(scope, receive, send)
+    assert cut.cancelled_caught
+    assert not web.dashboard.feed.viewers
 
 
 async def test_too_many_viewers_are_asked_to_come_later() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 from quart.typing import TestClientProtocol as WebClient
+from quart_trio import QuartTrio
 
 from lasso_trio.dashboard.board import Board
 from lasso_trio.dashboard.dashboard import Dashboard
@@ -19,6 +20,7 @@ from tests.dashboard.boards import board_of
 @attrs.define(eq=False)
 class Web:
     dashboard: Dashboard
+    app: QuartTrio
     client: WebClient
 
     @property
@@ -35,4 +37,4 @@ def web_of(directory: Directory | None = None, *, service: Any = None, **setting
     board = board_of(directory, service=service, **settings)
     dashboard = Dashboard.of(board)
     app = make_app(board.node, board.directory, None, LaneLimits(), ByteBudget(), None, [dashboard.pages.serve])
-    return Web(dashboard, app.test_client())
+    return Web(dashboard, app, app.test_client())
