@@ -92,6 +92,21 @@ def first_answer(url: str) -> str:
             time.sleep(0.02)
 
 
+def dashboard_came_along(rpc: str) -> None:
+    """The page, and each script and style sheet that it names: they are data of the package, easily left behind."""
+    origin = rpc.partition("/rpc/")[0]
+    page = fetched(f"{origin}/dashboard").decode()
+    files = re.findall(r'(?:src|href)="(/dashboard/static/[^"]+)"', page)
+    if len(files) < 5:
+        raise Failed(f"the dashboard's page names only {files}")
+    print(f"ok: the dashboard and its {len(files)} files, {sum(len(fetched(origin + file)) for file in files)} bytes")
+
+
+def fetched(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=10) as reply:
+        return bytes(reply.read())
+
+
 def resident_mib(pid: int) -> str:
     try:
         status = Path(f"/proc/{pid}/status").read_text()
@@ -111,6 +126,7 @@ def demo_answers_and_stops(output: Path) -> None:
         url = endpoint(output, demo)
         number = first_answer(url)
         print(f"ok: {url} answered eth_blockNumber with {number} {time.monotonic() - began:.1f} s after the start")
+        dashboard_came_along(url)
         print(f"ok: resident memory {resident_mib(demo.pid)} MiB")
         demo.send_signal(signal.SIGTERM)
         code = demo.wait(STOP_S)

@@ -20,7 +20,7 @@ from tests.browser.tools import Demo
 from tests.e2e.toolbox import ROOT
 
 DOCS = ROOT / "docs"
-WARM_UP_S = 75.0
+WARM_UP_S = 50.0
 
 Take = Callable[..., None]
 

@@ -22,12 +22,13 @@ export function Overview({ live, place, profile, profiles }) {
         <${Topology} snapshot=${snapshot} place=${place} />
         ${!provider && html`<${Endpoints} profile=${profile} profiles=${profiles} chain=${chain?.chain ?? snapshot.chains[0]?.chain} />`}
         ${provider && html`<${Activity} calls=${live.calls} snapshot=${snapshot} chain=${chain} provider=${provider} />`}
-        <${Issues} rows=${live.issues} snapshot=${snapshot} />
+        ${chain && html`<${Issues} rows=${live.issues} snapshot=${snapshot} />`}
       </div>
       <div class="stack ${provider ? "w7" : "w5"}">
         ${provider ? html`<${ProviderPanel} key=${`${chain.chain}/${provider.provider}`} profile=${profile} chain=${chain} provider=${provider} profiles=${profiles} snapshot=${snapshot} />`
           : chain && html`<${ChainPanel} key=${chain.chain} profile=${profile} chain=${chain} />`}
         ${!provider && html`<${Activity} calls=${live.calls} snapshot=${snapshot} chain=${chain} />`}
+        ${!chain && html`<${Issues} rows=${live.issues} snapshot=${snapshot} />`}
       </div>
     </div>`;
 }
