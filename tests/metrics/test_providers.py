@@ -6,7 +6,7 @@ from lasso_trio.metrics import providers
 from lasso_trio.providers.head import ChainCheck
 from lasso_trio.routing.directory import Directory
 from lasso_trio.telemetry.prometheus import Table
-from tests.metrics.scene import ALPHA, routed_of
+from tests.metrics.scene import ALPHA, make_directory, routed_of
 
 WHO = ("main", "ethereum", "alpha")
 
@@ -53,13 +53,16 @@ def test_a_provider_is_available_by_any_of_its_transports(directory: Directory) 
     assert read(directory).value(providers.AVAILABLE, "main", "ethereum", "beta") == 0
 
 
-def test_lag_is_how_far_behind(directory: Directory) -> None:
-    alpha, beta = routed_of(directory).candidates[:2]
+def test_lag_is_how_far_behind_and_never_how_far_ahead() -> None:
+    directory = make_directory(providers=3)
+    routed = routed_of(directory)
     assert read(directory).value(providers.LAG, *WHO) is None
-    alpha.head.tell(1000, 199.0, 0.1)
-    beta.head.tell(1010, 199.0, 0.1)
+    for name, height in {"alpha": 990, "beta": 1000, "p0": 1000, "p2": 1000, "p1": 1005}.items():
+        head = next(c.head for c in routed.candidates if c.provider.id == name)
+        head.tell(height, 199.9, 0.1)
     table = read(directory, 200.0)
-    lags = {row[0][2]: row[1] for row in table.rows[providers.LAG] if row[0][0] == "main"}
-    assert min(lags.values()) == 0
-    assert table.value(providers.HEIGHT, *WHO) == 1000
-    assert table.value(providers.HEAD_AGE, *WHO) == pytest.approx(1.0)
+    told = {name: table.value(providers.LAG, "main", "ethereum", name) for name in ("alpha", "beta", "p0", "p1")}
+    assert told == {"alpha": 10, "beta": 0, "p0": 0, "p1": 0}
+    assert (routed.heads.raw_lag("1:p1.example:0", 200.0) or 0) > 0
+    assert table.value(providers.HEIGHT, *WHO) == 990
+    assert table.value(providers.HEAD_AGE, *WHO) == pytest.approx(0.1)

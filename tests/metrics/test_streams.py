@@ -23,7 +23,9 @@ async def test_counts_outlive_their_stream(autojump_clock: MockClock) -> None:
         reader = StreamReader(scene.hub)
         who = (scene.routed.profile.slug, scene.routed.chain.key, "newHeads")
         one, two = await scene.join(), await scene.join()
-        await scene.grow(3)
+        await scene.grow(2)
+        read(reader)
+        await scene.grow(1)
         table = read(reader)
         events = table.value(streams.EVENTS, *who)
         assert events == next(iter(scene.hub.streams.values())).counts.events >= 3
