@@ -97,6 +97,8 @@ def _ailing(routed: RoutedChain, candidate: Candidate, live: Sequence[Channel], 
     prober = prober_of(routed, candidate)
     if prober is not None and prober.schedule.failures >= FAILURES - 1:
         return Status.DEGRADED, f"{prober.schedule.failures} probes in a row failed"
+    if _lost_its_socket(routed, candidate):
+        return Status.DEGRADED, "its WebSocket was lost and is being connected again"
     lag = routed.heads.lag(candidate.channel.instance_id, now)
     most = routed.chain.selection.max_lag_blocks or LAG_BLOCKS
     if lag is not None and lag < -most:
@@ -122,6 +124,12 @@ def _idle(candidates: Sequence[Candidate], channels: Sequence[Channel], live: Se
     if head.height is None and not any(candidate.tally.answered for candidate in candidates):
         return Status.UNKNOWN, "nothing was heard of it yet"
     return Status.HEALTHY, "" if len(live) == len(channels) else "its WebSocket is being connected"
+
+
+def _lost_its_socket(routed: RoutedChain, candidate: Candidate) -> bool:
+    instance = routed.registry.instances.get(candidate.channel.instance_id)
+    keeper = None if instance is None else instance.keeper
+    return keeper is not None and not keeper.connected and keeper.sessions > 0
 
 
 def prober_of(routed: RoutedChain, candidate: Candidate) -> Prober | None:

@@ -41,7 +41,7 @@ class TaskTree:
             row |= _state(supervised, self.now)
         for nursery in task.child_nurseries:
             row["children"] += self._siblings(nursery.child_tasks, depth + 1)
-        return row
+        return _one(row) if supervised is not None else row
 
     def _siblings(self, tasks: Iterable[trio.lowlevel.Task] | frozenset[trio.lowlevel.Task], depth: int) -> list[Row]:
         everybody = frozenset(tasks)
@@ -64,6 +64,13 @@ class TaskTree:
             self.left += 1
         else:
             rows[task if row["children"] or "state" in row else row["name"]] = row
+
+
+def _one(row: Row) -> Row:
+    """Who supervises and who is supervised have the same name, and are one to look at."""
+    if len(row["children"]) == 1 and row["children"][0]["name"] == row["name"]:
+        row["children"] = row["children"][0]["children"]
+    return row
 
 
 def _name(task: trio.lowlevel.Task) -> str:

@@ -95,6 +95,18 @@ async def test_who_is_behind_lags_by_what_the_profile_forgives() -> None:
     assert "blocks behind" in found[1]
 
 
+async def test_a_socket_that_was_lost_is_told_and_one_that_never_was_is_not() -> None:
+    board = board_of()
+    answered(board, "alpha:http", 1, 0.01)
+    keeper = SimpleNamespace(connected=False, sessions=0)
+    routed_of(board).registry.instances["1:alpha:0"].keeper = keeper
+    assert told(board, "alpha")[0] is Status.HEALTHY
+    keeper.sessions = 1
+    assert told(board, "alpha") == (Status.DEGRADED, "its WebSocket was lost and is being connected again")
+    keeper.connected = True
+    assert told(board, "alpha")[0] is Status.HEALTHY
+
+
 async def test_probes_that_fail_are_told() -> None:
     board = board_of()
     instance = routed_of(board).registry.instances["1:beta:0"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import trio
 
 from lasso_trio.dashboard import task_tree as module
 from lasso_trio.dashboard.task_tree import TaskTree, root_task
-from lasso_trio.supervision import Supervised
+from lasso_trio.supervision import Supervised, Supervisor, supervise
 from tests.dashboard.boards import KEY
 
 
@@ -50,6 +51,23 @@ async def test_what_supervision_knows_stands_beside_the_task() -> None:
         mine.cancel_scope.cancel()
     (found,) = row["children"]
     assert (found["restarts"], found["state"], found["last_error"]) == (3, "running", "ValueError: x")
+
+
+async def test_a_supervised_task_and_its_run_are_one() -> None:
+    async def run() -> None:
+        async with trio.open_nursery() as inner:
+            inner.start_soon(trio.sleep_forever, name="its child")
+            await trio.sleep_forever()
+
+    registry = Supervisor()
+    async with trio.open_nursery() as mine:
+        mine.start_soon(partial(supervise, "a service", run, registry=registry), name="a service")
+        await trio.testing.wait_all_tasks_blocked()
+        row, _ = walk({child.name: child for child in registry.children})
+        mine.cancel_scope.cancel()
+    (found,) = row["children"]
+    assert (found["name"], found["state"]) == ("a service", "running")
+    assert [child["name"] for child in found["children"]] == ["its child"]
 
 
 async def test_a_crowd_is_counted_and_not_walked(monkeypatch: pytest.MonkeyPatch) -> None:
