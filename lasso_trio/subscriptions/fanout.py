@@ -138,7 +138,15 @@ class Fanout:
         told = [membership for membership in self._active if membership.member.wants_gaps]
         self._deliver(_Round(gap_notification, gap, told, False))
 
+    def announce_gap_to(self, member: Member, id: str, gap: bytes) -> None:  # noqa: A002
+        """Something is missing of a replay: told to one subscription, behind what was published to it before."""
+        membership = self._by_member.get(member, {}).get(id)
+        if membership is not None and member.wants_gaps:
+            self._deliver(_Round(gap_notification, gap, [membership], False, REPLAYED))
+
     def _deliver(self, round_: _Round) -> None:
+        if not round_.to:  # nor may it pass for the last that is on its way
+            return
         if self._slices is not None and (len(round_.to) > SLICE or self._is_busy()):
             self._last = round_
             self._slices.add(round_)

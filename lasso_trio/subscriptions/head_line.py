@@ -115,6 +115,11 @@ class HeadLine:
         ours = self._chain.get(header.number)
         return ours is not None and ours.hash == header.hash
 
+    def find(self, hash_: str) -> Header | None:
+        """The canonical block of that hash, if it is one that was told."""
+        header = self._known.get(hash_)
+        return header if header is not None and self.holds(header) else None
+
     @property
     def is_waiting(self) -> bool:
         return bool(self._pending)

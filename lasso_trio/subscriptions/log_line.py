@@ -54,6 +54,8 @@ class LogLine:
     _settled_count: int = 0
     _begin: int | None = None
     """The first block that was followed."""
+    _doubtful: dict[str, None] = attrs.field(factory=dict)
+    """Settled blocks whose check could not be made: logs of theirs may lack."""
 
     def follow(self, steps: Iterable[Step]) -> list[Out]:
         """What the heads' line did."""
@@ -72,7 +74,7 @@ class LogLine:
         return out
 
     def hear(self, log: Log) -> list[Out]:
-        """A feed told of `log`."""
+        """A feed told of `log`. Of a settled block it is nothing new, or `overlooked`."""
         if log.removed or log.block in self._settled:
             return []
         first = self._first
@@ -95,14 +97,38 @@ class LogLine:
         self._queue.popleft()
         return out + self._advance()
 
+    def overlooked(self, log: Log) -> bool:
+        """Did the check of its block not find it? Then it was not told, and the block's turn may be over."""
+        settled = self._settled.get(log.block)
+        return not log.removed and settled is not None and all(known.index != log.index for known in settled)
+
+    def add(self, log: Log) -> None:
+        """An overlooked log belongs to its block from now on. It is the caller's to tell."""
+        self._store(log.block, (*self._settled[log.block], log))
+
+    def is_last_told(self, number: int, tip: int) -> bool:
+        """Would a log of block `number` still be in order? `tip`: the newest block that was followed."""
+        first = self._first
+        return number == tip if first is None else not first.told and number == first.header.number - 1
+
+    def follows(self, number: int) -> bool:
+        """Whether it is not from before the line began."""
+        return self._begin is not None and number >= self._begin
+
     def give_up(self, hash_: str) -> list[Out]:
         """The block's check could not be made: what feeds told of it stays, with a gap over the block."""
         for place, block in enumerate(self._queue):
             if isinstance(block, _Block) and block.header.hash == hash_:
                 number = block.header.number
+                self._doubtful[hash_] = None
                 self._queue.insert(place + 1, Gap(number, number, number, "logs_unchecked"))
                 return self._skip_check(block)
         return []
+
+    @property
+    def waits_at(self) -> int | None:
+        """The number of the first block that is not told to its end; None when all are."""
+        return None if self._first is None else self._first.header.number
 
     @property
     def unsettled(self) -> list[Header]:
@@ -119,8 +145,8 @@ class LogLine:
         return {*self._early.get(hash_, ()), *(log.index for log in self.told_of(hash_) or ())}
 
     def logs_of(self, hash_: str) -> tuple[Log, ...] | None:
-        """A settled block's logs, in the order they went out; None when they are not known."""
-        return self._settled.get(hash_)
+        """A settled block's logs, in the order they went out; None when they are not known for sure."""
+        return None if hash_ in self._doubtful else self._settled.get(hash_)
 
     def told_of(self, hash_: str) -> list[Log] | None:
         """What went out of the block that is first in the queue; None if it is another one."""
@@ -129,7 +155,8 @@ class LogLine:
 
     def adopt(self, hash_: str, logs: Sequence[Log]) -> None:
         """Logs of a block that only some were told of (a replay): if it is removed, they go out removed."""
-        if hash_ not in self._settled:
+        if hash_ not in self._settled or hash_ in self._doubtful:
+            self._doubtful.pop(hash_, None)
             self._remember(hash_, sorted(logs, key=lambda log: log.index))
 
     # Moving on…
@@ -148,7 +175,7 @@ class LogLine:
                 out.append(first)
             elif (logs := self._settled.get(first.header.hash)) is not None:
                 out += self._tell(first, logs)
-                self._settled[first.header.hash] = tuple(first.told.values())
+                self._store(first.header.hash, tuple(first.told.values()))
             else:
                 return out + self._tell(first, self._take_early(first.header.hash))
             self._queue.popleft()
@@ -178,18 +205,33 @@ class LogLine:
             return [log.as_removed() for log in reversed(last.told.values())]
         logs = self._settled.get(header.hash)
         if logs is None:  # from before the beginning, or forgotten: so many logs, so deep
-            forgotten = self._begin is not None and header.number >= self._begin
+            forgotten = self.follows(header.number)
             return [Gap(header.number, header.number, header.number, "logs_forgotten")] if forgotten else []
+        if header.hash in self._doubtful:
+            self._unsettle(header.hash)
         return [log.as_removed() for log in reversed(logs)]
 
     # Remembering…
 
     def _remember(self, hash_: str, logs: Sequence[Log]) -> None:
         self._take_early(hash_)
-        self._settled[hash_] = tuple(logs)
-        self._settled_count += len(logs)
+        self._store(hash_, tuple(logs))
         while len(self._settled) > 2 * self.window or (self._settled_count > MOST_SETTLED and len(self._settled) > 1):
-            self._settled_count -= len(self._settled.pop(next(iter(self._settled))))
+            oldest = next(iter(self._settled))
+            self._settled_count -= len(self._settled.pop(oldest))
+            self._doubtful.pop(oldest, None)
+
+    def _store(self, hash_: str, logs: tuple[Log, ...]) -> None:
+        self._settled_count += len(logs) - len(self._settled.get(hash_, ()))
+        self._settled[hash_] = logs
+
+    def _unsettle(self, hash_: str) -> None:
+        """If the block comes back, it is to be checked again."""
+        self._doubtful.pop(hash_)
+        logs = self._settled.pop(hash_)
+        self._settled_count -= len(logs)
+        for log in logs:
+            self._keep_early(log)
 
     def _keep_early(self, log: Log) -> None:
         kept = self._early.setdefault(log.block, {})

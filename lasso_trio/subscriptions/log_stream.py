@@ -55,6 +55,7 @@ class LogStream(Stream):
     _before_first: bool = attrs.field(init=False)
     _checking: set[str] = attrs.field(factory=set)
     _first_at: dict[tuple[str, int], float] = attrs.field(factory=dict)
+    _missed: str = ""
 
     def __attrs_post_init__(self) -> None:
         around = self.around
@@ -104,11 +105,31 @@ class LogStream(Stream):
             return
         feed.misses = 0
         self._time(feed, (log_.block, log_.index), arrival.at)
-        self._out(self.line.hear(log_))
-        tip = self.heads.line.tip
-        if tip is not None and tip.hash == log_.block and self.bloom.excludes(tip.bloom):  # taken for empty already
+        if self.line.overlooked(log_):
+            self._late(log_)
+        else:
+            self._out(self.line.hear(log_))
+
+    def _late(self, log_: Log) -> None:
+        """Its block was settled without it: a node answered too early, or the block's bloom lies."""
+        header, tip = self.heads.line.find(log_.block), self.heads.line.tip
+        if header is None or tip is None or not self.line.follows(header.number):
+            return
+        self.line.add(log_)
+        if self.bloom.excludes(header.bloom):
             self.bloom.distrust()
-            self._out([Gap(tip.number, tip.number, tip.number, "bloom_denied")])
+            self._miss(header, "bloom_denied")
+        elif self.line.is_last_told(header.number, tip.number):
+            self.counts.repaired += 1
+            self._out([log_.raw])
+        else:
+            self._miss(header, "logs_late")
+
+    def _miss(self, header: Header, reason: str) -> None:
+        """Said once for a block."""
+        if header.hash != self._missed:
+            self._missed = header.hash
+            self._out([Gap(header.number, header.number, header.number, reason)])
 
     def _time(self, feed: OpenFeed, which: tuple[str, int], at: float) -> None:
         first = self._first_at.setdefault(which, at)

@@ -5,7 +5,8 @@
 
 If the line was reorganised below what was read meanwhile, the reading begins anew. Blocks that were read become part of
 the line's window, so that a reorganisation which reaches them is told like any other. What cannot be read in time is a
-gap, told to this member alone, and the subscription goes live.
+gap, told to this member alone, and the subscription goes live. A member that is ahead of the line waits for it as long,
+for it has seen what would come first; and so does one that begins above a block whose logs are not complete.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from contextlib import suppress
 from typing import Final, TypeVar
 
 import attrs
+import structlog
 import trio
 
-from lasso_trio.subscriptions.fanout import Member, gap_notification
-from lasso_trio.subscriptions.frames import text_frame
+from lasso_trio.subscriptions.fanout import Member
 from lasso_trio.subscriptions.head_line import Gap, HeadLine
 from lasso_trio.subscriptions.head_stream import HeadStream
 from lasso_trio.subscriptions.header import Header
@@ -26,6 +27,8 @@ from lasso_trio.subscriptions.log import Log
 from lasso_trio.subscriptions.log_stream import LogStream
 from lasso_trio.subscriptions.reader import Unreadable
 from lasso_trio.subscriptions.stream import Stream, gap_json
+
+log = structlog.get_logger(__name__)
 
 AT_ONCE: Final = 8
 PAUSE_S: Final = 0.2
@@ -48,18 +51,29 @@ class Replay:
         """Replay, then activate. Cancelled at any time: the subscription is not active then."""
         line, seconds = self._heads().line, self.stream.around.policy.backfill_timeout_ms / 1000
         try:
-            with trio.fail_after(seconds):
+            with trio.move_on_after(seconds):
                 await self._until_seamless(line)
-        except trio.TooSlowError:
+                return
+            if not self._is_ahead(line):
+                self._tell_gap(line)
+        except Exception:  # one client's replay is not the hub's end
+            log.exception("replay.crashed", stream=self.stream.key[:200])
             self._tell_gap(line)
         self.stream.fanout.activate(self.member, self.id)
 
     async def _until_seamless(self, line: HeadLine) -> None:
-        """Returns when everything up to this moment is published to the member."""
+        """Publish everything up to this moment to the member, and activate it."""
         while True:
-            if await self._read_below(line) and self._publish(line):
+            if not self._is_ahead(line) and await self._read_below(line) and self._publish(line):
+                self.stream.fanout.activate(self.member, self.id)
                 return
             await trio.sleep(PAUSE_S)
+
+    def _is_ahead(self, line: HeadLine) -> bool:
+        """Would something be told first that lies below `first`?"""
+        waits_at = self.stream.line.waits_at if isinstance(self.stream, LogStream) else None
+        begun = line.tip is not None and self.first <= line.tip.number + 1
+        return not begun or (waits_at is not None and waits_at < self.first)
 
     def _heads(self) -> HeadStream:
         assert isinstance(self.stream, HeadStream | LogStream)
@@ -67,6 +81,8 @@ class Replay:
 
     async def _read_below(self, line: HeadLine) -> bool:
         """Make the line's window reach down to `first`, and know the logs of its blocks. False: to be tried again."""
+        if line.low - self.first > self.stream.around.policy.max_backfill_blocks + line.window:
+            return False  # the chain has jumped
         lacking = [number for number in range(self.first, line.low) if number not in self._read]
         for number, header in zip(lacking, await gather(self.stream.around.reader.by_number, lacking), strict=True):
             if header is not None:
@@ -114,20 +130,19 @@ class Replay:
         for block in blocks:
             told = line.told_of(block.hash)
             if told is not None:  # the block that is being told: the rest of it comes live
-                return events + [log.raw for log in told]
+                return events + [item.raw for item in told]
             logs = line.logs_of(block.hash)
             if logs is None:
                 return None if not line.is_unsettled(block.hash) else events
-            events += [log.raw for log in logs]
+            events += [item.raw for item in logs]
         return events
 
     def _tell_gap(self, line: HeadLine) -> None:
         tip = line.tip
         last = tip.number if tip is not None else self.first
         self.stream.counts.gaps += 1
-        if self.member.wants_gaps:
-            gap = gap_json(Gap(self.first, max(self.first, last), self.first, "replay_failed"))
-            self.member.send_frame(text_frame(gap_notification(self.id, gap)), None)
+        gap = gap_json(Gap(self.first, max(self.first, last), self.first, "replay_failed"))
+        self.stream.fanout.announce_gap_to(self.member, self.id, gap)
 
 
 def _adopt_empty(stream: LogStream, header: Header) -> bool:

@@ -126,12 +126,17 @@ class SimulatedSource:
 
 @attrs.define(eq=False)
 class SimulatedReader:
-    """Answers from the chain as it is now, unless it is `down`; a share of its reads fail."""
+    """Answers from the chain as it is now, unless it is `down`; a share of its reads fail.
+
+    The logs of `unready` blocks cannot be read, and those of `hasty` ones are told too early: none.
+    """
 
     chain: SimulatedChain
     down: bool = False
     fails: float = 0.0
     takes_s: float = 0.0
+    unready: set[int] = attrs.field(factory=set)
+    hasty: set[int] = attrs.field(factory=set)
     rng: Random = attrs.field(factory=lambda: Random(11))
     reads: list[tuple[str, object]] = attrs.field(factory=list)
 
@@ -147,8 +152,10 @@ class SimulatedReader:
 
     async def logs(self, hash_: str, filter_: LogFilter) -> list[Log]:
         block = (await self._view("logs", hash_)).block_by_hash(hash_)
-        if block is None:
+        if block is None or block.number in self.unready:
             raise Unreadable("unknown block")
+        if block.number in self.hasty:
+            return []
         wanted = DevnetFilter.read(json.loads(json.dumps(filter_.members())))
         return read_all(json.dumps(list(filter(wanted.matches, block.logs()))).encode(), hash_)
 

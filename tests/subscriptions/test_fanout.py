@@ -183,3 +183,37 @@ async def test_a_small_circle_is_served_at_once_though_there_are_slices() -> Non
     joined(fanout, member)
     fanout.publish(b"1")
     assert len(member.frames) == 1
+
+
+async def test_a_gap_of_a_replay_does_not_overtake_what_was_replayed_before(nursery: trio.Nursery) -> None:
+    slices = Slices()
+    fanout = Fanout("heads", slices=slices)
+    crowd = [Listener() for _ in range(2 * SLICE)]
+    for member in crowd:
+        joined(fanout, member)
+    late, deaf = Listener(), Listener(wants_gaps=False)
+    id_, other = fanout.reserve(late), fanout.reserve(deaf)
+    fanout.publish(b"1")
+    fanout.publish_to(late, id_, b"2")
+    fanout.announce_gap_to(late, id_, b"3")
+    fanout.announce_gap_to(deaf, other, b"3")
+    fanout.announce_gap_to(late, "0x", b"3")
+    nursery.start_soon(slices.run)
+    await wait_all_tasks_blocked()
+    assert late.heard == [("eth_subscription", id_, 2), ("lasso_gap", id_, 3)]
+    assert deaf.frames == []
+
+
+async def test_an_event_for_nobody_lets_no_later_one_overtake_those_on_their_way(nursery: trio.Nursery) -> None:
+    slices = Slices()
+    fanout = Fanout("heads", slices=slices)
+    crowd = [Listener(wants_gaps=False) for _ in range(SLICE + 1)]
+    for member in crowd:
+        id_ = joined(fanout, member)
+    fanout.publish(b"1")
+    fanout.announce_gap(b"{}")  # nobody wants it
+    fanout.leave(crowd[0], id_)  # and now they are few enough to be served at once
+    fanout.publish(b"2")
+    nursery.start_soon(slices.run)
+    await wait_all_tasks_blocked()
+    assert [result for _, _, result in crowd[-1].heard] == [1, 2]  # type: ignore[misc]

@@ -257,3 +257,44 @@ def test_whatever_the_order_what_goes_out_folds_to_the_logs_of_the_canonical_cha
     expected = [(block.number, block.hash, log.index) for block in forks.chain for log in logs_of(block)]
     assert sorted(book.held) == sorted(expected)
     assert not book.gaps
+
+
+def test_a_block_that_was_given_up_is_checked_again_when_it_comes_back() -> None:
+    block = next(b for b in Forks().grow(12) if len(logs_of(b)) > 1)
+    book, logs = Book().add(block), logs_of(block)
+    book.hear(logs[0])
+    book.take(book.line.give_up(block.hash))
+    assert book.line.logs_of(block.hash) is None
+    book.remove(block).add(block)
+    assert book.line.unsettled == [block]
+    book.take(book.line.settle(block.hash, logs))
+    assert len(book.held) == len(logs)
+
+
+def test_a_log_that_a_check_did_not_find_is_overlooked_once_and_taken_back_with_its_block() -> None:
+    block = next(b for b in Forks().grow(12) if len(logs_of(b)) > 1)
+    book, (first, second, *_) = Book().add(block), logs_of(block)
+    assert not book.line.overlooked(first)
+    book.take(book.line.settle(block.hash, [first]))
+    assert book.line.overlooked(second)
+    assert not book.line.overlooked(first)
+    book.line.add(second)
+    assert not book.line.overlooked(second)
+    assert book.line.follow([Removed(block)]) == [second.as_removed(), first.as_removed()]
+
+
+def test_which_block_may_still_be_told_of_in_order() -> None:
+    one, two, three = (blocks := Forks().grow(3))
+    line = LogLine()
+    assert not line.follows(one.number)
+    line.follow([Added(block) for block in blocks])
+    assert line.waits_at == one.number
+    line.settle(one.hash, [])
+    assert line.is_last_told(one.number, three.number)
+    line.hear(log_of(two, 0))
+    assert not line.is_last_told(one.number, three.number)
+    for block in (two, three):
+        line.settle(block.hash, [])
+    assert line.is_last_told(three.number, three.number)
+    assert line.follows(one.number)
+    assert line.waits_at is None

@@ -124,3 +124,49 @@ async def test_what_is_no_log_is_counted_and_dropped(autojump_clock: MockClock) 
         scene.sources[0].tell("logs", b"7")
         await grown(scene, 1)
         assert stream_of(scene).counts.bad == 1
+
+
+async def late_logs(scene: Scene, block: int) -> None:
+    """The feeds tell the logs of `block` after its check, which found none of them."""
+    view = scene.chain.view(0.0)
+    told = view.block(block)
+    assert told is not None
+    for log in told.logs():
+        scene.sources[0].tell("logs", json.dumps(log).encode())
+    await trio.sleep(0.1)
+
+
+async def test_logs_that_a_hasty_check_did_not_find_are_told_when_a_feed_has_them(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        client = await scene.join('["logs"]')
+        await grown(scene, 1)
+        stream, feeds = stream_of(scene), list(scene.sources)
+        scene.reader.hasty.add(1002)
+        for source in feeds:
+            source.mute = True
+        scene.chain.advance(1)
+        await trio.sleep(15)
+        assert stream.line.unsettled == []
+        for source in feeds:
+            source.mute = False
+        await late_logs(scene, 1002)
+        assert fold_logs(client.results) == scene.logs(1001)
+        assert not client.gaps
+
+
+async def test_logs_that_come_when_the_next_blocks_were_told_are_a_gap(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        client = await scene.join('["logs"]')
+        await grown(scene, 1)
+        scene.reader.hasty.add(1002)
+        for source in scene.sources:
+            source.mute = True
+        scene.chain.advance(2)
+        await trio.sleep(15)
+        for source in scene.sources:
+            source.mute = False
+        await late_logs(scene, 1002)
+        assert [(gap["fromBlock"], gap["toBlock"], gap["reason"]) for gap in client.gaps] == [
+            ("0x3ea", "0x3ea", "logs_late")
+        ]
+        assert {int(log["blockNumber"], 16) for log in client.results} == {1001, 1003}
