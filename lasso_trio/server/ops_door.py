@@ -5,9 +5,10 @@ It opens with the node, stays open while calls drain (somebody may want to watch
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Final, Self
 
 import attrs
+import structlog
 import trio
 from quart_trio import QuartTrio
 
@@ -22,7 +23,9 @@ from lasso_trio.server.limits import LaneLimits
 from lasso_trio.server.listener import Listener, open_listeners
 from lasso_trio.supervision import Supervisor
 
-DRAIN_S = 1.0
+DRAIN_S: Final = 1.0
+
+log = structlog.get_logger(__name__)
 
 
 async def no_calls(_: HttpRequest, __: Peer) -> Answer:
@@ -49,6 +52,7 @@ class OpsDoor:
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until drained. Raises OSError when the address cannot be had."""
         self.listeners = await open_listeners(self.host, self.port)
+        log.info("ops.ready", listeners=[f"{listener.host} port {listener.port}" for listener in self.listeners])
         try:
             await self.door.serve(self.listeners, task_status=task_status)
         finally:

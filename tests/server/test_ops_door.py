@@ -6,6 +6,7 @@ import httpx
 import pytest
 import trio
 from quart_trio import QuartTrio
+from structlog.testing import capture_logs
 
 from lasso_trio.server.limits import LaneLimits
 from lasso_trio.server.ops_door import OpsDoor
@@ -31,7 +32,9 @@ async def opened(nursery: trio.Nursery) -> tuple[OpsDoor, str]:
 
 async def test_it_serves_the_application_and_no_calls() -> None:
     async with trio.open_nursery() as nursery:
-        _, url = await opened(nursery)
+        with capture_logs() as logs:
+            door, url = await opened(nursery)
+        assert logs[-1]["listeners"] == [f"127.0.0.1 port {door.listeners[0].port}"]
         async with httpx.AsyncClient(base_url=url) as client:
             assert (await client.get("/hello")).text == "hello"
         async with httpx.AsyncClient(base_url=url) as client:  # by its first request it is in the calls' lane
