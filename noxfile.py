@@ -87,7 +87,8 @@ def e2e(session: nox.Session) -> None:
     tools = {"E2E_TOOLBOX": str(toolbox), "E2E_ANVIL": os.environ.get("E2E_ANVIL", str(anvil))}
     if not Path(tools["E2E_ANVIL"]).exists():
         session.error(f"no real node at {tools['E2E_ANVIL']}: scripts/test fetches it (npm is needed)")
-    python(session, "-m", "pytest", "-m", "e2e", "--timeout=180", "tests/e2e", *session.posargs, **tools)
+    patience = ("--timeout=180", "-o", "faulthandler_timeout=180")  # the usual minute is for tests of one process
+    python(session, "-m", "pytest", "-m", "e2e", *patience, "tests/e2e", *session.posargs, **tools)
 
 
 @nox.session
