@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
+from itertools import pairwise
 from random import Random
 from time import perf_counter, thread_time
 
@@ -17,7 +18,7 @@ import trio
 from lasso_trio.metrics.exporter import KEPT_S, Exporter
 from lasso_trio.routing.directory import Directory
 from lasso_trio.telemetry.loop import settle_memory
-from lasso_trio.telemetry.prometheus import TEXT
+from lasso_trio.telemetry.prometheus import TEXT, Table, render
 from tests.metrics.scene import make_directory, routed_of
 from tests.metrics.test_readers import exporter_of
 
@@ -53,6 +54,13 @@ def large(providers: int, methods: int) -> Directory:
     return directory
 
 
+def longest_hold(table: Table) -> float:
+    """Seconds of CPU between two pauses of writing the page, its end included: neighbours do not show in it."""
+    times = [thread_time()]
+    render(table, TEXT, lambda: times.append(thread_time()))
+    return max(after - before for before, after in pairwise([*times, thread_time()]))
+
+
 async def quiet() -> Stalls:
     stalls = Stalls()
     async with trio.open_nursery() as nursery:
@@ -85,9 +93,10 @@ async def main(providers: int, methods: int) -> None:
     print(f"  loop while scraped:  {stalls.told()}")
     longest = 1e3 * exporter.longest_slice_s
     began = thread_time()
-    await exporter.read()
+    table = await exporter.read()
     spent = 1e3 * (thread_time() - began)
     print(f"  on the loop:         {spent:.1f} ms of CPU, in slices of {longest:.2f} ms at most")
+    print(f"  in the thread:       {1e3 * longest_hold(table):.2f} ms of CPU at most without letting go")
     print(f"  a page:              {1e3 * seconds:.0f} ms, {size / 1e6:.2f} MB")
 
 

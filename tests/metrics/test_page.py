@@ -6,7 +6,7 @@ import pytest
 from quart_trio import QuartTrio
 
 from lasso_trio.metrics.exporter import Exporter
-from lasso_trio.metrics.page import serve
+from lasso_trio.metrics.page import PIECE, serve
 from lasso_trio.telemetry.prometheus import OPENMETRICS, TEXT, Table, counter
 
 CALLS = counter("lasso_calls_total", "", "Calls.")
@@ -37,3 +37,18 @@ async def test_gzip_is_for_those_who_take_it(app: QuartTrio) -> None:
     assert b"\nlasso_calls_total 7.0\n" in gzip.decompress(await answer.get_data(as_text=False))
     plain = await app.test_client().get("/metrics", headers={"accept-encoding": "identity"})
     assert "content-encoding" not in plain.headers
+
+
+async def test_a_large_page_arrives_whole() -> None:
+    def many(table: Table, now: float) -> tuple[()]:
+        for number in range(10_000):
+            table.add(CALLS, number)
+        return ()
+
+    app, exporter = QuartTrio("test", static_folder=None), Exporter([many])
+    serve(app, exporter)
+    answer = await app.test_client().get("/metrics")
+    body = await answer.get_data(as_text=False)
+    assert len(body) > 2 * PIECE
+    assert answer.headers["content-length"] == str(len(body))
+    assert body.count(b"\nlasso_calls_total ") == 10_000
