@@ -52,7 +52,9 @@ async def subscribe(socket: WebSocketConnection, times: int) -> set[str]:
     method, params = FULL
     for n in range(times):
         await socket.send_message(json.dumps({"jsonrpc": "2.0", "id": n, "method": method, "params": params}))
-    return {json.loads(await socket.get_message())["result"] for _ in range(times)}
+    answers = [json.loads(await socket.get_message()) for _ in range(times)]
+    assert [answer for answer in answers if "result" not in answer] == []
+    return {answer["result"] for answer in answers}
 
 
 async def test_a_thousand_equal_subscriptions_are_two_at_the_providers(serve: Serve) -> None:
