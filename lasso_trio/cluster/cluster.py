@@ -28,7 +28,7 @@ from lasso_trio.cluster.lines import Failure, Lines
 from lasso_trio.cluster.membership import Membership
 from lasso_trio.cluster.seal import NONCE_BYTES, Nonces, Seal
 from lasso_trio.cluster.share import own_snapshot
-from lasso_trio.cluster.snapshot import Snapshot, encode
+from lasso_trio.cluster.snapshot import Snapshot, encode, pack
 from lasso_trio.cluster.talk import (
     Body,
     Identity,
@@ -227,7 +227,7 @@ class Cluster:
             if snapshot is None or body is None or trio.current_time() - made_at >= FRESH_S:
                 self._sequence += 1
                 snapshot = await self.snapshot(self._sequence)
-                body = Body.of(await trio.to_thread.run_sync(encode, snapshot))
+                body = await _packed(encode(snapshot))
                 self._own = (trio.current_time(), snapshot, body)
             return snapshot, body
 
@@ -250,6 +250,12 @@ class Cluster:
                 drawn.add(origin, share)
                 await trio.lowlevel.checkpoint()
         return drawn
+
+
+async def _packed(encoded: bytes) -> Body:
+    if len(encoded) < THREAD_BYTES:
+        return Body.of(pack(encoded))
+    return Body.of(await trio.to_thread.run_sync(pack, encoded))
 
 
 def _tell(peer: Peer, before: State, reason: str) -> None:
