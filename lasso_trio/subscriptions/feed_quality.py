@@ -15,8 +15,6 @@ import attrs
 ALPHA: Final = 0.2
 TROUBLE_S: Final = 1.0
 HALF_LIFE_S: Final = 60.0
-REFUSED_S: Final = 300.0
-"""How long a provider that said no is not asked again."""
 LIVED_S: Final = 1.0
 """A feed that lived for so long may be opened again at once; one that did not, after a pause that doubles."""
 BREAK_S: Final = 0.5
@@ -33,6 +31,7 @@ class Trouble(StrEnum):
     BROKEN = "broken"
     """It ended by itself, or could not be opened."""
     REFUSED = "refused"
+    """It said no to what was asked for, which says nothing of what others ask for."""
 
 
 @attrs.define(eq=False)
@@ -56,10 +55,10 @@ class FeedQuality:
     def suffered(self, trouble: Trouble, now: float, lived_s: float = 0.0) -> None:
         """A feed had a trouble; `lived_s`: for how long it was open, if it broke."""
         self.troubles[trouble] += 1
-        self._weight, self._at = self._left(now) + TROUBLE_S, now
         if trouble is Trouble.REFUSED:
-            self.until = now + REFUSED_S
-        elif trouble is Trouble.BROKEN:
+            return
+        self._weight, self._at = self._left(now) + TROUBLE_S, now
+        if trouble is Trouble.BROKEN:
             # A lost session is nothing to wait for: who has one again may be used again.
             self._streak = 0 if lived_s >= LIVED_S else self._streak + 1
             self.until = now + (min(LONGEST_BREAK_S, BREAK_S * 2.0 ** (self._streak - 2)) if self._streak > 1 else 0.0)

@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 OPEN_S: Final = 10.0
 CLOSE_S: Final = 2.0
+REFUSED_S: Final = 300.0
+"""How long a provider that said no is not asked for the same again."""
 LOOK_S: Final = 30.0
 """At the latest then it looks again who there is: providers come and go with a reload."""
 
@@ -67,6 +69,8 @@ class FeedSet:
     refusal: Refused | None = None
     """Why nobody feeds this: everybody who was asked refused."""
     failovers: int = 0
+    _refusals: dict[str, float] = attrs.field(factory=dict)
+    """Until when who is not asked. A filter may be too much for a provider that takes all others."""
     _stir: trio.Event = attrs.field(factory=trio.Event)
     _opened: int = 0
 
@@ -94,6 +98,14 @@ class FeedSet:
         mine = self.quality(feed.source.instance_id).score(now)
         return any(self.quality(source.instance_id).score(now) < mine for source in free)
 
+    def look_again(self) -> None:
+        """The sources are others than before: who is none any more is left, who is new may be asked."""
+        there = {source.instance_id for source in self.sources()}
+        for id_, feed in self.feeds.items():
+            if id_ not in there:
+                feed.scope.cancel("it is no source any more")
+        self._stir.set()
+
     async def run(self) -> None:
         """Keep the feeds going until cancelled; then they are closed, in parallel and within `CLOSE_S`."""
         async with trio.open_nursery() as nursery:
@@ -110,7 +122,11 @@ class FeedSet:
     # Choosing…
 
     def _able(self, now: float) -> list[FeedSource]:
-        return [s for s in self.sources() if s.connected and self.quality(s.instance_id).until <= now]
+        return [s for s in self.sources() if s.connected and self._until(s) <= now]
+
+    def _until(self, source: FeedSource) -> float:
+        id_ = source.instance_id
+        return max(self.quality(id_).until, self._refusals.get(id_, 0.0))
 
     def _best(self, now: float) -> list[FeedSource]:
         free = [source for source in self._able(now) if source.instance_id not in self.feeds]
@@ -123,7 +139,7 @@ class FeedSet:
             await self._stir.wait()
             return
         idle = [source for source in self.sources() if source.instance_id not in self.feeds]
-        again = min((u for s in idle if s.connected and (u := self.quality(s.instance_id).until) > now), default=inf)
+        again = min((until for s in idle if s.connected and (until := self._until(s)) > now), default=inf)
         with trio.move_on_at(min(again, now + LOOK_S)):
             async with trio.open_nursery() as nursery:
                 for event in (self._stir, *(source.changed() for source in idle)):
@@ -173,6 +189,7 @@ class FeedSet:
     def _refused(self, id_: str, refusal: Refused) -> None:
         now = trio.current_time()
         self.quality(id_).suffered(Trouble.REFUSED, now)
+        self._refusals[id_] = now + REFUSED_S
         log.info("feed.refused", instance=id_, params=self.params.decode()[:200], error=str(refusal)[:200])
         if not self.feeds.keys() - {id_} and not self._able(now):
             self.refusal = refusal

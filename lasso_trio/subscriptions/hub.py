@@ -124,8 +124,11 @@ class Hub:
 
     def follow(self, chain: RoutedChain) -> None:
         """A reload made `chain` anew: streams of it go on with its providers. Limits hold for new streams."""
-        if _place(chain) in self._chains:
-            self._chains[_place(chain)] = chain
+        place = _place(chain)
+        if place in self._chains:
+            self._chains[place] = chain
+            for stream in [stream for key, stream in self.streams.items() if key[:2] == place]:
+                stream.feeds.look_again()
 
     def view(self, chain: RoutedChain) -> list[dict[str, Any]]:
         """The chain's streams, as JSON."""

@@ -163,7 +163,8 @@ class Keeper:
                 watch = HeadWatch(self.instance_id, self.head, lambda: self.terms, link, feeds, self.wall, self.alone)
                 await watch.run()
             finally:
-                self._farewells = tuple(feeds.farewells())
+                # Streams that end at the same moment have posted theirs, and nobody sends them any more.
+                self._farewells = (*link.unsent(), *feeds.farewells())
                 self._disconnected(link, feeds)
         raise Over(Ending(self._distrusted or "lost", opened=True))
 

@@ -114,6 +114,8 @@ class Replay:
     def _publish(self, line: HeadLine) -> bool:
         """Everything from `first` on that went out to the others, in one go. False: something is not there."""
         blocks = line.line(self.first)
+        if self._is_ahead(line):  # by now
+            return False
         if not blocks or blocks[0].number != self.first:
             return self.first > (line.tip.number if line.tip is not None else -1)
         events = self._events(blocks)

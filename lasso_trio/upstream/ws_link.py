@@ -160,6 +160,10 @@ class WsLink:
 
     # For the session…
 
+    def unsent(self) -> tuple[bytes, ...]:
+        """What was posted and is still in the outbox."""
+        return tuple(item for item in self._outbox if isinstance(item, bytes))
+
     async def next_request(self) -> bytes:
         """What is to be sent next. Its call counts as sent from here on. Cancelled: nothing is taken."""
         while True:

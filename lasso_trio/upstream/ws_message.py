@@ -80,6 +80,8 @@ def read(message: bytes) -> Message:
     try:
         envelope = _decode(message)
         if bytes(envelope.method):
+            if not message.isascii():
+                message.decode()  # clients get it as it is, and as text: binary messages may hold anything
             return _news(envelope)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _NOISE

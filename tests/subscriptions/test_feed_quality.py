@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lasso_trio.subscriptions.feed_quality import HALF_LIFE_S, REFUSED_S, FeedQuality, Trouble
+from lasso_trio.subscriptions.feed_quality import HALF_LIFE_S, FeedQuality, Trouble
 
 
 def test_the_one_that_lags_is_worse() -> None:
@@ -35,10 +35,11 @@ def test_trouble_is_forgiven_by_half_each_minute() -> None:
     assert quality.troubles == {Trouble.STALL: 1, Trouble.GAP: 1}
 
 
-def test_a_refusal_is_remembered_for_minutes() -> None:
+def test_a_refusal_of_one_wish_is_counted_and_says_nothing_of_others() -> None:
     quality = FeedQuality()
     quality.suffered(Trouble.REFUSED, 10.0)
-    assert quality.until == 10.0 + REFUSED_S
+    assert quality.troubles == {Trouble.REFUSED: 1}
+    assert (quality.until, quality.score(10.0)) == (0.0, 0.0)
 
 
 def test_a_lost_session_is_nothing_to_wait_for() -> None:

@@ -168,3 +168,14 @@ async def test_cancelled_it_closes_its_feeds_in_bounded_time(autojump_clock: Moc
         await watcher.feeds.run()
     assert trio.current_time() - began == 1 + CLOSE_S
     assert watcher.sources[0].closed == 1
+
+
+async def test_who_is_no_source_any_more_is_left_and_who_is_new_is_asked(nursery: trio.Nursery) -> None:
+    watcher = await started(nursery)
+    gone = watcher.sources.pop(0)
+    watcher.sources.append(SimulatedSource("d", Chain(block_time=None)))
+    watcher.feeds.look_again()
+    await wait_all_tasks_blocked()
+    assert watcher.open == "bc"
+    assert (gone.closed, len(gone.feeds)) == (1, 0)
+    assert not watcher.feeds.quality("a").troubles

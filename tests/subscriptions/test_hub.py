@@ -113,6 +113,17 @@ async def test_streams_go_on_with_the_chain_that_a_reload_made(autojump_clock: M
         assert set(map(id, asked)) == {id(renewed)}
 
 
+async def test_a_provider_that_a_reload_took_away_feeds_no_more(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        client = await scene.join()
+        gone, *scene.sources[:] = scene.sources  # another profile may still have it
+        scene.hub.follow(routed_chain(WebSocketPolicy(), names=("b", "c")))
+        await trio.sleep(0.1)
+        assert not gone.feeds
+        await scene.grow(1)
+        assert client.numbers == [1001]
+
+
 def test_keepers_are_found_in_the_order_of_priority() -> None:
     chain = routed_chain(WebSocketPolicy())
     one, other = object(), object()

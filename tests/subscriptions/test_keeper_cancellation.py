@@ -66,3 +66,27 @@ async def test_wherever_it_is_cancelled_nothing_is_left(autojump_clock: object, 
             assert (upstream.node.open_connections, list(upstream.node.crashes)) == (0, []), step
         world.cancel_scope.cancel()
     assert 0 < whole < STEPS // 4, "a whole life is among them, and most are cut short"
+
+
+async def test_feeds_that_are_closed_when_the_keeper_is_cancelled_are_ended_upstream_too(
+    autojump_clock: object, nursery: trio.Nursery
+) -> None:
+    upstream = Upstream.make(nursery)
+
+    async def stream() -> None:
+        feed = await keeper.open(b'["logs",{}]')
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(deadline=trio.current_time() + 1, shield=True):
+                await feed.aclose()
+
+    async with trio.open_nursery() as inner:
+        upstream.tasks = inner
+        keeper = upstream.keeper()
+        await until_connected(keeper)
+        inner.start_soon(stream)
+        await trio.sleep(1)
+        inner.cancel_scope.cancel()
+    await trio.testing.wait_all_tasks_blocked()
+    assert upstream.node.calls["eth_unsubscribe"] == 2

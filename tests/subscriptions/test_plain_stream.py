@@ -62,3 +62,16 @@ async def test_syncing_is_told_when_it_changes(autojump_clock: MockClock) -> Non
                 source.tell("syncing", text)
             await trio.sleep(0.1)
         assert client.results == [False, {"syncing": True}, False]
+
+
+async def test_a_provider_that_refuses_whole_transactions_still_tells_hashes(autojump_clock: MockClock) -> None:
+    async with Scene.open(sources=1) as scene:
+        (source,) = scene.sources
+        source.refuses = ("newPendingTransactions",)
+        with pytest.raises(RpcError, match="no newPendingTransactions here"):
+            await scene.join('["newPendingTransactions", true]')
+        source.refuses = ()
+        client = await scene.join('["newPendingTransactions"]')
+        source.tell("newPendingTransactions", transaction(7))
+        await trio.sleep(0.1)
+        assert client.results == [f"0x{7:064x}"]

@@ -61,6 +61,7 @@ def test_an_error_without_an_id_is_a_complaint(text: bytes) -> None:
         b'{"jsonrpc":"2.0","method":"ping","params":[]}',
         b'{"method":' + b"[" * 10_000,
         b"\xff\xfe{}",
+        b'{"jsonrpc":"2.0","method":"eth_subscription","params":{"subscription":"0x1","result":"\xff"}}',
     ],
 )
 def test_everything_else_is_noise(text: bytes) -> None:
