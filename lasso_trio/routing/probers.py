@@ -49,4 +49,5 @@ def _rules(chains: list[RoutedChain], instance_id: str) -> tuple[ErrorRule, ...]
 
 
 def _activity(chains: list[RoutedChain]) -> Callable[[], int]:
-    return lambda: sum(chain.counts.calls for chain in chains)
+    """Clients' calls, and what is read for their subscriptions."""
+    return lambda: sum(chain.counts.calls + chain.own_counts.calls for chain in chains)

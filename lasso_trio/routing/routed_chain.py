@@ -69,6 +69,8 @@ class RoutedChain:
     candidates: tuple[Candidate, ...]
     local_answers: dict[str, bytes]
     counts: ChainCounts = attrs.field(factory=ChainCounts)
+    own_counts: ChainCounts = attrs.field(factory=ChainCounts)
+    """Of what the node reads for itself: no client asked for it."""
     heads: ChainHeads = attrs.field(factory=lambda: ChainHeads({}))
     flights: Flights | None = None
     """Calls under way that equal ones may share; None where the profile does not want that."""
@@ -83,6 +85,7 @@ class RoutedChain:
     latest_height: Callable[[], int | None] = unknown_height
     """What the tag `latest` stands for; None while nobody knows."""
     splits_logs: bool = attrs.field(init=False)
+    _for_itself: RoutedChain | None = None
 
     def __attrs_post_init__(self) -> None:
         self.splits_logs = self.chain.routing.split_logs
@@ -124,10 +127,16 @@ class RoutedChain:
     def adopt(self, profile: Profile, store: Store | None) -> None:
         """Belong to `profile`, which says the same of this chain as the one before, but maybe not of its cache."""
         same = self.profile.cache == profile.cache
-        self.profile = profile
+        self.profile, self._for_itself = profile, None
         if not same:
             self.cache = _cache(profile, self.chain, self.heads, store)
             self._listen()
+
+    def for_itself(self) -> RoutedChain:
+        """The same chain for the node's own reads, which neither count as calls nor spend what calls may on hedges."""
+        if self._for_itself is None:
+            self._for_itself = attrs.evolve(self, counts=self.own_counts)
+        return self._for_itself
 
     def has_provider(self, provider_id: str) -> bool:
         return any(provider.id == provider_id for provider in self.chain.providers)

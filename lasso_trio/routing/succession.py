@@ -50,7 +50,7 @@ def _chain(
         return old
     new = RoutedChain.of(profile, chain, registry, store)
     if old is not None and old.chain.chain_id == chain.chain_id:
-        new.counts = old.counts
+        new.counts, new.own_counts = old.counts, old.own_counts
         _take_over_tallies(new, old)
         # The tip that clients were told must not go back because somebody's priority was edited.
         new.heads.take_over(old.heads, pace=old.chain.block_time_ms == chain.block_time_ms)

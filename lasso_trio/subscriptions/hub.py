@@ -18,7 +18,7 @@ import attrs
 import structlog
 import trio
 
-from lasso_trio.jsonrpc.errors import INVALID_PARAMS, SERVER_ERROR, RpcError
+from lasso_trio.jsonrpc.errors import INVALID_PARAMS, LOCAL_CAPACITY, SERVER_ERROR, RpcError
 from lasso_trio.routing.routed_chain import RoutedChain
 from lasso_trio.subscriptions import wanted as wishes
 from lasso_trio.subscriptions.fanout import Fanout, Member
@@ -40,6 +40,10 @@ START_S: Final = 10.0
 """How long a client waits for its stream to be live."""
 LINGER_S: Final = 60.0
 """How long a stream outlives its last member."""
+MOST_STREAMS: Final = 1024
+"""Of one profile's chain: each costs subscriptions upstream and reads, and there is no end of filters."""
+MOST_FILTER_BYTES: Final = 16 * 1024 * 1024
+"""That the filters of one profile's chain may have together: one may have thousands of addresses."""
 
 MakeReader = Callable[[RoutedChain], Reader]
 Sources = Callable[[RoutedChain, Kind], Sequence[FeedSource]]
@@ -90,6 +94,8 @@ class Hub:
     supervisor: Supervisor = attrs.field(factory=Supervisor)
     slices: Slices | None = None
     linger_s: float = LINGER_S
+    most_streams: int = MOST_STREAMS
+    most_filter_bytes: int = MOST_FILTER_BYTES
     streams: dict[StreamKey, Stream] = attrs.field(factory=dict)
     _chains: dict[tuple[str, str], RoutedChain] = attrs.field(factory=dict)
     """The newest that was named: a reload exchanges them."""
@@ -152,10 +158,27 @@ class Hub:
         if stream is None:
             if self._nursery is None:
                 raise _unavailable("not_running")
+            self._make_room(place, len(wanted.params))
             stream = self.streams[key] = self._make(place, wanted)
             self._start(stream)
         stream.idle_since = None
         return stream
+
+    def _make_room(self, place: tuple[str, str], size: int) -> None:
+        """For one more stream: those that nobody uses go, the longest unused first. Raises RpcError."""
+        mine = {key: stream for key, stream in self.streams.items() if key[:2] == place}
+        bytes_left = self.most_filter_bytes - size - sum(len(key[2]) for key in mine)
+        left = self.most_streams - len(mine)
+        idle = sorted(
+            (s.idle_since or 0.0, key) for key, s in mine.items() if not s.is_used and s.idle_since is not None
+        )
+        for _, key in idle:
+            if left > 0 and bytes_left >= 0:
+                return
+            self._end(key, mine[key])
+            left, bytes_left = left + 1, bytes_left + len(key[2])
+        if left <= 0 or bytes_left < 0:
+            raise RpcError(LOCAL_CAPACITY, "Subscription capacity unavailable", category="local_capacity")
 
     def _make(self, place: tuple[str, str], wanted: Wanted) -> Stream:
         chain = self._chains[place]

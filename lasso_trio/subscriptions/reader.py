@@ -1,8 +1,8 @@
 """How streams read blocks and logs over HTTP: what fills holes, checks blocks, replays, and stands in for feeds.
 
-`RoutedReader` sends each read through the routing that clients' calls take: planned, failed over, hedged, counted.
-Every read asks for something exact (a block by hash, its logs by its hash), except for the two that look where the
-chain is.
+`RoutedReader` sends each read through the routing that clients' calls take: planned, failed over, hedged; but counted
+apart, for no client asked. Every read asks for something exact (a block by hash, its logs by its hash), except for the
+two that look where the chain is.
 """
 
 from __future__ import annotations
@@ -70,6 +70,8 @@ class _Result(msgspec.Struct):
 
 _decode: Final = msgspec.json.Decoder(_Result).decode
 _WISH: Final = Wish(strategy=Strategy.FASTEST)
+_NEWEST: Final = Wish(strategy=Strategy.FASTEST, bypass_cache=True)
+_LATEST: Final = b'["latest",false]'
 
 
 @attrs.frozen
@@ -78,7 +80,7 @@ class RoutedReader:
     chain: RoutedChain
 
     async def latest(self) -> Header | None:
-        return await self._block("eth_getBlockByNumber", b'["latest",false]')
+        return await self._block("eth_getBlockByNumber", _LATEST)
 
     async def by_number(self, number: int) -> Header | None:
         header = await self._block("eth_getBlockByNumber", b'["0x%x",false]' % number)
@@ -110,7 +112,8 @@ class RoutedReader:
         method = known(name)
         assert method is not None, name
         request = Request(method, params, b"0")
-        served = await self.service.serve(self.chain, _WISH, request, trio.current_time(), stream=False)
+        chain, wish = self.chain.for_itself(), _NEWEST if params == _LATEST else _WISH
+        served = await self.service.serve(chain, wish, request, trio.current_time(), stream=False)
         reply = served.outcome.reply
         if reply is None or reply.error is not None:
             raise Unreadable("the read was refused" if reply is not None else "nobody answered the read")

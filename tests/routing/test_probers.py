@@ -41,6 +41,8 @@ def test_calls_of_every_profile_are_activity() -> None:
     for chain in names.chains():
         chain.counts.calls += 1
     assert (shared.activity(), own.activity()) == (2, 1)
+    next(iter(names.chains())).own_counts.calls += 1  # for somebody's subscription
+    assert shared.activity() + own.activity() > 3
 
 
 def test_the_error_rules_of_every_profile_are_the_probers() -> None:

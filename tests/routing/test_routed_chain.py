@@ -237,3 +237,15 @@ def test_a_wait_for_nothing_is_unknown(chain_of: ChainOf) -> None:
     chain = chain_of("a", "b")
     break_open(chain.candidates[1])
     assert chain.shortest_wait(plan(chain, pinned="a"), NOW) is None
+
+
+def test_for_itself_the_node_counts_apart_and_goes_the_same_ways(chain_of: ChainOf) -> None:
+    chain = chain_of("a", "b")
+    own = chain.for_itself()
+    assert own is chain.for_itself()
+    assert own.counts is chain.own_counts
+    assert (own.heads, own.flights, own.candidates) == (chain.heads, chain.flights, chain.candidates)
+    assert plan(own) is plan(chain)
+    chain.adopt(chain.profile, None)
+    assert chain.for_itself() is not own
+    assert chain.for_itself().counts is own.counts

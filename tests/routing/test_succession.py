@@ -57,13 +57,13 @@ def test_buckets_stay_while_the_limit_does(old: Directory) -> None:
 
 def test_a_changed_chain_keeps_its_counts_and_those_of_providers_that_are_the_same(old: Directory) -> None:
     before = old.default.names["one"]
-    before.counts.calls = 5
+    before.counts.calls, before.own_counts.calls = 5, 3
     for candidate in before.candidates:
         candidate.tally.attempts = 3
     other = attrs.evolve(B, instance_id="1:b:1", url=SecretUrl("http://b2/"))
     new = after(old, attrs.evolve(ONE, providers=(attrs.evolve(A, priority=9), other)), TWO).default.names["one"]
     assert new is not before
-    assert new.counts.calls == 5
+    assert (new.counts.calls, new.own_counts.calls) == (5, 3)
     assert {c.provider.id: c.tally.attempts for c in new.candidates} == {"a": 3, "b": 0}
     assert new.candidates[0].channel is before.candidates[0].channel
     assert [c.provider.priority for c in before.candidates] == [1, 2]

@@ -147,3 +147,28 @@ async def test_with_http_down_the_feeds_are_enough_but_nothing_can_be_replayed(a
         await trio.sleep(1)
         assert heads.numbers == [1001, 1002, 1003]
         assert fold_logs(logs.results) == scene.logs(1001)
+
+
+async def test_one_filter_too_many_is_refused_until_an_unused_one_makes_room(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        scene.hub.most_streams = 3  # two filters, and the heads that they live on
+        one, two = [await scene.join(json.dumps(["logs", {"address": token}])) for token in TOKENS[:2]]
+        with pytest.raises(RpcError, match="Subscription capacity unavailable") as refused:
+            await scene.join('["logs"]')
+        assert refused.value.code == -32008
+        await scene.join(json.dumps(["logs", {"address": TOKENS[0]}]))  # there already
+        two.subscription.close()
+        await scene.join('["logs"]')
+        await scene.grow(1)
+        assert len(scene.hub.streams) == 3
+        assert one.results == [log for log in one.results if log["address"] == TOKENS[0]]
+
+
+async def test_the_filters_of_a_chain_have_a_bound_in_bytes(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        scene.hub.most_filter_bytes = 20_000
+        addresses = [f"0x{number:040x}" for number in range(1000)]
+        with pytest.raises(RpcError, match="Subscription capacity unavailable"):
+            await scene.join(json.dumps(["logs", {"address": addresses}]))
+        assert not scene.hub.streams
+        await scene.join(json.dumps(["logs", {"address": addresses[:100]}]))

@@ -113,3 +113,16 @@ async def test_a_reload_exchanges_the_chain_that_is_read(autojump_clock: MockClo
     assert await current.by_hash(other_tip.hash) is not None
     logs = await current.logs(other_tip.hash, LogFilter())
     assert all(log.block == other_tip.hash for log in logs)
+
+
+async def test_what_the_node_reads_for_itself_is_no_clients_call(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    r = reader(nursery, Faults(failures=(Failure(Kind.HTTP, status=500),)), Faults())
+    for _ in range(4):
+        await r.latest()
+    clients, own = r.chain.counts, r.chain.own_counts
+    assert (clients.calls, clients.failovers, clients.hedges.fired) == (0, 0, 0)
+    assert own.calls == 4
+    assert own.failovers + own.hedges.fired > 0
+    nursery.cancel_scope.cancel()
