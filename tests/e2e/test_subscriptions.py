@@ -110,7 +110,7 @@ def test_nodes_die_and_stall_and_every_client_sees_every_head_and_log_once(
 def test_reorganised_blocks_are_replaced_and_their_logs_removed_for_every_client(
     fresh: Lived, serve: Serve, tmp_path: Path, say: Say
 ) -> None:
-    trouble = Turmoil(fresh, Random(SEED), reorganise_s=5.0)
+    trouble = Turmoil(fresh, Random(SEED), reorganise_every=5)
     everybody = through(trouble, REORGANISED_S, serve, tmp_path)
     assert all(any(event.removed for event in seen.logs) for each in everybody for seen in each.seen)
     say(f"{REORGANISED_S:.0f} s: " + report(trouble, everybody))

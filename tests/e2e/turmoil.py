@@ -26,14 +26,14 @@ MOST_REORGANISED: Final = 4
 
 @attrs.define(eq=False)
 class Turmoil:
-    """`reorganise_s`: seconds between reorganisations, if there are any. `done`: how often what was done.
+    """`reorganise_every`: so many blocks, if at all. `done`: how often what was done.
 
     `mined_at`: monotonic seconds, by the block's hash.
     """
 
     lived: Lived
     dice: Random
-    reorganise_s: float | None = None
+    reorganise_every: int | None = None
     done: Counter[str] = attrs.field(factory=Counter)
     mined_at: dict[str, float] = attrs.field(factory=dict)
     _notes: int = 0
@@ -43,21 +43,15 @@ class Turmoil:
         return self.lived.fleet
 
     def run(self, seconds: float) -> None:
-        now = time.monotonic()
-        end, block, trouble, reorganisation = now + seconds, now, now + 2.0, now + (self.reorganise_s or seconds)
-        while (now := time.monotonic()) < end:
-            if now >= reorganisation and self.reorganise_s:
+        began, trouble = time.monotonic(), 2
+        for turn in range(1, round(seconds / BLOCK_S) + 1):
+            if self.reorganise_every and turn % self.reorganise_every == 0:
                 self._reorganise()
-                reorganisation = now + self.reorganise_s
             self._live_on()
-            if now >= trouble:
-                time.sleep(
-                    self.dice.choice((0.0, self.dice.uniform(0.0, 0.8)))
-                )  # at once is when events are on their way
+            if turn == trouble:
                 self._disturb()
-                trouble = now + self.dice.uniform(2.0, 4.0)
-            block += BLOCK_S
-            time.sleep(max(0.0, block - time.monotonic()))
+                trouble += self.dice.randint(2, 4)
+            time.sleep(max(0.0, began + turn * BLOCK_S - time.monotonic()))
 
     def settle(self) -> None:
         """Everybody is back, and one more block is mined, with a payment."""
