@@ -17,7 +17,10 @@ class WsLimits:
     """Messages being answered; beyond, the socket is not read."""
     max_subscriptions: int = 128
     queue_messages: int = 256
-    """Notifications that may wait for a client which does not read; one more closes its socket with 1013."""
+    """Notifications that may wait for a client which does not read; one more closes its socket with 1013.
+
+    Those that were published together, as a block's logs are, count as one for each piece of 64 KiB.
+    """
     queue_bytes: int = 4 * MIB
     max_held_bytes: int = 128 * MIB
     """Results held at one time for one socket. They are sent whole, as one message each."""
@@ -47,7 +50,7 @@ class WsCounters:
     """Calls in them, those of batches too."""
     subscribed: int = 0
     published: int = 0
-    """Notifications that were written or queued."""
+    """Notifications that were written or queued; those in one piece count as one."""
     conflated: int = 0
     """Notifications that a newer one has replaced while they waited."""
     overflows: int = 0

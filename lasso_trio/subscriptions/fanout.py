@@ -12,7 +12,7 @@ calls are not held up; the order of one stream's events stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from secrets import token_bytes
 from typing import Final, Protocol
@@ -22,6 +22,8 @@ import attrs
 from lasso_trio.subscriptions.frames import text_frame
 from lasso_trio.subscriptions.slices import SLICE, Slices
 
+PIECE: Final = 65_536
+"""Bytes of events that are written together, or one event that is longer."""
 _SALT: Final = token_bytes(16)
 """Ids say nothing about their streams, and those of another process are others."""
 
@@ -42,7 +44,7 @@ class Member(Protocol):
         """Whether to tell it of what is missing (`lasso_gap`)."""
 
     def send_frame(self, frame: bytes, topic: object | None) -> None:
-        """Take a whole frame for the client. Never waits, never raises.
+        """Take a whole frame for the client, or several in a row. Never waits, never raises.
 
         `topic`: a later frame of the same topic may take this one's place while it waits. None: never; nor REPLAYED,
         which does not count against what may wait either.
@@ -125,24 +127,32 @@ class Fanout:
 
     def publish(self, result: bytes) -> None:
         """One event, to every active subscription."""
-        self._deliver(_Round(notification, result, list(self._active), self._conflate))
+        self._deliver(_Round(notification, (result,), list(self._active), self._conflate))
+
+    def publish_all(self, results: Sequence[bytes]) -> None:
+        """Events of one moment, such as a block's logs: their frames go together, as few large pieces.
+
+        Who reads as fast as it can is so not taken for slow because a block holds more logs than may wait.
+        """
+        for piece in _pieces(results, 1 if self._conflate else PIECE):
+            self._deliver(_Round(notification, piece, list(self._active), self._conflate))
 
     def publish_to(self, member: Member, id: str, result: bytes) -> None:  # noqa: A002
         """One event of a replay, to one subscription, active or not. It does not overtake what was published before."""
         membership = self._by_member.get(member, {}).get(id)
         if membership is not None:
-            self._deliver(_Round(notification, result, [membership], False, REPLAYED))
+            self._deliver(_Round(notification, (result,), [membership], False, REPLAYED))
 
     def announce_gap(self, gap: bytes) -> None:
         """Tell every active subscription whose client wants to know that something is missing."""
         told = [membership for membership in self._active if membership.member.wants_gaps]
-        self._deliver(_Round(gap_notification, gap, told, False))
+        self._deliver(_Round(gap_notification, (gap,), told, False))
 
     def announce_gap_to(self, member: Member, id: str, gap: bytes) -> None:  # noqa: A002
         """Something is missing of a replay: told to one subscription, behind what was published to it before."""
         membership = self._by_member.get(member, {}).get(id)
         if membership is not None and member.wants_gaps:
-            self._deliver(_Round(gap_notification, gap, [membership], False, REPLAYED))
+            self._deliver(_Round(gap_notification, (gap,), [membership], False, REPLAYED))
 
     def _deliver(self, round_: _Round) -> None:
         if not round_.to:  # nor may it pass for the last that is on its way
@@ -160,10 +170,10 @@ class Fanout:
 
 @attrs.define(eq=False)
 class _Round:
-    """One event on its way to those who are to have it; `done` of them were looked at."""
+    """Events on their way, together, to those who are to have them; `done` of them were looked at."""
 
     encode: Callable[[str, bytes], bytes]
-    result: bytes
+    results: Sequence[bytes]
     to: list[Membership]
     conflate: bool
     topic: object | None = None
@@ -185,6 +195,19 @@ class _Round:
             id_ = membership.id
             frame = frames.get(id_)
             if frame is None:
-                frame = frames[id_] = text_frame(self.encode(id_, self.result))
+                frame = frames[id_] = b"".join([text_frame(self.encode(id_, result)) for result in self.results])
             membership.member.send_frame(frame, id_ if self.conflate else self.topic)
         return self.over
+
+
+def _pieces(results: Sequence[bytes], most: int) -> Iterator[list[bytes]]:
+    """`results` in order, as few lists that hold at most so many bytes, or one result each."""
+    piece, size = list[bytes](), 0
+    for result in results:
+        if piece and size + len(result) > most:
+            yield piece
+            piece, size = [], 0
+        piece.append(result)
+        size += len(result)
+    if piece:
+        yield piece

@@ -101,12 +101,9 @@ class HeadStream(Stream):
         if not told:
             return
         self._moved_at = trio.current_time()
-        for step in told:
-            if isinstance(step, Added):
-                self.publish(step.header.raw)
-            elif isinstance(step, Gap):
-                log.warning("stream.gap", stream=self.key, first=step.first, last=step.last, reason=step.reason)
-                self.announce(step)
+        self.publish_all(
+            step.header.raw if isinstance(step, Added) else step for step in told if isinstance(step, Added | Gap)
+        )
         for follow in self.followers:
             follow(told)
         self.begun.set()

@@ -11,7 +11,6 @@ check is needed where the header's bloom excludes the filter.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 import attrs
@@ -26,7 +25,7 @@ from lasso_trio.subscriptions.head_line import Added, Gap, Step
 from lasso_trio.subscriptions.head_stream import HeadStream
 from lasso_trio.subscriptions.header import Header
 from lasso_trio.subscriptions.log import BadLog, Log, read
-from lasso_trio.subscriptions.log_line import LogLine, Out
+from lasso_trio.subscriptions.log_line import LogLine
 from lasso_trio.subscriptions.reader import Unreadable
 from lasso_trio.subscriptions.stream import Stream
 from lasso_trio.subscriptions.wanted import Wanted
@@ -94,7 +93,7 @@ class LogStream(Stream):
         for step in steps:
             if isinstance(step, Added) and self._is_empty(step.header):
                 self.line.settle(step.header.hash, ())
-        self._out(self.line.follow(steps))
+        self.publish_all(self.line.follow(steps))
         self._check_all()
 
     def _heard(self, feed: OpenFeed, arrival: Arrival) -> None:
@@ -108,7 +107,7 @@ class LogStream(Stream):
         if self.line.overlooked(log_):
             self._late(log_)
         else:
-            self._out(self.line.hear(log_))
+            self.publish_all(self.line.hear(log_))
 
     def _late(self, log_: Log) -> None:
         """Its block was settled without it: a node answered too early, or the block's bloom lies."""
@@ -121,7 +120,7 @@ class LogStream(Stream):
             self._miss(header, "bloom_denied")
         elif self.line.is_last_told(header.number, tip.number):
             self.counts.repaired += 1
-            self._out([log_.raw])
+            self.publish_all([log_.raw])
         else:
             self._miss(header, "logs_late")
 
@@ -129,7 +128,7 @@ class LogStream(Stream):
         """Said once for a block."""
         if header.hash != self._missed:
             self._missed = header.hash
-            self._out([Gap(header.number, header.number, header.number, reason)])
+            self.publish_all([Gap(header.number, header.number, header.number, reason)])
 
     def _time(self, feed: OpenFeed, which: tuple[str, int], at: float) -> None:
         first = self._first_at.setdefault(which, at)
@@ -139,14 +138,6 @@ class LogStream(Stream):
 
     def _changed(self, feed: OpenFeed) -> None:
         """Checks know how many feeds there are; nothing else depends on it."""
-
-    def _out(self, out: Iterable[Out]) -> None:
-        for item in out:
-            if isinstance(item, Gap):
-                log.warning("stream.gap", stream=self.key[:200], first=item.first, last=item.last, reason=item.reason)
-                self.announce(item)
-            else:
-                self.publish(item)
 
     # Checks…
 
@@ -175,7 +166,7 @@ class LogStream(Stream):
             with trio.move_on_at(deadline):
                 await self._settle(header)
                 return
-            self._out(self.line.give_up(header.hash))
+            self.publish_all(self.line.give_up(header.hash))
         finally:
             self._checking.discard(header.hash)
 
@@ -199,7 +190,7 @@ class LogStream(Stream):
     def _take(self, header: Header, logs: list[Log]) -> None:
         heard = self.line.heard_of(header.hash)
         lost = sum(log.index not in heard for log in logs)
-        self._out(self.line.settle(header.hash, logs))
+        self.publish_all(self.line.settle(header.hash, logs))
         self.counts.repaired += lost
         if lost == len(logs) > 0:  # nobody told any of them in time
             self._blame()

@@ -6,11 +6,13 @@ stands. `live` is set when clients may be told that they are subscribed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import groupby
 from typing import Final
 
 import attrs
 import msgspec
+import structlog
 import trio
 
 from lasso_trio.config.profile import WebSocketPolicy
@@ -19,6 +21,8 @@ from lasso_trio.subscriptions.feed_quality import FeedQuality
 from lasso_trio.subscriptions.feed_set import FeedSet, Sources
 from lasso_trio.subscriptions.head_line import Gap
 from lasso_trio.subscriptions.reader import Reader
+
+log = structlog.get_logger(__name__)
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -76,6 +80,22 @@ class Stream:
     def publish(self, result: bytes) -> None:
         self.counts.events += 1
         self.fanout.publish(result)
+
+    def publish_all(self, out: Iterable[bytes | Gap]) -> None:
+        """Events of one moment in their order, gaps among them: what no gap divides goes out together."""
+        for divides, run in groupby(out, lambda item: isinstance(item, Gap)):
+            if divides:
+                self._announce_all(run)
+            else:
+                events = [item for item in run if not isinstance(item, Gap)]
+                self.counts.events += len(events)
+                self.fanout.publish_all(events)
+
+    def _announce_all(self, gaps: Iterable[bytes | Gap]) -> None:
+        for gap in gaps:
+            assert isinstance(gap, Gap)
+            log.warning("stream.gap", stream=self.key[:200], first=gap.first, last=gap.last, reason=gap.reason)
+            self.announce(gap)
 
     def announce(self, gap: Gap) -> None:
         self.counts.gaps += 1

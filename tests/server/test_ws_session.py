@@ -125,6 +125,16 @@ async def test_a_client_that_does_not_read_is_closed_with_1013_and_the_others_ar
     assert world.hub.fanout.members == 1
 
 
+async def test_a_client_is_not_slow_because_a_block_has_more_logs_than_may_wait(ws_world: Make) -> None:
+    world = ws_world(queue_messages=3)
+    client = await world.connect(pair=lockstep_stream_pair)
+    await subscribe(client)
+    for block in (0, 1):
+        world.hub.fanout.publish_all([b"%d" % (block * 1000 + n) for n in range(1000)])
+    assert [(await client.json())["params"]["result"] for _ in range(2000)] == list(range(2000))
+    assert world.lane.counters.overflows == 0
+
+
 async def test_a_client_that_reads_nothing_at_all_is_gone_after_a_moment(
     ws_world: Make, autojump_clock: MockClock
 ) -> None:

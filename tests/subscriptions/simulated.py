@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import attrs
 import trio
+from wsproto.connection import Connection, ConnectionType
+from wsproto.events import TextMessage
 
 from lasso_trio.config.profile import Chain, Profile, Provider, WebSocketPolicy
 from lasso_trio.config.secret import SecretUrl
@@ -170,6 +172,12 @@ class SimulatedReader:
         return None if block is None else header_of(block)
 
 
+def messages_of(frames: bytes) -> list[Any]:
+    """What the frames say, as a client reads them."""
+    events = Connection(ConnectionType.CLIENT, trailing_data=frames).events()
+    return [json.loads(event.data) for event in events if isinstance(event, TextMessage)]
+
+
 @attrs.define(eq=False)
 class Client:
     """A socket with one subscription. Folds what it is told and checks it as it comes."""
@@ -180,11 +188,9 @@ class Client:
     subscription: Subscription | None = None
 
     def send_frame(self, frame: bytes, topic: object | None) -> None:
-        message = json.loads(frame[frame.index(b'{"jsonrpc') :])
-        if message["method"] == "lasso_gap":
-            self.gaps.append(message["params"]["result"])
-        else:
-            self.results.append(message["params"]["result"])
+        for message in messages_of(frame):
+            told = self.gaps if message["method"] == "lasso_gap" else self.results
+            told.append(message["params"]["result"])
 
     @property
     def numbers(self) -> list[int]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import attrs
 import msgspec
 import trio
@@ -7,8 +9,9 @@ from trio.testing import wait_all_tasks_blocked
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import TextMessage
 
-from lasso_trio.subscriptions.fanout import REPLAYED, Fanout
+from lasso_trio.subscriptions.fanout import PIECE, REPLAYED, Fanout
 from lasso_trio.subscriptions.slices import SLICE, Slices
+from tests.subscriptions.simulated import messages_of
 
 
 @attrs.define(eq=False)
@@ -217,3 +220,23 @@ async def test_an_event_for_nobody_lets_no_later_one_overtake_those_on_their_way
     nursery.start_soon(slices.run)
     await wait_all_tasks_blocked()
     assert [result for _, _, result in crowd[-1].heard] == [1, 2]  # type: ignore[misc]
+
+
+def test_events_of_one_moment_go_out_together_in_pieces_that_are_not_too_long() -> None:
+    fanout, one, other = Fanout("logs"), Listener(), Listener()
+    for member in (one, other):
+        joined(fanout, member)
+    results = [b'"%b"' % (b"x" * (PIECE // 3)) for _ in range(4)] + [b'"%b"' % (b"y" * (2 * PIECE)), b"1"]
+    fanout.publish_all(results)
+    fanout.publish_all([])
+    told = [[message["params"]["result"] for message in messages_of(frames)] for frames in one.frames]
+    assert [len(piece) for piece in told] == [2, 2, 1, 1]
+    assert [event for piece in told for event in piece] == [json.loads(result) for result in results]
+    assert all(mine is theirs for mine, theirs in zip(one.frames, other.frames, strict=True))
+
+
+def test_events_that_may_replace_each_other_go_out_one_by_one() -> None:
+    fanout, member = Fanout("heads", conflate=True), Listener()
+    joined(fanout, member)
+    fanout.publish_all([b"1", b"2"])
+    assert [result for _, _, result in member.heard] == [1, 2]  # type: ignore[misc]

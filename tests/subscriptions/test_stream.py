@@ -9,7 +9,7 @@ from lasso_trio.devnet import Chain
 from lasso_trio.subscriptions.fanout import Fanout
 from lasso_trio.subscriptions.head_line import Gap
 from lasso_trio.subscriptions.stream import Stream, Surroundings, gap_json
-from tests.subscriptions.simulated import Client, SimulatedReader
+from tests.subscriptions.simulated import Client, SimulatedReader, messages_of
 
 
 def stream() -> Stream:
@@ -43,6 +43,21 @@ def test_events_and_gaps_are_counted_and_told() -> None:
     one.announce(Gap(1, 1, 1, "x"))
     assert (client.results, len(client.gaps)) == (["event"], 1)
     assert (one.counts.events, one.counts.gaps) == (1, 1)
+
+
+def test_a_gap_keeps_its_place_among_the_events_of_one_moment() -> None:
+    one, told = stream(), list[object]()
+
+    class Order(Client):
+        def send_frame(self, frame: bytes, topic: object | None) -> None:
+            told.extend(message["params"]["result"] for message in messages_of(frame))
+
+    client = Order()
+    one.fanout.activate(client, one.fanout.reserve(client))
+    gap = Gap(1, 2, 1, "x")
+    one.publish_all([b"1", b"2", gap, b"3"])
+    assert told == [1, 2, json.loads(gap_json(gap)), 3]
+    assert (one.counts.events, one.counts.gaps) == (3, 1)
 
 
 async def test_what_it_does_is_for_its_kinds_to_say() -> None:
