@@ -28,11 +28,18 @@ _CERTIFICATE: Final = "/etc/nginx/tls/rpc.example.com"
 
 @attrs.frozen
 class Front:
-    """`port` speaks TLS, `plain` only sends there; `trust` believes the certificate."""
+    """`port` speaks TLS, `plain` only sends there."""
 
     port: int
     plain: int
-    trust: ssl.SSLContext
+    authority: trustme.CA
+
+    @property
+    def trust(self) -> ssl.SSLContext:
+        """Believes the certificate. One for each client: some write into it which protocols they speak."""
+        context = ssl.create_default_context()
+        self.authority.configure_trust(context)
+        return context
 
     @property
     def url(self) -> str:
@@ -47,9 +54,7 @@ def running(folder: Path, lasso_port: int, ops_port: int) -> Iterator[Front]:
     issued = authority.issue_cert(HOST)
     issued.private_key_pem.write_to_path(files / "key")
     issued.cert_chain_pems[0].write_to_path(files / "crt")
-    trust = ssl.create_default_context()
-    authority.configure_trust(trust)
-    front = Front(toolbox.free_port(), toolbox.free_port(), trust)
+    front = Front(toolbox.free_port(), toolbox.free_port(), authority)
     body = adapted(shipped(), front, files, lasso_port, ops_port)
     with nginx.running(folder / "nginx", body, front.port, front.plain):
         yield front
