@@ -42,6 +42,11 @@ class Figures:
         self.throttled += share.throttled
         self.window.merge(share.window.window())
 
+    @classmethod
+    def of(cls, share: ProviderShare) -> Figures:
+        """Of one share alone; not to be added to."""
+        return cls(share.attempts, share.answered, share.failures, share.throttled, share.window.window())
+
     def merge(self, other: Figures) -> None:
         self.attempts += other.attempts
         self.answered += other.answered
@@ -73,6 +78,7 @@ class ProviderPicture:
     name: str
     whole: Figures = attrs.field(factory=Figures)
     by_node: dict[Origin, Figures] = attrs.field(factory=dict)
+    """Nodes of one id are one here."""
     lags: dict[Origin, int | None] = attrs.field(factory=dict)
     live_on: int = 0
     """On how many nodes it can be called."""
@@ -80,9 +86,18 @@ class ProviderPicture:
 
     def add(self, origin: Origin, share: ProviderShare) -> None:
         self.whole.add(share)
-        self.by_node.setdefault(origin, Figures()).add(share)
+        self.by_node[origin] = self._with(self.by_node.get(origin), share)
         self.lags[origin] = share.lag
         self.live_on += share.live
+
+    @staticmethod
+    def _with(known: Figures | None, share: ProviderShare) -> Figures:
+        if known is None:
+            return Figures.of(share)
+        both = Figures()
+        both.merge(known)
+        both.add(share)
+        return both
 
     def add_methods(self, share: ProviderShare) -> None:
         """Raises BadSnapshot."""

@@ -23,12 +23,12 @@ from lasso_trio.cluster import view
 from lasso_trio.cluster.address import Address
 from lasso_trio.cluster.aggregate import Origin, Picture
 from lasso_trio.cluster.discovery import Discovery, DnsFault
-from lasso_trio.cluster.lifecycle import Peer, Sign, State
+from lasso_trio.cluster.lifecycle import CHECK_S, Peer, Sign, State
 from lasso_trio.cluster.lines import Failure, Lines
 from lasso_trio.cluster.membership import Membership
 from lasso_trio.cluster.seal import NONCE_BYTES, Nonces, Seal
 from lasso_trio.cluster.share import own_snapshot
-from lasso_trio.cluster.snapshot import Snapshot, encode, pack
+from lasso_trio.cluster.snapshot import Snapshot, encode
 from lasso_trio.cluster.talk import (
     Body,
     Identity,
@@ -51,11 +51,10 @@ SOONEST_S: Final = 1.0
 """DNS is not asked more often, whoever wants it to be."""
 TIMEOUT_S: Final = 5.0
 FRESH_S: Final = 5.0
-"""For so long a snapshot of this node is told again."""
+SPARING: Final = 300
+"""What took a second to make is good for so many, in bounds: see `fresh_s`."""
 AT_ONCE: Final = 16
 """Exchanges of this node that are under way together, at most."""
-THREAD_BYTES: Final = 64 * 1024
-"""Snapshots from this size on are packed and unpacked in a thread."""
 
 Row = dict[str, Any]
 
@@ -95,6 +94,8 @@ class Cluster:
     _look_now: trio.Event = attrs.field(factory=trio.Event)
     _turn: trio.Semaphore = attrs.field(factory=lambda: trio.Semaphore(AT_ONCE))
     _making: trio.Lock = attrs.field(factory=trio.Lock)
+    _drawing: trio.Lock = attrs.field(factory=trio.Lock)
+    _pictures: dict[tuple[str | int | None, ...], tuple[float, Row]] = attrs.field(factory=dict)
     _own: tuple[float, Snapshot, Body] | None = None
     _sequence: int = 0
 
@@ -177,7 +178,7 @@ class Cluster:
             async with self._turn:
                 frame = question(self.seal, self.me, nonce, self.wall())
                 told = await self.lines.ask(peer.address, frame, trio.current_time() + TIMEOUT_S)
-                teller, snapshot = await self._checked(nonce, told)
+                teller, snapshot = check_answer(self.seal, self.me, nonce, told)
             self.membership.answered(peer, teller.node_id, teller.uid, snapshot, trio.current_time())
         except Refused as refused:
             self.membership.failed(peer, refused.kind, Sign.THERE, trio.current_time())
@@ -185,11 +186,6 @@ class Cluster:
             if failure.sign is not None:
                 self.membership.failed(peer, failure.reason, failure.sign, trio.current_time())
         _tell(peer, before, reason)
-
-    async def _checked(self, nonce: bytes, told: bytes) -> tuple[Introduction, Snapshot]:
-        if len(told) < THREAD_BYTES:
-            return check_answer(self.seal, self.me, nonce, told)
-        return await trio.to_thread.run_sync(check_answer, self.seal, self.me, nonce, told)
 
     def _wake(self, peer: Peer) -> None:
         event = self._wakes.get(peer.address)
@@ -221,14 +217,16 @@ class Cluster:
                 self._wake(peer)
 
     async def own(self) -> tuple[Snapshot, Body]:
-        """This node's snapshot, not older than `FRESH_S`; made once for all who wait for it."""
+        """This node's snapshot, made once for all who want it within some seconds."""
         async with self._making:
-            made_at, snapshot, body = self._own or (-inf, None, None)
-            if snapshot is None or body is None or trio.current_time() - made_at >= FRESH_S:
+            stale_at, snapshot, body = self._own or (-inf, None, None)
+            began = trio.current_time()
+            if snapshot is None or body is None or began >= stale_at:
                 self._sequence += 1
                 snapshot = await self.snapshot(self._sequence)
-                body = await _packed(encode(snapshot))
-                self._own = (trio.current_time(), snapshot, body)
+                body = Body.of(encode(snapshot))
+                now = trio.current_time()
+                self._own = (now + fresh_s(now - began), snapshot, body)
             return snapshot, body
 
     # -- being looked at ----------------------------------------------------------------------------------------------
@@ -240,8 +238,24 @@ class Cluster:
         snapshot, _ = await self.own()
         return view.overview(self.membership, snapshot, self.me.cluster, trio.current_time())
 
-    async def picture(self, drawn: Picture, node: str | None = None, region: str | None = None) -> Picture:
-        """`drawn` with the figures of all nodes that respond, or of one `node` or `region`; others run in between."""
+    async def picture(self, drawn: Picture, node: str | None = None, region: str | None = None) -> Row:
+        """`drawn` with the figures of all nodes that respond, or of one `node` or `region`, as JSON. Others run in
+        between. Many who look within some seconds are shown one picture, unless a node came or went.
+
+        Raises BadSnapshot where methods are asked for and cannot be read.
+        """
+        key = (drawn.profile, drawn.chain, drawn.provider, node, region, self.membership.generation)
+        async with self._drawing:
+            began = trio.current_time()
+            self._pictures = {k: kept for k, kept in self._pictures.items() if began < kept[0]}
+            known = self._pictures.get(key)
+            if known is None:
+                row = await self._draw(drawn, node, region)
+                now = trio.current_time()
+                known = self._pictures[key] = (now + fresh_s(now - began), row)
+            return known[1]
+
+    async def _draw(self, drawn: Picture, node: str | None, region: str | None) -> Row:
         snapshot, _ = await self.own()
         shares = [(self.me.node_id, snapshot), *((peer.node_id or "", told) for peer, told in self.membership.live())]
         for id_, share in shares:
@@ -249,13 +263,18 @@ class Cluster:
             if node in (None, id_) and region in (None, origin.region):
                 drawn.add(origin, share)
                 await trio.lowlevel.checkpoint()
-        return drawn
+        row = view.picture(drawn)
+        for chain in row["chains"] if drawn.chain is not None else ():
+            chain["providers"] = []
+            for id_, provider in sorted(drawn.chains[chain["chain"]].providers.items()):
+                chain["providers"].append(view.provider(id_, provider))
+                await trio.lowlevel.checkpoint()
+        return row
 
 
-async def _packed(encoded: bytes) -> Body:
-    if len(encoded) < THREAD_BYTES:
-        return Body.of(pack(encoded))
-    return Body.of(await trio.to_thread.run_sync(pack, encoded))
+def fresh_s(took_s: float) -> float:
+    """For how long something is good that took so long to make: the larger a cluster, the longer, up to a period."""
+    return min(CHECK_S, max(FRESH_S, SPARING * took_s))
 
 
 def _tell(peer: Peer, before: State, reason: str) -> None:

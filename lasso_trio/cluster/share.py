@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import trio
 
 from lasso_trio import __version__
-from lasso_trio.cluster.snapshot import ChainShare, MethodShare, ProviderShare, Snapshot, WindowShare, encode_methods
+from lasso_trio.cluster.snapshot import ChainShare, MethodShare, ProviderShare, Snapshot, WindowShare, pack_methods
 from lasso_trio.providers.latency import Evidence, Window
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.directory import Directory
@@ -65,7 +65,7 @@ def provider_share(routed: RoutedChain, candidates: list[Candidate], now: float)
         sum(tally.throttled for tally in tallies),
         routed.heads.lag(first.channel.instance_id, now),
         WindowShare.of(merged(method.window.window() for method in methods)),
-        encode_methods(methods),
+        pack_methods(methods),
     )
 
 

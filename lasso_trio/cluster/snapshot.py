@@ -1,10 +1,8 @@
-"""What one node tells the others of itself, on the wire: MessagePack (arrays, no names), then zlib.
+"""What one node tells the others of itself, on the wire: MessagePack, as arrays without names.
 
-The figures of a provider come twice: summed up, and method by method in `methods`, which stays undecoded until somebody
-asks for that provider. So taking a snapshot in costs some fifty rows, not three thousand. Figures are of the last five
-minutes at most where they are windows, else since the node's start; durations are seconds.
-
-A decoded snapshot keeps its bytes alive (`methods` points into them).
+The figures of a provider come twice: summed up, and method by method in `methods`, which stays packed (zlib) until
+somebody asks for that provider. So taking a snapshot in costs some fifty rows, not three thousand. Figures are of the
+last five minutes at most where they are windows, else since the node's start; durations are seconds.
 """
 
 from __future__ import annotations
@@ -19,8 +17,8 @@ from lasso_trio.errors import LassoError
 from lasso_trio.providers.latency import MIDDLES, LogHistogram, Window
 
 FORMAT: Final = 1
-MAX_BYTES: Final = 32 * 1024 * 1024
-"""Of a snapshot, unpacked."""
+MOST_UNPACKED: Final = 4 * 1024 * 1024
+"""Bytes of one provider's methods."""
 LEVEL: Final = 1
 
 Count = Annotated[int, Meta(ge=0)]
@@ -47,7 +45,7 @@ class WindowShare(msgspec.Struct, array_like=True, frozen=True):
         return cls(seen.buckets, seen.total, censored.buckets, censored.total, window.failures)
 
     def window(self) -> Window:
-        """A copy of its own."""
+        """To be read and not to be added to: its buckets are the share's own."""
         made = Window()
         made.latency = _histogram(self.latency, self.latency_s)
         made.censored = _histogram(self.censored, self.censored_s)
@@ -57,7 +55,7 @@ class WindowShare(msgspec.Struct, array_like=True, frozen=True):
 
 def _histogram(buckets: Buckets, total: float) -> LogHistogram:
     made = LogHistogram()
-    made.buckets, made.count, made.total = buckets.copy(), sum(buckets.values()), total
+    made.buckets, made.count, made.total = buckets, sum(buckets.values()), total
     return made
 
 
@@ -82,8 +80,8 @@ class ProviderShare(msgspec.Struct, array_like=True, frozen=True):
     throttled: Count
     lag: int | None
     window: WindowShare
-    methods: msgspec.Raw
-    """MessagePack of a tuple of `MethodShare`."""
+    methods: bytes
+    """A tuple of `MethodShare`, packed."""
 
 
 class ChainShare(msgspec.Struct, array_like=True, frozen=True):
@@ -112,35 +110,29 @@ _decoder: Final = msgspec.msgpack.Decoder(Snapshot)
 _methods: Final = msgspec.msgpack.Decoder(tuple[MethodShare, ...])
 
 
-def encode_methods(methods: tuple[MethodShare, ...]) -> msgspec.Raw:
-    return msgspec.Raw(_encoder.encode(methods))
+def pack_methods(methods: tuple[MethodShare, ...]) -> bytes:
+    return zlib.compress(_encoder.encode(methods), LEVEL)
 
 
 def methods_of(provider: ProviderShare) -> tuple[MethodShare, ...]:
-    """Raises BadSnapshot."""
+    """Raises BadSnapshot, also for what unpacks to more than `MOST_UNPACKED`."""
+    unpacker = zlib.decompressobj()
     try:
-        return _methods.decode(provider.methods)
-    except msgspec.DecodeError as fault:
+        plain = unpacker.decompress(provider.methods, MOST_UNPACKED)
+        if not unpacker.eof:
+            raise BadSnapshot("cut off, or too large")
+        return _methods.decode(plain)
+    except (zlib.error, msgspec.DecodeError) as fault:
         raise BadSnapshot(str(fault)) from fault
 
 
 def encode(snapshot: Snapshot) -> bytes:
-    """Not yet packed: quick, for what is long in it is encoded already."""
     return _encoder.encode(snapshot)
 
 
-def pack(encoded: bytes) -> bytes:
-    """As it travels. Milliseconds for a large one."""
-    return zlib.compress(encoded, LEVEL)
-
-
-def decode(packed: bytes) -> Snapshot:
-    """Raises BadSnapshot, also for one that unpacks to more than `MAX_BYTES`."""
-    unpacker = zlib.decompressobj()
+def decode(encoded: bytes) -> Snapshot:
+    """Raises BadSnapshot."""
     try:
-        plain = unpacker.decompress(packed, MAX_BYTES)
-        if not unpacker.eof:
-            raise BadSnapshot("cut off, or too large")
-        return _decoder.decode(plain)
-    except (zlib.error, msgspec.DecodeError) as fault:
+        return _decoder.decode(encoded)
+    except msgspec.DecodeError as fault:
         raise BadSnapshot(str(fault)) from fault

@@ -23,6 +23,9 @@ STANDALONE: Final[Row] = {
     "nodes_total": 1,
     "regions": [],
 }
+_USUAL: Final = (50, 90, 95, 99)
+_FEW: Final = (50, 95)
+"""For rows of one provider on one node: there are thousands of them."""
 _REGION_LETTERS: Final = range(2, 5)
 
 
@@ -152,17 +155,17 @@ def _trouble(trouble: Trouble, now: float) -> Row:
 
 
 def picture(drawn: Picture) -> Row:
-    """The figures of all nodes that respond, and of one chain's providers if the picture is of one chain."""
+    """The sums of each chain, from all nodes that respond. Their providers are rows of their own: there may be many."""
     chains = sorted(drawn.chains.items())
     return {
         "profile": drawn.profile,
         "nodes_counted": drawn.nodes,
-        "chains": [_chain(key, chain, with_providers=drawn.chain is not None) for key, chain in chains],
+        "chains": [_chain(key, chain) for key, chain in chains],
     }
 
 
-def _chain(key: str, chain: ChainPicture, *, with_providers: bool) -> Row:
-    row = {
+def _chain(key: str, chain: ChainPicture) -> Row:
+    return {
         "chain": key,
         "chain_id": chain.chain_id,
         "total_calls": chain.calls,
@@ -171,12 +174,10 @@ def _chain(key: str, chain: ChainPicture, *, with_providers: bool) -> Row:
         "calls_per_second": round(chain.per_second, 2),
         **_latency(chain.window()),
     }
-    if with_providers:
-        row["providers"] = [_provider(id_, provider) for id_, provider in sorted(chain.providers.items())]
-    return row
 
 
-def _provider(id_: str, provider: ProviderPicture) -> Row:
+def provider(id_: str, provider: ProviderPicture) -> Row:
+    """One provider, and how each node and region sees it, side by side."""
     by_node = sorted(provider.by_node.items(), key=lambda item: item[0].node_id)
     by_region = sorted(provider.by_region().items(), key=lambda item: item[0] or "")
     return {
@@ -187,20 +188,20 @@ def _provider(id_: str, provider: ProviderPicture) -> Row:
         "cold_start": provider.whole.cold,
         "by_region": [{"region": region, **_figures(figures)} for region, figures in by_region],
         "by_node": [
-            {"node": origin.node_id, "region": origin.region, "lag": provider.lags[origin], **_figures(figures)}
+            {"node": origin.node_id, "region": origin.region, "lag": provider.lags[origin], **_figures(figures, _FEW)}
             for origin, figures in by_node
         ],
         "methods": [_method(name, method) for name, method in sorted(provider.methods.items())],
     }
 
 
-def _figures(figures: Figures) -> Row:
+def _figures(figures: Figures, percentiles: tuple[int, ...] = _USUAL) -> Row:
     return {
         "total_calls": figures.attempts,
         "success_rate": round(figures.answered / figures.attempts, 4) if figures.attempts else None,
         "failures": figures.failures,
         "rate_limited": figures.throttled,
-        **_latency(figures.window),
+        **_latency(figures.window, percentiles),
     }
 
 
@@ -210,10 +211,10 @@ def _method(name: str, method: MethodPicture) -> Row:
     return {"method": name, "total_calls": total, "success_rate": rate, **_latency(method.window)}
 
 
-def _latency(window: Window) -> Row:
+def _latency(window: Window, percentiles: tuple[int, ...] = _USUAL) -> Row:
     return {
         "avg_latency_ms": _ms(window.latency.mean),
-        **{f"p{q}_latency_ms": _ms(window.quantile(q / 100)) for q in (50, 90, 95, 99)},
+        **{f"p{q}_latency_ms": _ms(window.quantile(q / 100)) for q in percentiles},
     }
 
 

@@ -49,10 +49,10 @@ def serve(app: QuartTrio, cluster: Cluster | None, directory: Callable[[], Direc
         key = None if routed is None else routed.chain.key
         drawn = Picture(profile.profile.slug, key, wanted.get("provider"))
         try:
-            await cluster.picture(drawn, wanted.get("node"), wanted.get("region"))
+            row = await cluster.picture(drawn, wanted.get("node"), wanted.get("region"))
         except BadSnapshot as fault:
             return _json({"error": f"a node told what cannot be read: {fault}"}, 502)
-        return _json(await cluster.overview() | view.picture(drawn))
+        return _json(await cluster.overview() | row)
 
     if cluster is not None:
         _answer_nodes(app, cluster)

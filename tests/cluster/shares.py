@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lasso_trio.cluster.snapshot import ChainShare, MethodShare, ProviderShare, Snapshot, WindowShare, encode_methods
+from lasso_trio.cluster.snapshot import ChainShare, MethodShare, ProviderShare, Snapshot, WindowShare, pack_methods
 from lasso_trio.providers.latency import Window
 
 
@@ -18,7 +18,7 @@ def window(seconds: Sequence[float] = (), failures: int = 0) -> Window:
 
 def provider(name: str, seconds: Sequence[float], *, failures: int = 0, method: str = "eth_call") -> ProviderShare:
     share, count = WindowShare.of(window(seconds, failures)), len(seconds)
-    methods = encode_methods((MethodShare(method, count, failures, share),))
+    methods = pack_methods((MethodShare(method, count, failures, share),))
     attempts = count + failures
     return ProviderShare(name, name.title(), True, attempts, count, failures, 0, -1, share, methods)
 

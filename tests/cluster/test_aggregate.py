@@ -85,11 +85,23 @@ def test_methods_are_added_for_the_provider_that_is_asked_for_only() -> None:
 
 
 def test_methods_that_cannot_be_read_are_told() -> None:
-    broken = msgspec.structs.replace(provider("a", [0.1]), methods=msgspec.Raw(b"\x01"))
+    broken = msgspec.structs.replace(provider("a", [0.1]), methods=b"\x01")
     told = snapshot()
     chain = msgspec.structs.replace(told.chains[0], providers=(broken,))
     with pytest.raises(BadSnapshot):
         Picture("public", "ethereum", "a").add(US, msgspec.structs.replace(told, chains=(chain,)))
+
+
+def test_two_nodes_of_one_id_are_one_side_and_nothing_that_was_told_is_changed() -> None:
+    told = snapshot({"a": [0.1]})
+    drawn = Picture("public", "ethereum")
+    for _ in range(3):
+        drawn.add(US, told)
+    a = drawn.chains["ethereum"].providers["a"]
+    assert (a.by_node[US].attempts, a.by_node[US].window.latency.count, a.whole.window.latency.count) == (3, 3, 3)
+    assert told == snapshot({"a": [0.1]})
+    a.by_region()
+    assert told == snapshot({"a": [0.1]})
 
 
 def test_figures_are_added_field_by_field() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from random import Random
 
 import attrs
@@ -10,10 +9,9 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 
-from lasso_trio.cluster import cluster as module
 from lasso_trio.cluster.address import Address
 from lasso_trio.cluster.aggregate import Picture
-from lasso_trio.cluster.cluster import Cluster, wall_clock
+from lasso_trio.cluster.cluster import FRESH_S, Cluster, fresh_s, wall_clock
 from lasso_trio.cluster.discovery import DnsFault
 from lasso_trio.cluster.lifecycle import CHECK_S, Sign, State
 from lasso_trio.cluster.lines import Failure
@@ -244,6 +242,12 @@ async def test_one_snapshot_serves_all_who_ask_within_five_seconds(autojump_cloc
     assert (world.made, snapshot.sequence) == (2, 2)
 
 
+def test_what_is_costly_is_made_less_often_and_nothing_is_older_than_a_period() -> None:
+    assert fresh_s(0.0) == FRESH_S
+    assert FRESH_S < fresh_s(0.04) < CHECK_S
+    assert fresh_s(2.0) == CHECK_S
+
+
 async def test_a_question_that_was_seen_before_is_not_answered(autojump_clock: object, world: World) -> None:
     one, _ = world.run(2)
     await trio.sleep(3)
@@ -252,34 +256,14 @@ async def test_a_question_that_was_seen_before_is_not_answered(autojump_clock: o
     assert caught.value.kind == "replay"
 
 
-async def test_large_snapshots_are_packed_and_unpacked_beside_the_loop(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    threads: list[str] = []
-
-    async def run_sync(fn: Callable[..., object], *args: object) -> object:
-        threads.append(fn.__name__)
-        await trio.lowlevel.checkpoint()
-        return fn(*args)
-
-    monkeypatch.setattr(module, "THREAD_BYTES", 1)
-    monkeypatch.setattr(trio.to_thread, "run_sync", run_sync)
-    one, two = world.node(0), world.node(1)
-    one.membership.listed([at(1)], trio.current_time())
-    await one._exchange(one.membership.peers[at(1)])
-    assert counts(one) == (2, 2)
-    assert threads == ["pack", "check_answer"]
-    assert counts(two) == (1, 1)
-
-
 async def test_pictures_are_of_all_who_respond_or_of_one_node_or_region(autojump_clock: object, world: World) -> None:
     one, two, three = world.node(0, "us-1"), world.node(1, "eu-1"), world.node(2, "eu-2")
     world.start(one, two, three)
     await trio.sleep(2)
 
     async def calls(**wanted: str) -> int:
-        drawn = await one.picture(Picture("public", "ethereum"), **wanted)
-        return sum(chain.calls for chain in drawn.chains.values())
+        row = await one.picture(Picture("public", "ethereum"), **wanted)
+        return sum(chain["total_calls"] for chain in row["chains"])
 
     assert [await calls(), await calls(node="eu-1"), await calls(region="eu"), await calls(region="us")] == [
         30,
@@ -293,6 +277,18 @@ async def test_pictures_are_of_all_who_respond_or_of_one_node_or_region(autojump
     assert (await one.overview())["coverage"]["text"] == "2 of 3"
 
 
+async def test_a_picture_is_drawn_once_for_all_who_look_within_five_seconds(
+    autojump_clock: object, world: World
+) -> None:
+    one = world.node(0)
+    first = await one.picture(Picture("public", "ethereum"))
+    assert await one.picture(Picture("public", "ethereum")) is first
+    assert await one.picture(Picture("public", "ethereum", "a")) is not first
+    await trio.sleep(5)
+    assert await one.picture(Picture("public", "ethereum")) is not first
+    assert len(one._pictures) == 1
+
+
 async def test_a_hundred_nodes_know_everything_of_each_other_within_three_exchanges(
     autojump_clock: object, world: World
 ) -> None:
@@ -303,8 +299,10 @@ async def test_a_hundred_nodes_know_everything_of_each_other_within_three_exchan
         await trio.sleep(CHECK_S * 0.8)  # nobody is asked a second time before that
     assert {counts(each) for each in made} == {(100, 100)}
     assert world.exchanges <= 3 * 100 * 100
-    drawn = await made[42].picture(Picture("public", "ethereum"))
-    assert (drawn.nodes, drawn.chains["ethereum"].calls) == (100, 1500)
+    row = await made[42].picture(Picture("public", "ethereum"))
+    (chain,) = row["chains"]
+    assert (row["nodes_counted"], chain["total_calls"]) == (100, 1500)
+    assert [len(provider["by_node"]) for provider in chain["providers"]] == [100] * 5
 
 
 async def test_the_parts_are_joined_as_settings_say() -> None:

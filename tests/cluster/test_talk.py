@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from lasso_trio.cluster.seal import SKEW_S, Direction, Nonces, Seal
-from lasso_trio.cluster.snapshot import encode, pack
+from lasso_trio.cluster.snapshot import encode
 from lasso_trio.cluster.talk import (
     MOST_ASK_BYTES,
     Body,
@@ -25,7 +25,7 @@ SEAL = Seal(Secret("s" * 64))
 ME, YOU = Identity("lasso", "us-east-1", "u1"), Identity("lasso", "eu-west-1", "u2")
 NONCE = b"n" * 16
 NOW = 1_000_000.0
-BODY = Body.of(pack(encode(snapshot({"a": [0.1]}, calls=1))))
+BODY = Body.of(encode(snapshot({"a": [0.1]}, calls=1)))
 
 
 def asked(me: Identity = ME, seal: Seal = SEAL, nonce: bytes = NONCE, at: float = NOW) -> Introduction:
@@ -71,7 +71,7 @@ def test_an_answer_to_another_question_is_an_old_one() -> None:
 
 def test_a_snapshot_cannot_be_exchanged_under_its_signature() -> None:
     told = answer(SEAL, YOU, asked(), BODY, NOW)
-    other = told[: -len(BODY.packed)] + pack(encode(snapshot(calls=99)))
+    other = told[: -len(BODY.packed)] + encode(snapshot(calls=99))
     with pytest.raises(Refused) as caught:
         check_answer(SEAL, ME, NONCE, other)
     assert caught.value.kind == "secret"

@@ -106,7 +106,7 @@ def test_the_picture_of_a_chain_sets_nodes_and_regions_side_by_side() -> None:
     drawn.add(Origin("eu-1", "eu"), snapshot({"a": [0.4] * 3}, calls=3))
     row = view.picture(drawn)
     (chain,) = row["chains"]
-    (provider,) = chain["providers"]
+    provider = view.provider("a", drawn.chains["ethereum"].providers["a"])
     assert (row["nodes_counted"], chain["total_calls"], chain["success_rate"], provider["total_calls"]) == (
         2,
         12,
@@ -119,12 +119,11 @@ def test_the_picture_of_a_chain_sets_nodes_and_regions_side_by_side() -> None:
     assert [each["node"] for each in provider["by_node"]] == ["eu-1", "us-1"]
     assert provider["p50_latency_ms"] == pytest.approx(100, rel=0.05)
     assert provider["methods"][0]["total_calls"] == 12
-    json.dumps(row)
+    json.dumps([row, provider])
 
 
-def test_without_a_chain_there_are_sums_only_and_nothing_is_null_for_want_of_calls_but_what_cannot_be_known() -> None:
+def test_what_cannot_be_known_without_calls_is_null() -> None:
     drawn = Picture("public")
     drawn.add(Origin("us-1", "us"), snapshot({"a": []}))
     (chain,) = view.picture(drawn)["chains"]
-    assert "providers" not in chain
     assert (chain["total_calls"], chain["success_rate"], chain["p99_latency_ms"]) == (0, None, None)
