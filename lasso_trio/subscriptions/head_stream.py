@@ -53,6 +53,8 @@ class HeadStream(Stream):
     _first_at: dict[str, float] = attrs.field(factory=dict)
     """When a block was told first, by hash; the newest few."""
     _moved_at: float = 0.0
+    _aside: Header | None = None
+    """The newest block of a look in a silence, if it was none of ours."""
     _stir: trio.Event = attrs.field(factory=trio.Event)
     _lacking: trio.Event = attrs.field(factory=trio.Event)
 
@@ -100,7 +102,7 @@ class HeadStream(Stream):
         told = list(steps)
         if not told:
             return
-        self._moved_at = trio.current_time()
+        self._moved_at, self._aside = trio.current_time(), None
         self.publish_all(
             step.header.raw if isinstance(step, Added) else step for step in told if isinstance(step, Added | Gap)
         )
@@ -161,11 +163,21 @@ class HeadStream(Stream):
             return
         if header is None:
             return
-        tip = self.line.tip
-        if tip is not None and header.number <= tip.number - self.line.window and self._is_silent():
+        if self._is_silent() and self._began_anew(header):
             self.apply(self.line.restart(header))
         else:
             self._tell(header, POLL)
+
+    def _began_anew(self, header: Header) -> bool:
+        """Far below the tip, or on a lower branch that grows while ours does not: a node that fell behind stands still
+        on one, or goes on with blocks of ours.
+        """
+        tip, before = self.line.tip, self._aside
+        self._aside = None if self.line.holds(header) else header
+        if tip is None or header.number > tip.number or self._aside is None:
+            return False
+        grows = before is not None and before.number < header.number
+        return grows or header.number <= tip.number - self.line.window
 
     async def _watch(self) -> None:
         """Replace feeds that are silent while the line moves on, and those that are late, if others can do better."""

@@ -5,6 +5,7 @@ import trio.testing
 from trio.testing import MockClock
 
 from lasso_trio.config.profile import WebSocketPolicy
+from lasso_trio.devnet import Chain
 from lasso_trio.subscriptions.feed_quality import Trouble
 from lasso_trio.subscriptions.head_stream import HeadStream
 from tests.subscriptions.simulated import Scene, fold_heads, fold_logs
@@ -132,3 +133,37 @@ async def test_a_blocks_header_that_was_read_looks_like_one_that_was_told(autoju
         assert client.numbers == [1001, 1002, 1003]
         assert len({tuple(result) for result in client.results}) == 1
         assert heads(scene).counts.filled == 1
+
+
+def another_chain(height: int) -> Chain:
+    chain = Chain(block_time=None, start_height=height)
+    chain.reorg(500, 0.0)  # other blocks than those that clients have seen
+    return chain
+
+
+async def test_a_chain_that_began_anew_a_little_lower_is_not_waited_for(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        client = await scene.join()
+        await scene.grow(50)
+        anew = another_chain(1003)
+        scene.chain = scene.reader.chain = anew
+        for source in scene.sources:
+            source.kill()
+            source.chain = anew
+            source.revive()
+        for _ in range(12):
+            await scene.grow(1, settle_s=2)
+        assert [gap["reason"] for gap in client.gaps] == ["chain_reset"]
+        assert [result["hash"] for result in client.results[50:]] == scene.hashes(1004)
+
+
+async def test_a_provider_that_stays_on_a_lower_branch_does_not_move_a_quiet_chain(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        client = await scene.join()
+        await scene.grow(10)
+        scene.reader.chain = another_chain(1003)
+        await trio.sleep(60)
+        scene.reader.chain = scene.chain
+        await scene.grow(1)
+        assert fold_heads(client.results) == scene.hashes(1001)
+        assert not client.gaps
