@@ -97,6 +97,15 @@ class Dialogue:
             raise refused
         return route
 
+    @property
+    def has_route(self) -> bool:
+        """Whether the configuration still has what the handshake asked for. It costs a look, unless it has changed."""
+        try:
+            self._route_now()
+        except RpcError:
+            return False
+        return True
+
     def _route_now(self) -> Route:
         """Raises RpcError when the new configuration does not have what the handshake asked for."""
         directory = self.directory()

@@ -26,11 +26,14 @@ SLICE: Final = 1_000
 PING: Final = ping_frame(b"lasso")
 NO_PONG: Final[Words] = (1002, "Heartbeat timeout - no pong responses")
 IDLE: Final[Words] = (1001, "idle: no call and no subscription for a long time")
+GONE: Final[Words] = (1008, "what this socket was opened for is configured no more")
 SLOW_MESSAGE: Final[Words] = (1008, "a message took too long to arrive")
 
 
 def look(session: Session, now: float, limits: WsLimits, counters: WsCounters) -> None:
     """Ping it, end it, or leave it alone."""
+    if not session.dialogue.has_route:
+        session.drain(GONE)  # subscriptions would go on with providers that are to be used no more
     if session.sender.busy and now - session.sender.progress_at > limits.write_s:
         counters.write_timeouts += 1
         session.sever()

@@ -7,7 +7,7 @@ import trio
 from trio.testing import MockClock, lockstep_stream_pair
 from wsproto.events import Ping, TextMessage
 
-from tests.server.ws_world import World, WsClient
+from tests.server.ws_world import World, WsClient, directory
 
 Make = Callable[..., World]
 
@@ -93,3 +93,19 @@ async def test_a_message_that_never_ends_is_given_up(beating: Make, autojump_clo
     await client.ping()
     assert (await client.closed() or ())[0] == 1008
     assert world.lane.counters.message_timeouts == 1
+
+
+async def test_who_subscribed_to_what_is_configured_no_more_is_told_so(
+    beating: Make, autojump_clock: MockClock
+) -> None:
+    world = beating()
+    client = await world.connect()
+    await client.call("eth_subscribe", '["newHeads"]')
+    await client.json()
+    world.names = directory(generation=1)
+    await trio.sleep(5)
+    assert len(world.lane.sessions) == 1
+    world.names = directory(generation=2, chain="other")
+    assert await client.closed() == (1008, "what this socket was opened for is configured no more")
+    await trio.sleep(2)
+    assert world.hub.fanout.members == 0
