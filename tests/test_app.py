@@ -13,9 +13,10 @@ from structlog.testing import capture_logs
 
 from lasso_trio import app as module
 from lasso_trio.app import App, run, watch_signals
+from lasso_trio.config.cluster_terms import ClusterTerms
 from lasso_trio.config.profile import Chain, Profile, Provider
 from lasso_trio.config.profile_set import ProfileSet
-from lasso_trio.config.secret import SecretUrl
+from lasso_trio.config.secret import Secret, SecretUrl
 from lasso_trio.config.settings import Settings
 from lasso_trio.providers.head import ChainCheck
 from lasso_trio.telemetry.log import configure
@@ -49,6 +50,19 @@ async def test_a_node_is_ready_when_it_listens_and_not_a_moment_longer(nursery: 
     await stream.aclose()
     with pytest.raises(OSError, match=r"Connect|connect"):
         await trio.open_tcp_stream(host, int(port))
+
+
+async def test_a_node_of_a_cluster_asks_for_the_others_and_a_lone_one_does_not(nursery: trio.Nursery) -> None:
+    terms = ClusterTerms("lasso.internal", "lasso", dns_server=("127.0.0.1", 9))
+    app = make(cluster=terms, secret_key_base=Secret("s" * 64), node_id="us-1")
+    await nursery.start(app.run)
+    assert "cluster" in {child.name for child in app.supervisor.children}
+    assert app.cluster is not None
+    assert app.cluster.me.node_id == "us-1"
+    app.stop()
+    await ended(app)
+    assert make().cluster is None
+    assert make(cluster=terms).cluster is None  # settings never say so: nothing could be signed
 
 
 async def test_without_a_listener_everything_else_runs(nursery: trio.Nursery) -> None:

@@ -108,12 +108,13 @@ class Membership:
             self.snapshots.pop(peer.address, None)
 
     def refused(self, kind: str, origin: str, detail: str, now: float) -> bool:
-        """Somebody at `origin` asked and was not answered. Whether that is news."""
+        """Somebody at `origin` asked and was not answered. Whether that is news: a crowd is not, it may be anybody."""
         known = self.strangers.pop(origin, None)
-        if known is None and len(self.strangers) >= MOST_STRANGERS:
+        crowded = known is None and len(self.strangers) >= MOST_STRANGERS
+        if crowded:
             del self.strangers[next(iter(self.strangers))]
         self.strangers[origin] = Trouble(kind, origin, detail, now)
-        return known is None or known.kind != kind
+        return not crowded and (known is None or known.kind != kind)
 
     def sweep(self, now: float) -> list[Peer]:
         """Forget who may be forgotten; they are returned."""

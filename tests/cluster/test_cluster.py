@@ -175,6 +175,20 @@ async def test_another_secret_is_reported_on_both_sides_and_routes_nothing(
     assert {trouble.about for trouble in one.membership.troubles()} == {"10.0.0.2:4000", "10.0.0.1"}
 
 
+async def test_an_answer_that_is_not_signed_counts_as_none(
+    autojump_clock: object, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def noise(*_: object) -> bytes:
+        await trio.lowlevel.checkpoint()
+        return b"noise"
+
+    one, _ = world.run(2)
+    monkeypatch.setattr(World, "ask", noise)
+    await trio.sleep(5)
+    assert counts(one) == (1, 3)  # itself is a stranger too, as long as nobody answers
+    assert one.health()["problems"] == ["secret"]
+
+
 async def test_one_id_for_two_nodes_is_reported_by_everybody(autojump_clock: object, world: World) -> None:
     made = [world.node(0, "us-1"), world.node(1, "us-1"), world.node(2, "eu-1")]
     world.start(*made)
@@ -312,3 +326,11 @@ async def test_the_parts_are_joined_as_settings_say() -> None:
     told, body = await made.own()
     assert (told.sequence, told.chains[0].chain, len(body.digest)) == (1, "ethereum", 32)
     assert wall_clock() > 1_700_000_000
+
+
+async def test_a_picture_is_drawn_anew_when_somebody_has_gone(autojump_clock: object, world: World) -> None:
+    one, _ = world.run(2)
+    await trio.sleep(2)
+    assert (await one.picture(Picture("public", "ethereum")))["nodes_counted"] == 2
+    one.membership.forget(one.membership.peers[at(1)])
+    assert (await one.picture(Picture("public", "ethereum")))["nodes_counted"] == 1

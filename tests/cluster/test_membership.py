@@ -43,6 +43,12 @@ def test_a_node_knows_itself_by_its_own_answer_and_asks_itself_no_more(three: Me
     assert kinds(three) == []
 
 
+def test_an_address_that_dns_takes_away_and_gives_again_may_be_somebody_elses(three: Membership) -> None:
+    three.listed([B, C], 5.0)
+    assert three.own == set()
+    assert three.listed([A, B, C], 6.0) == [A]
+
+
 def test_the_dead_are_counted_and_their_figures_are_not(three: Membership) -> None:
     before = three.generation
     kill(three, C)
@@ -154,6 +160,7 @@ def test_strangers_are_reported_for_a_while_and_only_so_many() -> None:
         alone.refused("secret", f"10.0.0.{n}", "why", 4.0)
     assert "127.0.0.9" not in alone.strangers
     assert len(alone.troubles()) == MOST_STRANGERS
+    assert not alone.refused("secret", "10.1.0.0", "why", 4.0)  # a crowd does not fill the log
     alone.sweep(4.0 + STRANGER_S)
     assert alone.troubles() == []
 

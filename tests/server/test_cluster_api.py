@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 import trio
 from quart_trio import QuartTrio
@@ -121,6 +122,17 @@ async def test_the_picture_is_as_wide_as_it_is_asked_for(cluster: Cluster) -> No
     assert provider["methods"][0]["total_calls"] == 15
     region = await (await client.get("/api/cluster?region=eu")).get_json()
     assert (region["nodes_counted"], region["chains"][0]["total_calls"]) == (1, 3)
+
+
+async def test_methods_that_a_node_told_in_vain_are_its_mistake(cluster: Cluster) -> None:
+    (told,) = cluster.membership.snapshots.values()
+    (chain,) = told.chains
+    broken = msgspec.structs.replace(chain.providers[0], methods=b"noise")
+    chain = msgspec.structs.replace(chain, providers=(broken,))
+    cluster.membership.snapshots[Address("127.0.0.2", 4000)] = msgspec.structs.replace(told, chains=(chain,))
+    client = app_of(cluster).test_client()
+    assert (await client.get("/api/cluster?chain=ethereum")).status_code == 200
+    assert (await client.get("/api/cluster?chain=ethereum&provider=p0")).status_code == 502
 
 
 @pytest.mark.parametrize(("query", "what"), [("profile=nope", "Profile not found"), ("chain=nope", "Chain not found")])
