@@ -28,8 +28,6 @@ REORGANISED_S: Final = STREAM_S / 2
 SEED: Final = int(os.environ.get("E2E_STREAM_SEED", "1"))
 LAST_S: Final = 30.0
 """For the last head and the last log to come to everybody."""
-CHAIN: Final = {"block_time_ms": 1_000, "websocket": {"failover": {"backfill_timeout_ms": 15_000}}}
-"""Half of the usual patience: what is missing can be had at all times from some node."""
 LIBRARIES: Final = ("web3.py", "viem", "ethers")
 EACH: Final = 5
 
@@ -48,7 +46,7 @@ def subscribed(lasso: Lasso, lived: Lived, folder: Path) -> Iterator[list[Subscr
 def through(trouble: Turmoil, seconds: float, serve: Serve, folder: Path) -> list[Subscribers]:
     """What everybody saw of a run; checked against what the nodes say."""
     node = trouble.fleet.first
-    lasso = serve(trouble.fleet.urls, websockets=True, chain=CHAIN)
+    lasso = serve(trouble.fleet.urls, websockets=True, chain={"block_time_ms": 1_000})
     (before,) = turmoil.heads(node, int(node.call("eth_blockNumber"), 16))
     with subscribed(lasso, trouble.lived, folder) as everybody:
         trouble.run(seconds)
