@@ -62,8 +62,8 @@ def test_a_quarantine_shows_and_one_without_an_end_is_json_too(channel: Channel)
 def test_the_window_that_the_ratio_is_made_of(channel: Channel) -> None:
     for _ in range(3):
         channel.succeeded("eth_call", 0.1, NOW)
-    channel.expired("eth_call", VERDICTS[Category.TIMEOUT], 1.0, NOW)
-    breaker = channel_row(channel, NOW)["circuit_breaker"]
+    channel.expired("eth_call", VERDICTS[Category.TIMEOUT], 1.0, NOW + 1.0)
+    breaker = channel_row(channel, NOW + 1.0)["circuit_breaker"]
     assert (breaker["recent_calls"], breaker["recent_failures"], breaker["consecutive_failures"]) == (4, 0.5, 1)
 
 
