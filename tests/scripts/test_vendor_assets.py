@@ -7,7 +7,6 @@ import io
 import tarfile
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 
@@ -47,7 +46,7 @@ def npm(assets: ModuleType, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]
     """What npm would bring: {"archive": …}."""
     brought = {"archive": archive(CODE)}
 
-    def run(command: list[str], **_: Any) -> None:
+    def run(command: list[str], **_: object) -> None:
         Path(command[-1], "a-1.0.0.tgz").write_bytes(brought["archive"])
 
     monkeypatch.setattr(assets.subprocess, "run", run)
