@@ -62,5 +62,8 @@ class FeedSource(Protocol):
     def changed(self) -> trio.Event:
         """Set at the next connect or disconnect."""
 
+    def hurry(self) -> None:
+        """A stream has nobody to listen to: try to connect soon, if that is not against the provider's will."""
+
     async def open(self, params: bytes) -> Feed:
         """Subscribe upstream. `params`: the JSON array of `eth_subscribe`. Raises NotConnected, Refused."""

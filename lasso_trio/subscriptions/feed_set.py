@@ -139,6 +139,9 @@ class FeedSet:
             await self._stir.wait()
             return
         idle = [source for source in self.sources() if source.instance_id not in self.feeds]
+        if not self.feeds:
+            for source in idle:
+                source.hurry()
         again = min((until for s in idle if s.connected and (until := self._until(s)) > now), default=inf)
         with trio.move_on_at(min(again, now + LOOK_S)):
             async with trio.open_nursery() as nursery:

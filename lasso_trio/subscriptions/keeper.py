@@ -12,6 +12,7 @@ together; an end is a value (`Ending`) and no crash. Where nobody asks over HTTP
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from random import Random
 from typing import Final, NoReturn
 
@@ -72,6 +73,9 @@ class Keeper:
     _leaving: trio.Event = attrs.field(factory=trio.Event)
     _feeds: SessionFeeds | None = None
     _changed: trio.Event = attrs.field(factory=trio.Event)
+    _hurry: trio.Event = attrs.field(factory=trio.Event)
+    _hurried_until: float = -inf
+    _may_hurry: bool = True
     _farewells: tuple[bytes, ...] = ()
     _distrusted: str = ""
     proof: ChainProof = attrs.field(init=False)
@@ -97,6 +101,11 @@ class Keeper:
     def changed(self) -> trio.Event:
         """Set at the next connect or disconnect."""
         return self._changed
+
+    def hurry(self) -> None:
+        """`feed.FeedSource.hurry`."""
+        self._hurried_until = trio.current_time() + policy.HURRY_S
+        self._hurry.set()
 
     async def open(self, params: bytes) -> Feed:
         """`feed.FeedSource.open`."""
@@ -127,7 +136,16 @@ class Keeper:
         while True:
             wait_s = await self.session()
             self.settled.set()
-            await trio.sleep(wait_s)
+            await self._rest(wait_s)
+
+    async def _rest(self, wait_s: float) -> None:
+        """Between two sessions; shorter while streams have nobody to listen to."""
+        end = trio.current_time() + wait_s
+        await trio.sleep(min(wait_s, policy.HURRIED_S))
+        while trio.current_time() < end and not (self._may_hurry and trio.current_time() < self._hurried_until):
+            self._hurry = trio.Event()
+            with trio.move_on_at(end):
+                await self._hurry.wait()
 
     async def _drained(self) -> None:
         for _ in range(round(LEAVE_S / LOOK_S)):
@@ -147,6 +165,7 @@ class Keeper:
         now = trio.current_time()
         self._blame(ending, verdict, started, now)
         wait_s = self.backoff.wait_s(ending, verdict, self.channel.cooldown.remaining(now), self.rng)
+        self._may_hurry = policy.may_hurry(ending, verdict)
         self._tell_ending(ending, wait_s)
         return wait_s
 

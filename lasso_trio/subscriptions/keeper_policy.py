@@ -25,6 +25,10 @@ RETRY_AT_ONCE_S: Final = (0.05, 0.5)
 LONGEST_WAIT_S: Final = 30.0
 JITTER: Final = 0.2
 THROTTLED_S: Final = 30.0
+HURRIED_S: Final = 2.0
+"""Between two tries, when a stream has nobody to listen to."""
+HURRY_S: Final = 35.0
+"""For so long after a stream said so."""
 REFUSED_S: Final = 120.0
 WRONG_CHAIN_S: Final = 30.0
 LONGEST_WRONG_CHAIN_S: Final = 300.0
@@ -47,6 +51,13 @@ def judge(ending: Ending) -> Verdict | None:
 def hint_s(ending: Ending, wall: float) -> float | None:
     """When a refusal says to come back: seconds from `wall` (Unix time)."""
     return retry_after(ending.header(b"retry-after"), None, ending.text, wall)
+
+
+def may_hurry(ending: Ending, verdict: Verdict | None) -> bool:
+    """May the wait be cut short? Not against the will of a provider that throttles or refuses, or is the wrong one."""
+    if ending.reason == WRONG_CHAIN:
+        return False
+    return verdict is None or (verdict.kind != "quota" and verdict.category is not Category.AUTH_ERROR)
 
 
 @attrs.define(eq=False)

@@ -72,7 +72,11 @@ class SimulatedSource:
     feeds: dict[SimulatedFeed, None] = attrs.field(factory=dict)
     opened: list[bytes] = attrs.field(factory=list)
     closed: int = 0
+    hurried: int = 0
     _changed: trio.Event = attrs.field(factory=trio.Event)
+
+    def hurry(self) -> None:
+        self.hurried += 1
 
     def changed(self) -> trio.Event:
         return self._changed

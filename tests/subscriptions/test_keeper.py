@@ -354,3 +354,45 @@ async def test_told_to_leave_between_two_sessions_it_leaves_at_once(autojump_clo
     keeper.leave()
     await trio.sleep(100)
     assert upstream.dials == dials
+
+
+async def test_a_keeper_is_quick_to_try_again_while_a_stream_has_nobody(
+    autojump_clock: object, upstream: Upstream
+) -> None:
+    keeper = upstream.keeper()
+    await until_connected(keeper)
+    upstream.down = True
+    upstream.node.drop_websockets()
+    await trio.sleep(120)
+    upstream.down = False
+    before, hurried_at = upstream.dials, trio.current_time()
+    keeper.hurry()
+    await until_connected(keeper)
+    assert trio.current_time() - hurried_at < 1.0
+    assert upstream.dials == before + 1
+
+
+async def test_while_it_is_in_a_hurry_a_keeper_tries_every_two_seconds(
+    autojump_clock: object, upstream: Upstream
+) -> None:
+    keeper = upstream.keeper()
+    await until_connected(keeper)
+    upstream.down = True
+    upstream.node.drop_websockets()
+    await trio.sleep(120)
+    before = upstream.dials
+    keeper.hurry()
+    await trio.sleep(20)
+    assert 9 <= upstream.dials - before <= 11
+    await trio.sleep(60)
+    assert upstream.dials - before < 25
+
+
+async def test_a_provider_that_throttles_is_not_hurried(autojump_clock: object, nursery: trio.Nursery) -> None:
+    upstream = Upstream.make(nursery, Faults(ws_refuse_status=429))
+    keeper = upstream.keeper()
+    await trio.sleep(5)
+    dials = upstream.dials
+    keeper.hurry()
+    await trio.sleep(20)
+    assert upstream.dials == dials

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lasso_trio.providers.classify import Category, Verdict, verdict_for
-from lasso_trio.subscriptions.keeper_policy import Backoff, hint_s, judge
+from lasso_trio.subscriptions.keeper_policy import Backoff, hint_s, judge, may_hurry
 from lasso_trio.upstream.faults import ConnectFault, TlsFault
 from lasso_trio.upstream.websocket import Ending
 
@@ -84,3 +84,18 @@ def test_a_refused_key_waits_two_minutes_and_a_wrong_chain_longer_and_longer() -
 def test_a_wait_is_never_nothing_and_never_without_end(failures: int, reason: str, seed: int) -> None:
     wait = Backoff(failures).wait_s(Ending(reason), None, 0.0, Random(seed))
     assert 0.05 <= wait <= 360
+
+
+@pytest.mark.parametrize(
+    ("ending", "may"),
+    [
+        (Ending("lost", opened=True), True),
+        (Ending("closed", 1001, opened=True), True),
+        (Ending("refused", 502), True),
+        (Ending("refused", 429), False),
+        (Ending("refused", 401), False),
+        (Ending("wrong_chain", opened=True), False),
+    ],
+)
+def test_a_wait_is_not_cut_short_against_a_providers_will(ending: Ending, may: bool) -> None:
+    assert may_hurry(ending, judge(ending)) is may
