@@ -78,23 +78,32 @@ class Feed:
     @contextmanager
     def viewing(self, profile: str) -> Iterator[Viewer]:
         """Be one of the viewers. Ask `full` before."""
+        viewer = self.enter(profile)
+        try:
+            yield viewer
+        finally:
+            self.leave(viewer)
+
+    def enter(self, profile: str) -> Viewer:
+        """`viewing` for those who cannot use it; `leave` must follow."""
         viewer = Viewer(profile, trio.current_time() + LONGEST_S)
         self.viewers.add(viewer)
         if len(self.viewers) == 1:
             self.on_first()
         self._somebody.set()
-        try:
-            yield viewer
-        finally:
-            self.viewers.discard(viewer)
-            if not self.viewers:
-                self._somebody = trio.Event()
-                self._last.clear()
-                self.on_none()
+        return viewer
+
+    def leave(self, viewer: Viewer) -> None:
+        self.viewers.discard(viewer)
+        if not self.viewers:
+            self._somebody = trio.Event()
+            self._last.clear()
+            self.on_none()
 
     async def stream(self, profile: str, last_id: str = "") -> AsyncGenerator[bytes, None]:
         """What one viewer is sent, until it has had enough, the node drains, or it is cancelled. To be closed."""
-        with self.viewing(profile) as viewer:
+        viewer = self.enter(profile)
+        try:
             yield HELLO
             last = self._last.get(profile)
             if last is not None and last_id != self._id(last[0]):
@@ -103,6 +112,8 @@ class Feed:
                 yield await viewer.take(HEARTBEAT_S) or HEARTBEAT
             reason = b'{"reason":"draining"}' if self.closed else b'{"reason":"renew"}'
             yield event("bye", reason)
+        finally:
+            self.leave(viewer)
 
     async def run(self) -> None:
         """Service: ticks while somebody looks. Runs until cancelled."""

@@ -131,8 +131,11 @@ async def attempt(
         else:
             http = await pool.exchange(request, replay_safe=method.replay_safe, gzip=method.bulky, until=until)
         await _take(done, http, id_, method, client_id, started, until, stream, clock, room)
-    except BaseException as error:
+    except (BrokenReply, UpstreamFault) as error:
         _went_wrong(done, error, method, started, clock(), fair_s)
+    except BaseException:
+        channel.abandoned(started)
+        raise
     finally:
         if done.waiting is None:
             _over(done, room)
@@ -147,8 +150,11 @@ async def finish(done: Attempt) -> None:
     try:
         http = await w.http.answer_by(w.until)
         await _take(done, http, w.id, w.method, w.client_id, w.started, w.until, w.stream, w.clock, w.room)
-    except BaseException as error:
+    except (BrokenReply, UpstreamFault) as error:
         _went_wrong(done, error, w.method, w.started, w.clock(), w.fair_s)
+    except BaseException:
+        done.candidate.channel.abandoned(w.started)
+        raise
     finally:
         _over(done, w.room)
 
@@ -169,13 +175,12 @@ def _over(done: Attempt, room: Room | None) -> None:
         done.held = 0
 
 
-def _went_wrong(done: Attempt, error: BaseException, method: Method, started: float, now: float, fair_s: float) -> None:
-    """There was no answer that can be read. Raises what is not the upstream's doing."""
+def _went_wrong(
+    done: Attempt, error: BrokenReply | UpstreamFault, method: Method, started: float, now: float, fair_s: float
+) -> None:
+    """There was no answer that can be read."""
     if isinstance(error, BrokenReply):
         _failed(done, method, VERDICTS[Category.PROVIDER_ERROR], broken_reply(), now - started)
-    elif not isinstance(error, UpstreamFault):
-        done.candidate.channel.abandoned(started)
-        raise error
     elif isinstance(error, Expired) and not error.local:
         _expired(done, method, error.dispatched, started, now, fair_s)
     else:
