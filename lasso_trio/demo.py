@@ -31,7 +31,8 @@ lasso demo: one simulated chain (id 31337, a block every 2 s) behind four simula
 
   try        curl -s '{proxy}/rpc/fastest/demo?include_meta=body' \\
                -d '{{"jsonrpc":"2.0","id":1,"method":"eth_blockNumber","params":[]}}'
-  look at    {proxy}/api/metrics/demo         who was asked, how fast, how well
+  look at    {proxy}/dashboard                who is asked, how fast, how well; break a provider and see
+             {proxy}/api/metrics/demo         the same as JSON; {proxy}/metrics for Prometheus
              {proxy}/api/health
 
 Every call is a line below. Ctrl-C stops it.
