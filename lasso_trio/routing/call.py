@@ -80,7 +80,7 @@ class Call:
     def is_late(self, now: float) -> bool:
         """Too little time is left for an attempt."""
         left = self.deadline - now
-        return left <= 0 or left < self.shortest_s
+        return left < SHORTEST_ATTEMPT_S and (left <= 0 or left < self.shortest_s)
 
     def _timing(self) -> Timing:
         plan = self.plan
@@ -165,7 +165,7 @@ def until_of(call: Call, progress: Progress, now: float) -> float:
     asked_last = progress.tried + 1 >= len(call.plan.ranked) or progress.dispatched + 1 >= MAX_DISPATCHES
     if asked_last or not call.method.replay_safe:
         return call.deadline
-    until = now + max(call.shortest_s, FIRST_SHARE * (call.deadline - call.started))
+    until = now + FIRST_SHARE * (call.deadline - call.started)
     return call.deadline if call.is_late(until) else until
 
 

@@ -29,13 +29,14 @@ QUIET_TICKS: Final = 50
 class Alarm:
     """`set` before the wait, `clear` in a `finally`. `running` tells whether anybody would wake the sleeper."""
 
-    __slots__ = ("_armed", "_bell", "_nags", "_nap", "_quiet", "running")
+    __slots__ = ("_armed", "_bell", "_nags", "_nap", "_nap_until", "_quiet", "running")
 
     def __init__(self) -> None:
         self._armed: dict[RawStream, float] = {}
         self._nags: dict[Callable[[float], bool], None] = {}
         self._bell: trio.Event | None = None
         self._nap = trio.CancelScope()
+        self._nap_until = -inf
         self._quiet = 0
         self.running = False
 
@@ -46,8 +47,8 @@ class Alarm:
         self._armed[stream] = at
         if self._bell is not None:
             self._ring()
-        elif at < self._nap.deadline:
-            self._nap.deadline = at
+        elif at < self._nap_until:
+            self._nap_until = self._nap.deadline = at
 
     def nag(self, callback: Callable[[float], bool]) -> None:
         """Call `callback(now)` at every tick until it says False. It must be quick and must not raise."""
@@ -91,7 +92,8 @@ class Alarm:
         self._quiet = 0 if self._armed or self._nags else self._quiet + 1
         if self._quiet <= QUIET_TICKS:
             now = trio.current_time()
-            self._nap = trio.CancelScope(deadline=max(now + SHORTEST_NAP_S, min(now + TICK_S, earliest)))
+            self._nap_until = max(now + SHORTEST_NAP_S, min(now + TICK_S, earliest))
+            self._nap = trio.CancelScope(deadline=self._nap_until)
             with self._nap:
                 await trio.sleep_forever()
             return
