@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import pytest
+import structlog
 import trio
 from structlog.testing import capture_logs
 
@@ -19,6 +21,12 @@ from lasso_trio.config.settings import Mode, Settings
 NOBODY = Provider("nobody", "Nobody", "1:nobody:0", SecretUrl("http://127.0.0.1:9"))
 PROFILES = ProfileSet.of([Profile("public", "Public", (Chain("one", 1, "One", (NOBODY,)),))])
 TOKEN = Secret("t" * 32)
+
+
+@pytest.fixture(autouse=True)
+def every_line() -> None:
+    """Whatever level another test left."""
+    structlog.reset_defaults()
 
 
 @asynccontextmanager
