@@ -91,11 +91,11 @@ async def test_a_killed_node_is_shown_left_out_and_taken_back_while_the_others_s
         assert (await two.health())["regions"] == ["ap", "eu", "us"]
 
         failed: list[object] = []
-        served = 0
+        served, enough = 0, trio.Event()
 
         async def keep_calling(node: Neighbour) -> None:
             nonlocal served
-            while True:
+            while not enough.is_set():  # cancelled within a call, httpx would leave its body's generator behind
                 answer = await node.call()
                 served += 1
                 if "result" not in answer:
@@ -121,7 +121,7 @@ async def test_a_killed_node_is_shown_left_out_and_taken_back_while_the_others_s
             for node in (one, two, three):
                 await until(10, lambda node=node: _is(_status(node), "healthy"))
             await until(10, lambda: _is(one.problems(), set()))
-            nursery.cancel_scope.cancel()
+            enough.set()
         assert failed == []
         assert served > 100
 
