@@ -37,6 +37,7 @@ WORDS: Final[Mapping[str, str]] = {
     "lagging": "it is further behind than the chain's max_lag_blocks",
     "not_archival": "the call needs old state, which it does not keep",
     "pruned": "it told that it keeps no blocks as old as that",
+    "block_age": "its profile's max_block_age says that it refuses this method for blocks so old",
     "block_range": "the range is wider than the max_block_range of its profile",
     "not_named": "the call, or the profile's override for this method, names other providers",
 }

@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 import msgspec
 
-from lasso_trio.config.profile import Capabilities, Transport
+from lasso_trio.config.profile import Capabilities, Limits, Transport
 from lasso_trio.jsonrpc.methods import WEBSOCKET_ONLY, Method
 from lasso_trio.providers.breaker import State
 from lasso_trio.providers.head import ChainCheck
@@ -102,6 +102,22 @@ def by_depth(candidates: Sequence[Candidate], oldest: int | None, now: float) ->
         return list(candidates), []
     kept, dropped = _partition(candidates, lambda c: c.channel.learned.reaches(oldest, now), "pruned")
     return (kept, dropped) if kept else (list(candidates), [])
+
+
+def by_age(candidates: Sequence[Candidate], method: Method, oldest: int | None, head: int | None) -> Split:
+    """Without those whose profile says that they refuse `method` for blocks as old as `oldest`; fails open when all do.
+
+    None: the call names no number, or nobody knows the head; then nobody is too old for anybody.
+    """
+    if oldest is None or head is None:
+        return list(candidates), []
+    age = head - oldest
+    kept, dropped = _partition(candidates, lambda c: _accepts(c.provider.capabilities.limits, method, age), "block_age")
+    return (kept, dropped) if kept else (list(candidates), [])
+
+
+def _accepts(limits: Limits, method: Method, age: int) -> bool:
+    return limits.max_block_age is None or age <= limits.max_block_age or method.name not in limits.block_age_methods
 
 
 def can_serve(capabilities: Capabilities, method: Method) -> bool:

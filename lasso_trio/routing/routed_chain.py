@@ -77,6 +77,7 @@ class RoutedChain:
     cache: ChainCache | None = None
     _plans: dict[PlanKey, Plan] = attrs.field(factory=dict)
     _ranged: bool = False
+    _aged: bool = False
     _pruned: bool = False
     """Somebody keeps no old state, and somebody does."""
     _said_at: float = -inf
@@ -113,6 +114,7 @@ class RoutedChain:
             flights=Flights() if chain.routing.coalesce else None,
             cache=_cache(profile, chain, heads, store),
             ranged=ranged,
+            aged=any(p.capabilities.limits.max_block_age is not None for p in chain.providers),
             pruned=len({p.archival for p in chain.providers}) > 1,
             answered_here=DISALLOWED | answers.keys(),
             latest_height=lambda: heads.view(trio.current_time()).consensus,
@@ -236,16 +238,18 @@ class RoutedChain:
 
     def keeping(self, ranked: Sequence[Candidate], method: Method, need: BlockNeed, now: float) -> filters.Split:
         """Those that keep state as old as that: by their profile if it is old and not everybody does, by their word."""
-        if method.name not in archival.ARCHIVAL:
-            return list(ranked), []
-        kept, out = filters.by_depth(ranked, need.low, now)
-        if not self._pruned:
-            return kept, out
         consensus = self.heads.view(now).consensus
-        if not need.archival(consensus, self.chain.selection.archival_threshold):
+        kept, out = list(ranked), list[filters.Exclusion]()
+        if self._aged:
+            kept, out = filters.by_age(kept, method, need.low, consensus)
+        if method.name not in archival.ARCHIVAL:
+            return kept, out
+        kept, unable = filters.by_depth(kept, need.low, now)
+        out = [*out, *unable]
+        if not self._pruned or not need.archival(consensus, self.chain.selection.archival_threshold):
             return kept, out
         archives, others = filters.by_archive(kept)
-        return archives, out + others
+        return archives, [*out, *others]
 
     def late(self, kept: Sequence[Candidate], need: BlockNeed, now: float) -> list[Candidate]:
         """Those that are not likely to have the block yet; nobody if that is true of all."""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lasso_trio.config.profile import Capabilities, Limits, Transport
-from lasso_trio.jsonrpc.methods import Method, lookup
+from lasso_trio.jsonrpc.methods import Method, known, lookup
 from lasso_trio.providers.catalogue import Category
 from lasso_trio.providers.head import ChainCheck
 from lasso_trio.providers.learned import Kind
@@ -230,3 +230,18 @@ def test_old_state_is_asked_of_who_keeps_it_unless_nobody_does(chain_of: ChainOf
     assert labels(kept) == ["b:http"]
     assert out == [Exclusion("a:http", "not_archival")]
     assert labels(filters.by_archive(candidates[:1])[0]) == ["a:http"]
+
+
+def test_blocks_older_than_a_profile_allows_for_the_method_go_elsewhere_unless_that_is_nowhere(
+    chain_of: ChainOf,
+) -> None:
+    young = Capabilities(limits=Limits(max_block_age=100, block_age_methods=("eth_call",)))
+    candidates = chain_of("a", "b", capabilities={"a": young}).candidates
+    call, balance = known("eth_call"), known("eth_getBalance")
+    assert call is not None
+    assert balance is not None
+    kept, out = filters.by_age(candidates, call, 899, 1000)
+    assert (labels(kept), out) == (["b:http"], [Exclusion("a:http", "block_age")])
+    for method, oldest, head in ((call, 900, 1000), (balance, 1, 1000), (call, None, 1000), (call, 1, None)):
+        assert labels(filters.by_age(candidates, method, oldest, head)[0]) == ["a:http", "b:http"]
+    assert labels(filters.by_age(candidates[:1], call, 1, 1000)[0]) == ["a:http"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from random import Random
 
+import attrs
 import pytest
 from structlog.testing import capture_logs
 
-from lasso_trio.config.profile import Chain, Profile, Provider, Selection, Strategy
+from lasso_trio.config.profile import Capabilities, Chain, Limits, Profile, Provider, Selection, Strategy
 from lasso_trio.config.secret import SecretUrl
 from lasso_trio.jsonrpc.methods import known
 from lasso_trio.providers.head import ChainCheck
@@ -53,6 +54,17 @@ def plan(
     method = known(name)
     assert method is not None
     return routed.plan(method, params.encode(), now, Strategy.PRIORITY, None, pinned)
+
+
+def test_a_profiles_max_block_age_decides_for_the_methods_it_names() -> None:
+    it = chain({"a": 1000, "b": 1000})
+    limits = Limits(max_block_age=100, block_age_methods=("eth_getBlockReceipts",))
+    first = it.candidates[0]
+    first.provider = attrs.evolve(first.provider, capabilities=Capabilities(limits=limits))
+    it._aged = True
+    assert asked(plan(it, "eth_getBlockReceipts", '["0x1"]')) == "b"
+    assert asked(plan(it, "eth_getBlockReceipts", '["0x3e0"]')) == "ab"
+    assert asked(plan(it, "eth_getBlockByNumber", '["0x1",false]')) == "ab"
 
 
 def asked(its: Plan) -> str:
