@@ -105,7 +105,8 @@ async def measure(rounds: int) -> Failover:
     chain = Chain(31337, BLOCK_S, 1000)
     async with Devnet.open({name: Faults() for name in NAMES}, chain=chain) as net, trio.open_nursery() as nursery:
         with tempfile.TemporaryDirectory() as folder:
-            process, port = await trio.to_thread.run_sync(start_lasso, Path(folder), net)
+            lines = [f"      - {{id: {n}, url: '{net.url(n)}', ws_url: '{net.ws_url(n)}'}}\n" for n in NAMES]
+            process, port = await trio.to_thread.run_sync(start_lasso, Path(folder), "".join(lines))
             try:
                 for name in NAMES:
                     nursery.start_soon(trial.listen, name, net.ws_url(name))
@@ -121,10 +122,10 @@ async def measure(rounds: int) -> Failover:
     return trial
 
 
-def start_lasso(folder: Path, net: Devnet) -> tuple[subprocess.Popen[bytes], int]:
-    lines = [f"      - {{id: {n}, url: '{net.url(n)}', ws_url: '{net.ws_url(n)}'}}\n" for n in NAMES]
+def start_lasso(folder: Path, providers: str) -> tuple[subprocess.Popen[bytes], int]:
+    """A node over `providers`, lines of YAML; the process and its port. Raises OSError."""
     (folder / "profiles").mkdir()
-    (folder / "profiles" / "public.yml").write_text(PROFILE + "".join(lines))
+    (folder / "profiles" / "public.yml").write_text(PROFILE + providers)
     command = [sys.executable, "-m", "lasso_trio", "serve", "--port", "0", "--profiles", str(folder / "profiles")]
     environ = {**os.environ, "LASSO_LOG_FORMAT": "json"}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environ)

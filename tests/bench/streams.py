@@ -3,6 +3,7 @@
     nox -s bench -- streams                        10 000 subscribers, 30 events
     nox -s bench -- streams --subscribers 2000 --events 10
     nox -s bench -- streams --only failover        how late a head is when a provider that feeds it dies (`failover`)
+    nox -s bench -- streams --only flood           100 000 notifications a minute (`flood`)
 
 The server is alone on its core, the subscribers share another, all on loopback: writing to a socket there includes
 the kernel's work of delivering it. One server after the other: three crowds at once are more open files than most
@@ -22,6 +23,7 @@ from typing import Any
 
 import attrs
 import failover
+import flood
 import machine
 from fanout_clients import Crowd, TooSlow
 from fanout_orders import payload
@@ -161,12 +163,13 @@ def main() -> int:
     parser.add_argument("--subscribers", type=int, default=10_000)
     parser.add_argument("--events", type=int, default=30)
     parser.add_argument("--rounds", type=int, default=24, help="providers killed or muted")
-    parser.add_argument("--only", choices=["fan-out", "failover"])
+    parser.add_argument("--only", choices=["fan-out", "failover", "flood"])
     options = parser.parse_args()
-    missed = [] if options.only == "fan-out" else failover.main(options.rounds)
-    for text in missed:
-        print(f"mark missed: {text}")
-    if options.only == "failover":
+    if options.only in (None, "failover"):
+        say_missed(failover.main(options.rounds))
+    if options.only in (None, "flood"):
+        say_missed(flood.main(30.0))
+    if options.only in ("failover", "flood"):
         return 0
     descriptors.raise_limit()
     try:
@@ -175,9 +178,13 @@ def main() -> int:
         print(f"could not be measured: {problem}", file=sys.stderr)
         return 1
     print(table(found))
-    for text in found["lasso"].missed:
-        print(f"mark missed: {text}")
+    say_missed(found["lasso"].missed)
     return 0
+
+
+def say_missed(marks: list[str]) -> None:
+    for text in marks:
+        print(f"mark missed: {text}")
 
 
 if __name__ == "__main__":
