@@ -1,6 +1,6 @@
 """A flood from upstream: 100 000 notifications a minute, one client. Part of `nox -s bench -- streams`.
 
-The provider is a WebSocket server of this process that tells of one pending transaction after another, each once
+The provider is a WebSocket server of this process that tells of one pending transaction after another, each once.
 Each must reach the client once. What it costs is the node's CPU, by process accounting.
 """
 
