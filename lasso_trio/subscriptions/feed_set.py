@@ -25,6 +25,7 @@ OPEN_S: Final = 10.0
 CLOSE_S: Final = 2.0
 REFUSED_S: Final = 300.0
 """How long a provider that said no is not asked for the same again."""
+HURRY_FOR_S: Final = 60.0
 LOOK_S: Final = 30.0
 """At the latest then it looks again who there is: providers come and go with a reload."""
 
@@ -73,6 +74,7 @@ class FeedSet:
     """Until when who is not asked. A filter may be too much for a provider that takes all others."""
     _stir: trio.Event = attrs.field(factory=trio.Event)
     _opened: int = 0
+    _alone_since: float = inf
 
     @property
     def live(self) -> int:
@@ -135,18 +137,23 @@ class FeedSet:
 
     async def _until_changed(self, now: float) -> None:
         """Until a feed ended or, if one is lacking, until somebody else may be asked."""
+        self._hurry(now)
         if len(self.feeds) >= self.wanted:
             await self._stir.wait()
             return
         idle = [source for source in self.sources() if source.instance_id not in self.feeds]
-        if not self.feeds:
-            for source in idle:
-                source.hurry()
         again = min((until for s in idle if s.connected and (until := self._until(s)) > now), default=inf)
         with trio.move_on_at(min(again, now + LOOK_S)):
             async with trio.open_nursery() as nursery:
                 for event in (self._stir, *(source.changed() for source in idle)):
                     nursery.start_soon(_cancel_when, event, nursery.cancel_scope)
+
+    def _hurry(self, now: float) -> None:
+        """Nobody is listened to: whoever can come back should do so now. After a while it is plain that nobody can."""
+        self._alone_since = inf if self.feeds else min(self._alone_since, now)
+        if now - self._alone_since < HURRY_FOR_S:
+            for source in self.sources():
+                source.hurry()
 
     # One feed…
 

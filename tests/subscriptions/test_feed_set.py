@@ -7,7 +7,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from lasso_trio.devnet import Chain
 from lasso_trio.subscriptions.feed import Arrival
 from lasso_trio.subscriptions.feed_quality import FeedQuality, Trouble
-from lasso_trio.subscriptions.feed_set import CLOSE_S, OPEN_S, FeedSet, OpenFeed
+from lasso_trio.subscriptions.feed_set import CLOSE_S, HURRY_FOR_S, LOOK_S, OPEN_S, FeedSet, OpenFeed
 from tests.subscriptions.simulated import SimulatedFeed, SimulatedSource
 
 
@@ -179,3 +179,22 @@ async def test_who_is_no_source_any_more_is_left_and_who_is_new_is_asked(nursery
     assert watcher.open == "bc"
     assert (gone.closed, len(gone.feeds)) == (1, 0)
     assert not watcher.feeds.quality("a").troubles
+
+
+async def test_who_could_come_back_is_hurried_while_there_is_nobody_and_not_for_ever(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    watcher = await started(nursery)
+    for source in watcher.sources:
+        source.kill()
+    await wait_all_tasks_blocked()
+    assert all(source.hurried for source in watcher.sources)
+    await trio.sleep(HURRY_FOR_S + LOOK_S)
+    before = watcher.sources[0].hurried
+    await trio.sleep(10 * LOOK_S)
+    assert watcher.sources[0].hurried == before
+    watcher.sources[0].revive()
+    await wait_all_tasks_blocked()
+    watcher.sources[0].kill()
+    await wait_all_tasks_blocked()
+    assert watcher.sources[0].hurried > before
