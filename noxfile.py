@@ -130,9 +130,9 @@ def smoke(session: nox.Session) -> None:
 def lock(session: nox.Session) -> None:
     """Refresh every lock: inside the ranges, with hashes, no registry named. `-- --upgrade` takes newer versions."""
     runtime, builder, dev = (LOCKS / f"requirements{part}.lock" for part in ("", "-build", "-dev"))
-    compile_lock(session, runtime, "pyproject.toml")
+    compile_lock(session, runtime, "pyproject.toml", "--extra", "otel")
     compile_lock(session, builder, "--group", "build")
-    compile_lock(session, dev, "pyproject.toml", "--group", "dev", "-c", str(runtime), "-c", str(builder))
+    compile_lock(session, dev, "pyproject.toml", "--extra", "otel", "--group", "dev", "-c", str(runtime), "-c", str(builder))
     with session.chdir(ROOT / "tests" / "e2e" / "node"):
         options = ("--package-lock-only", "--omit-lockfile-registry-resolved=true", "--no-audit", "--no-fund")
         session.run("npm", "install", *options, external=True)
