@@ -17,6 +17,7 @@ from lasso_trio.server.budget import ByteBudget
 from lasso_trio.server.connection import Peer
 from lasso_trio.server.front_door import FrontDoor
 from lasso_trio.server.http_request import HttpRequest
+from lasso_trio.server.limits import LaneLimits
 from lasso_trio.server.rpc_lane import is_rpc
 
 OpenDoor = Callable[..., Awaitable[Any]]
@@ -188,6 +189,17 @@ async def test_refused_sender_is_read_on_for_a_little_so_that_it_sees_the_answer
     assert house.door.active == 1
     await client.say(b"x")
     assert house.door.active == 0
+
+
+async def test_a_body_just_too_large_may_be_sent_to_its_end_by_who_does_not_listen_meanwhile(
+    open_door: OpenDoor,
+) -> None:
+    size = LaneLimits().max_body_bytes + 400_000
+    client = (await open_door()).connect()
+    answer = await client.say(b"POST /rpc HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size)
+    assert split(answer)[0][0] == 413
+    for _ in range(size // 65_536):
+        await client.stream.send_all(b" " * 65_536)  # a BrokenResourceError here is a reset on the wire
 
 
 async def test_crash_of_the_handler_is_a_500_and_ends_only_its_connection(open_door: OpenDoor) -> None:
