@@ -168,6 +168,39 @@ def probe(
 
 
 @main.command()
+@click.argument("directory", required=False, type=_directory)
+@click.option("-o", "--output", metavar="FILE", help="- for stdout. Default: lasso-profiles-<time>.tar.gz.")
+def backup(directory: Path | None, output: str | None) -> None:
+    """Archive the profiles, with a list of the variables they need.
+
+    The values of variables are never in it. DIRECTORY: as --profiles of `lasso serve`.
+    """
+    with _exit_codes():
+        from lasso_trio.backup import command
+
+        command.backup(_profiles_directory(directory, _environment()), output)
+
+
+@main.command()
+@click.argument("archive", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("directory", required=False, type=_directory)
+@click.option("--force", is_flag=True, help="Write over files that differ.")
+@click.option("--dry-run", is_flag=True, help="Check the archive and say what would be done.")
+def restore(archive: Path, directory: Path | None, *, force: bool, dry_run: bool) -> None:
+    """Put archived profiles back.
+
+    A damaged archive changes nothing. DIRECTORY: $LASSO_PROFILES_DIR, or ./profiles.
+    """
+    with _exit_codes():
+        from lasso_trio.backup import command
+        from lasso_trio.config.loader import USUAL_DIRECTORY
+
+        environ = _environment()
+        target = directory or Path(environ.get("LASSO_PROFILES_DIR") or USUAL_DIRECTORY)
+        command.restore(archive, target, environ, force=force, dry_run=dry_run)
+
+
+@main.command()
 def secret() -> None:
     """Print a fresh value for SECRET_KEY_BASE."""
     click.echo(secrets.token_urlsafe(SECRET_BYTES))
@@ -198,13 +231,12 @@ def _exit_codes() -> Iterator[None]:
 
 def _configuration(directory: Path | None) -> tuple[Settings, Mapping[str, Profile]]:
     """Settings and profiles, read both whatever is wrong with the other. Raises ConfigError with all problems."""
-    from lasso_trio.config.loader import load_profiles, usual_directory
+    from lasso_trio.config.loader import load_profiles
     from lasso_trio.config.settings import Settings
     from lasso_trio.errors import ConfigError
 
     environ = _environment()
-    configured = environ.get("LASSO_PROFILES_DIR")
-    where = directory or (Path(configured) if configured else usual_directory())
+    where = _profiles_directory(directory, environ)
     problems: list[Problem] = []
     settings = _collected(lambda: Settings.from_env(environ), problems)
     profiles = _collected(lambda: load_profiles(where, environ), problems)
@@ -214,6 +246,13 @@ def _configuration(directory: Path | None) -> tuple[Settings, Mapping[str, Profi
     import attrs
 
     return attrs.evolve(settings, profiles_dir=where), profiles
+
+
+def _profiles_directory(directory: Path | None, environ: Mapping[str, str]) -> Path:
+    from lasso_trio.config.loader import usual_directory
+
+    configured = environ.get("LASSO_PROFILES_DIR")
+    return directory or (Path(configured) if configured else usual_directory())
 
 
 def _collected(read: Callable[[], T], problems: list[Problem]) -> T | None:

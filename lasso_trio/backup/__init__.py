@@ -1,0 +1,1 @@
+"""`lasso backup` and `lasso restore`: profiles as one archive that can be checked before it is trusted."""

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+
+from lasso_trio.backup.literal_keys import literal_keys
+
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [f"https://eth.example/v2/{KEY}", f"wss://eth.example/?apikey={KEY}", f"https://me:{KEY}@eth.example"],
+)
+def test_a_key_in_so_many_letters_is_found_with_its_line(url: str) -> None:
+    assert list(literal_keys({"a.yml": f"chains:\n  x:\n    url: {url}\n".encode()})) == ["a.yml:3"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "url: https://eth.example/v2/${KEY}",
+        "url: https://ethereum-rpc.publicnode.com",
+        f"name: {KEY}",
+        f"url: ftp://eth.example/{KEY}",
+        "url: https://",
+        "not: [yaml",
+    ],
+)
+def test_what_holds_none_is_left_alone(text: str) -> None:
+    assert list(literal_keys({"a.yml": text.encode()})) == []
+
+
+def test_only_profiles_are_looked_at() -> None:
+    assert list(literal_keys({"a.txt": f"https://eth.example/v2/{KEY}".encode()})) == []
