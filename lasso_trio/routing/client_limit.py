@@ -51,7 +51,10 @@ class ClientLimit:
     def _open(self, client: str, now: float) -> Bucket:
         if len(self._buckets) >= MOST_CLIENTS:
             self._forget(now)
-        return self._buckets.setdefault(client, Bucket(float(self.burst), now))
+        return self._buckets.setdefault(client, self._new(now))
+
+    def _new(self, now: float) -> Bucket:
+        return Bucket(float(self.burst), now)
 
     def _forget(self, now: float) -> None:
         full_after = self.burst / self.rate
