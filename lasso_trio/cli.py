@@ -168,6 +168,36 @@ def probe(
 
 
 @main.command()
+@click.argument("url")
+@click.option("-n", "--calls", type=click.IntRange(1, 10**9), help="Default: 1000, or what fits into --duration.")
+@click.option("-c", "--clients", type=click.IntRange(1, 10_000), default=10, show_default=True, help="At one time.")
+@click.option("--rate", type=click.FloatRange(0.01, 1e6), help="Calls due a second, whatever came of earlier ones.")
+@click.option("--duration", type=click.FloatRange(0.1, 86_400), help="Seconds.")
+@click.option("--method", default="eth_blockNumber", show_default=True)
+@click.option("--params", default="[]", show_default=True, help="JSON.")
+@click.option(
+    "--request",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file with a request or batch, or with one on each line (used in turn).",
+)
+@click.option("-H", "--header", multiple=True, metavar="'NAME: VALUE'")
+@click.option("--timeout", type=click.FloatRange(0.01, 300), default=10.0, show_default=True, help="Seconds a call.")
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of the table.")
+@click.option("--plot", type=_directory, metavar="FILE", help="A picture as well: .svg or .png.")
+def bench(*, as_json: bool, plot: Path | None, **options: Any) -> None:  # noqa: ANN401
+    """Measure how fast and how reliably URL answers.
+
+    Real calls: they count against limits and bills. Exit codes: 0; 1 more than 1 % of the calls failed; 2 the command
+    line is wrong.
+    """
+    with _exit_codes():
+        from lasso_trio.loadtest.command import Output, execute
+        from lasso_trio.loadtest.order import Request
+
+        sys.exit(execute(Request(**options).order(), Output(as_json, plot)))
+
+
+@main.command()
 @click.argument("directory", required=False, type=_directory)
 @click.option("-o", "--output", metavar="FILE", help="- for stdout. Default: lasso-profiles-<time>.tar.gz.")
 def backup(directory: Path | None, output: str | None) -> None:
