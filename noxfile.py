@@ -102,7 +102,7 @@ def browser(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """CPU, latency beside nginx, the plain stack (`-- quick`, `--json FILE`, `--docs`); `-- race|streams|scrape|viewers`."""
+    """CPU, latency beside nginx, the plain stack (`-- quick`, `--docs`); `-- race|streams|scrape|viewers`."""
     if session.posargs[:1] in (["race"], ["streams"], ["scrape"], ["viewers"]):
         return python(session, f"tests/bench/{session.posargs[0]}.py", *session.posargs[1:])
     return python(session, "tests/bench/run.py", *session.posargs)
@@ -132,7 +132,9 @@ def lock(session: nox.Session) -> None:
     runtime, builder, dev = (LOCKS / f"requirements{part}.lock" for part in ("", "-build", "-dev"))
     compile_lock(session, runtime, "pyproject.toml", "--extra", "otel")
     compile_lock(session, builder, "--group", "build")
-    compile_lock(session, dev, "pyproject.toml", "--all-extras", "--group", "dev", "-c", str(runtime), "-c", str(builder))
+    compile_lock(
+        session, dev, "pyproject.toml", "--all-extras", "--group", "dev", "-c", str(runtime), "-c", str(builder)
+    )
     with session.chdir(ROOT / "tests" / "e2e" / "node"):
         options = ("--package-lock-only", "--omit-lockfile-registry-resolved=true", "--no-audit", "--no-fund")
         session.run("npm", "install", *options, external=True)

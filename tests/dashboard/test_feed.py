@@ -2,12 +2,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from itertools import pairwise
 
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from lasso_trio.dashboard.feed import HEARTBEAT, HEARTBEAT_S, HELLO, LONGEST_S, Feed, event
+from lasso_trio.dashboard.feed import (
+    APART_S,
+    HEARTBEAT,
+    HEARTBEAT_S,
+    HELLO,
+    LONGEST_S,
+    MOST_VIEWERS,
+    TICK_S,
+    Feed,
+    event,
+)
 
 
 def build(profile: str, tick: int) -> bytes | None:
@@ -47,6 +58,41 @@ async def test_every_viewer_gets_the_same_bytes_once_a_second(autojump_clock: Mo
     assert seen["one"][1].startswith(b"id: ")
     assert b"event: snapshot\ndata: a 1\n\n" in seen["one"][1]
     assert all(one is two for one, two in zip(seen["one"][1:], seen["two"][1:], strict=True))
+
+
+async def test_viewers_are_served_apart_so_that_calls_get_their_turn(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    feed, arrived = Feed(build), list[float]()
+
+    async def view() -> None:
+        async with aclosing(feed.stream("a")) as stream:
+            await pull(stream, 2)
+            arrived.append(trio.current_time())
+            await pull(stream, 3)
+
+    async with trio.open_nursery() as viewers:
+        for _ in range(MOST_VIEWERS):
+            viewers.start_soon(view)
+        await wait_all_tasks_blocked()
+        nursery.start_soon(feed.run)
+    steps = [later - earlier for earlier, later in pairwise(arrived)]
+    assert min(steps) == pytest.approx(APART_S)
+    assert arrived[-1] - arrived[0] < TICK_S
+
+
+async def test_who_leaves_while_others_are_served_is_not_written_to(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    feed = Feed(build)
+    viewers = [feed.enter("a") for _ in range(5)]
+    nursery.start_soon(feed.run)
+    await wait_all_tasks_blocked()
+    left = next(viewer for viewer in viewers if viewer.slot is None)
+    feed.leave(left)
+    await trio.sleep(TICK_S / 2)
+    assert left.slot is None
+    assert all(viewer.slot is not None for viewer in viewers if viewer is not left)
 
 
 async def test_each_profile_has_its_own_snapshots(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
