@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
+from lasso_trio.cluster.cluster import Cluster
 from lasso_trio.config.settings import Settings
 from lasso_trio.dashboard.activity import Activity, Recorder
 from lasso_trio.dashboard.collector import Collector
@@ -28,7 +29,8 @@ class Board:
     """`directory` is the configuration that serves now. `doors`: whose calls are watched, and how their clients speak.
 
     `clients`: the counters of WebSocket clients, and how many are open; `connections`: how many connections are open,
-    and how many have a call in flight. `wall`: Unix seconds. `viewers`: how many look on.
+    and how many have a call in flight. `wall`: Unix seconds. `viewers`: how many look on. `cluster`: None when the
+    node stands alone.
     """
 
     settings: Settings
@@ -42,6 +44,7 @@ class Board:
     clients: Callable[[], dict[str, int]] = dict
     connections: Callable[[], tuple[int, int]] = lambda: (0, 0)
     has_admin: bool = False
+    cluster: Cluster | None = None
     wall: Callable[[], float] = unix_time
     activity: Activity = attrs.field(factory=Activity)
     issues: IssueLog = attrs.field(factory=IssueLog)

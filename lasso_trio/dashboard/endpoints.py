@@ -47,6 +47,7 @@ def profiles_page(board: Board, origin: Origin, user: str | None) -> Row:
             "admin": board.has_admin,
             "auth": bool(board.settings.dashboard_users or board.settings.dashboard_password),
             "try": True,
+            "cluster": board.cluster is not None,
         },
         "user": user,
     }

@@ -21,6 +21,7 @@ from lasso_trio.dashboard import try_it
 from lasso_trio.dashboard.assets import Assets, templates
 from lasso_trio.dashboard.board import Board
 from lasso_trio.dashboard.chain_view import chain_panel
+from lasso_trio.dashboard.cluster_view import cluster_page
 from lasso_trio.dashboard.endpoints import origin_of, profiles_page
 from lasso_trio.dashboard.feed import Feed
 from lasso_trio.dashboard.gate import Gate, moved
@@ -73,6 +74,7 @@ class Pages:
             f"{api}/<profile>/issues": self._issues,
             f"{api}/<profile>/streams": self._streams,
             f"{api}/<profile>/races": self._races,
+            f"{api}/<profile>/cluster/<chain>": self._cluster,
             f"{api}/<profile>/chains/<chain>": self._chain,
             f"{api}/<profile>/chains/<chain>/providers/<provider>": self._provider,
             f"{api}/<profile>/metrics/<chain>": self._metrics,
@@ -189,6 +191,12 @@ class Pages:
         if mine is None:
             raise Refused(404, {"error": "no such provider"})
         return await self._shared(lambda: provider_panel(self.board, routed, mine, trio.current_time()))
+
+    async def _cluster(self, profile: str, chain: str) -> Response:
+        routed, cluster = self._routed(profile, chain), self.board.cluster
+        if cluster is None:
+            raise Refused(404, {"error": "this node is in no cluster"})
+        return _json(await cluster_page(cluster, routed, request.args.get("node")))
 
     async def _metrics(self, profile: str, chain: str) -> Response:
         routed = self._routed(profile, chain)

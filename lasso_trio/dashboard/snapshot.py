@@ -7,6 +7,7 @@ from typing import Any, Final
 from lasso_trio import __version__
 from lasso_trio.dashboard.board import Board
 from lasso_trio.dashboard.chain_view import chain_row, last_minute
+from lasso_trio.dashboard.cluster_view import cluster_summary
 from lasso_trio.dashboard.provider_view import percent
 from lasso_trio.dashboard.races_view import race_sums
 from lasso_trio.dashboard.status import WELL, Status
@@ -48,6 +49,7 @@ def snapshot(board: Board, profile: RoutedProfile, tick: int, now: float) -> Row
         "races": races,
         "streams": streams_summary(board, profile),
         "system": system_summary(board, now),
+        "cluster": cluster_summary(board.cluster),
     }
 
 

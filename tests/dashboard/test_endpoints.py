@@ -30,7 +30,7 @@ async def test_the_page_names_what_there_is_and_no_key() -> None:
     board.has_admin = True
     page = profiles_page(board, HERE, "ann")
     assert (page["default"], page["user"]) == ("public", "ann")
-    assert page["features"] == {"system": True, "admin": True, "auth": True, "try": True}
+    assert page["features"] == {"system": True, "admin": True, "auth": True, "try": True, "cluster": False}
     (chain,) = page["profiles"][0]["chains"]
     assert (chain["has_ws"], chain["aliases"], chain["providers"][0]) == (
         True,

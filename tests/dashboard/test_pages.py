@@ -19,6 +19,7 @@ from tests.dashboard.boards import (
     request_of,
     served_by,
 )
+from tests.dashboard.clusters import cluster_of, figures, responds
 from tests.dashboard.webs import Web, web_of
 
 PATHS = [
@@ -96,6 +97,19 @@ async def test_what_there_is_not_is_said_as_json(path: str, status: int) -> None
     answer = await web_of().client.get(path)
     assert answer.status_code == status
     assert "error" in await answer.get_json()
+
+
+async def test_the_cluster_is_shown_where_there_is_one() -> None:
+    web = web_of()
+    path = "/dashboard/api/public/cluster/eth"
+    assert (await web.client.get(path)).status_code == 404
+    assert not (await web.json("/dashboard/api/profiles"))["features"]["cluster"]
+    web.board.cluster = cluster_of()
+    responds(web.board.cluster, "10.0.0.2", "eu-1", figures([0.1] * 50, 70))
+    assert (await web.json("/dashboard/api/profiles"))["features"]["cluster"]
+    assert (await web.json(path))["chains"][0]["total_calls"] == 120
+    assert (await web.json(f"{path}?node=eu-1"))["chains"][0]["total_calls"] == 70
+    assert (await web.json("/dashboard/api/public/snapshot"))["cluster"]["responding"] == 2
 
 
 async def test_an_unknown_profile_leads_to_the_first_page() -> None:

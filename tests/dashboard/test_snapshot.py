@@ -45,6 +45,7 @@ async def test_a_snapshot_has_everything_that_the_first_page_shows() -> None:
     assert [a["method"] for a in row["activity"]] == ["eth_call"]
     assert [i["instance"] for i in row["issues"]] == ["1:beta:0"]
     assert row["system"]["tasks"] > 0
+    assert row["cluster"] is None
 
 
 async def test_no_key_is_in_it_whatever_was_told() -> None:

@@ -9,6 +9,7 @@ export const WORDS = {
   healthy: "Healthy", lagging: "Lagging", rate_limited: "Rate limited", half_open: "Recovering", reconnecting: "Reconnecting",
   degraded: "Degraded", circuit_open: "Circuit open", cordoned: "Cordoned", unknown: "Unknown", down: "Down",
   closed: "Closed", open: "Open",
+  responding: "Responds", connected: "Does not tell", discovering: "Not heard yet", unresponsive: "Silent", disconnected: "Disconnected",
 };
 
 export const MEANINGS = {
@@ -20,6 +21,7 @@ export const MEANINGS = {
 export const SEVERITY = {
   healthy: 0, closed: 0, unknown: 1, lagging: 1, half_open: 2, reconnecting: 2, rate_limited: 2, degraded: 2, cordoned: 2,
   circuit_open: 3, open: 3, down: 3,
+  responding: 0, discovering: 1, connected: 2, unresponsive: 2, disconnected: 3,
 };
 
 const DISC = "M0-5a5 5 0 1 0 0 10a5 5 0 1 0 0-10z";
@@ -37,7 +39,11 @@ export const GLYPHS = {
   cordoned: `${RING}M-2.8-1h5.6v2h-5.6z`,
   unknown: RING,
 };
-GLYPHS.open = GLYPHS.down = GLYPHS.circuit_open;
+GLYPHS.open = GLYPHS.down = GLYPHS.disconnected = GLYPHS.circuit_open;
+GLYPHS.responding = DISC;
+GLYPHS.connected = GLYPHS.half_open;
+GLYPHS.unresponsive = GLYPHS.degraded;
+GLYPHS.discovering = RING;
 
 /** Everything that is not healthy, worst first: [{chain, provider, name, status, why}]. */
 export function troubles(snapshot) {
@@ -45,6 +51,12 @@ export function troubles(snapshot) {
     .filter((one) => SEVERITY[one.status] !== 0)
     .map((one) => ({ chain: chain.chain, chainName: chain.name, provider: one.provider, name: one.name, status: one.status, why: one.why })));
   return rows.sort((a, b) => SEVERITY[b.status] - SEVERITY[a.status] || a.name.localeCompare(b.name));
+}
+
+/** Nodes of the cluster that are not heard of, dead ones first: [{node, name, status}]. */
+export function missing({ cluster }) {
+  const named = (ids, status) => (ids ?? []).map((id) => ({ node: id, name: id, status, why: "" }));
+  return [...named(cluster?.disconnected, "disconnected"), ...named(cluster?.unresponsive, "unresponsive")];
 }
 
 /** The page's first line: {tone: "good" | "warn" | "bad", text}. It holds no number that moves all the time. */
@@ -59,6 +71,9 @@ export function verdict(snapshot) {
   const out = rows.filter((row) => SEVERITY[row.status] === 3);
   if (out.length) return { tone: "bad", text: `${out.length} of ${plural(total, "provider")} ${out.length === 1 ? "takes" : "take"} no calls. The others carry the load.` };
   if (rows.length) return { tone: "warn", text: `Serving. ${rows.length} of ${plural(total, "provider")} ${rows.length === 1 ? "is" : "are"} not at ${rows.length === 1 ? "its" : "their"} best.` };
+  const nodes = missing(snapshot).length;
+  if (nodes) return { tone: "warn", text: `Serving. ${nodes} of ${plural(snapshot.cluster.nodes, "node")} ${nodes === 1 ? "is" : "are"} not heard of.` };
+  if (snapshot.cluster?.problems?.length) return { tone: "warn", text: "Serving. Something is wrong with the cluster." };
   return { tone: "good", text: total === 1 ? "The one provider is healthy." : `All ${plural(total, "provider")} are healthy.` };
 }
 

@@ -3,7 +3,7 @@
 import { useEffect, useState } from "./lib.js";
 
 export const TABS = [
-  ["overview", "Overview"], ["metrics", "Metrics"], ["streams", "Streams"], ["races", "Races"], ["system", "System"], ["try", "Try it"],
+  ["overview", "Overview"], ["metrics", "Metrics"], ["streams", "Streams"], ["races", "Races"], ["cluster", "Cluster"], ["system", "System"], ["try", "Try it"],
 ];
 
 /** "#overview/demo/flaky" → {tab, chain, provider}; an unknown tab is the overview. Pure. */

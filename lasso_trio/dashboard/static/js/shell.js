@@ -10,10 +10,11 @@ import { Overview } from "./overview.js";
 import { Metrics } from "./metrics.js";
 import { Streams } from "./streams.js";
 import { Races } from "./races.js";
+import { Cluster } from "./cluster.js";
 import { System } from "./system.js";
 import { TryIt } from "./tryit.js";
 
-const VIEWS = { overview: Overview, metrics: Metrics, streams: Streams, races: Races, system: System, try: TryIt };
+const VIEWS = { overview: Overview, metrics: Metrics, streams: Streams, races: Races, cluster: Cluster, system: System, try: TryIt };
 
 export function Shell({ profile }) {
   const live = useLive(profile);
@@ -21,7 +22,7 @@ export function Shell({ profile }) {
   const profiles = usePolled("/dashboard/api/profiles", 30_000).data;
   const lost = live.state !== "live" && live.snapshot !== null;
   const View = VIEWS[place.tab];
-  const tabs = TABS.filter(([key]) => profiles?.features?.[key] !== false || key === place.tab);
+  const tabs = TABS.filter(([key]) => key === place.tab || (key === "cluster" ? Boolean(live.snapshot?.cluster) : profiles?.features?.[key] !== false));
   return html`<div class="frame ${lost ? "stale" : ""}">
     <a class="skip" href="#panel" onClick=${(event) => { event.preventDefault(); document.getElementById("panel").focus(); }}>Skip to content</a>
     <${Masthead} profile=${profile} profiles=${profiles} live=${live} />

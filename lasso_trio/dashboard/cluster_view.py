@@ -1,0 +1,39 @@
+"""The other nodes, for the dashboard: a few words in every snapshot, and the page that tells all of it.
+
+What is shown is what this node knows anyway (`cluster`), drawn at most every few seconds for all who look together.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lasso_trio.cluster.aggregate import Picture
+from lasso_trio.cluster.cluster import Cluster
+from lasso_trio.cluster.view import status
+from lasso_trio.routing.routed_chain import RoutedChain
+
+Row = dict[str, Any]
+
+
+def cluster_summary(cluster: Cluster | None) -> Row | None:
+    """Who is missing and what is wrong; None where there is no cluster. Counts include this node."""
+    if cluster is None:
+        return None
+    coverage = cluster.membership.coverage()
+    return {
+        "status": status(coverage),
+        "nodes": coverage.total,
+        "responding": coverage.responding,
+        "disconnected": list(coverage.disconnected),
+        "unresponsive": list(coverage.unresponsive),
+        "problems": sorted({trouble.kind for trouble in cluster.membership.troubles()}),
+    }
+
+
+async def cluster_page(cluster: Cluster, routed: RoutedChain, node: str | None) -> Row:
+    """Nodes, regions and problems, and one chain's figures: of all nodes that respond, or of the one called `node`.
+
+    As `/api/cluster?chain=` has them. Percentiles are of merged histograms, latencies milliseconds.
+    """
+    drawn = Picture(routed.profile.slug, routed.chain.key)
+    return await cluster.overview() | await cluster.picture(drawn, node)
