@@ -10,8 +10,9 @@ What a failure does here is its verdict's `breaker`: `failure` counts in full, `
 for the ratio, `quarantine` (a refused key, and whatever `quarantine` is told) opens for longer and `quarantined`: no
 success from elsewhere ends that early. Half-open admits one call at a time. Every admitted call ends in exactly one of
 `success`, `failure` or `cancelled`; should one never report, its place is free again after `PROBE_LEASE_S`.
-`on_transition` is called after each change of state, from whatever call noticed it; it must not raise or block. Pure:
-clock (seconds) and dice are passed in.
+`on_transition` is called after each change of state, from whatever call noticed it; it must not raise or block. Where
+several processes use the channel, each `adopt`s what the others' breakers came to: the latest word holds. Pure: clock
+(seconds) and dice are passed in.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from lasso_trio.providers.verdict import COUNTING, BreakerEffect
 PROBE_LEASE_S: Final = 60.0
 TRANSITIONS_KEPT: Final = 16
 JITTER: Final = 0.05
+TIME_OVER: Final = "recovery time over"
+"""Why a breaker is half-open that nobody moved: every process sees that by itself."""
 LONGEST_WAIT_S: Final = 86400.0
 """What is told of a quarantine without an end."""
 
@@ -57,6 +60,21 @@ class Transition:
     retry_after_s: float = 0.0
     detail: str = ""
     quarantined: bool = False
+
+
+@attrs.frozen
+class BreakerNews:
+    """What a breaker came to, for those who share its channel: since `at`, open `until` (`inf` unless open)."""
+
+    state: State
+    at: float
+    until: float
+    reason: str
+    quarantined: bool
+    reopens: int
+
+
+_CARE: Final = {State.CLOSED: 0, State.HALF_OPEN: 1, State.OPEN: 2}
 
 
 @attrs.frozen
@@ -99,7 +117,8 @@ class Breaker:
 
     `until`: end of the open time (`inf` unless open): whoever caches what is selectable must look again then.
     `reason`: why it was last opened, empty when closed. `quarantined`: opened, for a refused key or by `quarantine`,
-    and not closed since. `opened_total`: since the beginning. `window`: what the ratio is made of.
+    and not closed since. `opened_total`: since the beginning; `adopted_total` of these, on another process' word.
+    `window`: what the ratio is made of. `moved_at`: when it was last moved by anything but time.
     """
 
     policy: BreakerPolicy = ISOLATED
@@ -108,6 +127,8 @@ class Breaker:
     reason: str = attrs.field(default="", init=False)
     failures: int = attrs.field(default=0, init=False)
     opened_total: int = attrs.field(default=0, init=False)
+    adopted_total: int = attrs.field(default=0, init=False)
+    moved_at: float = attrs.field(default=-inf, init=False)
     quarantined: bool = attrs.field(default=False, init=False)
     window: OutcomeWindow = attrs.field(factory=OutcomeWindow, init=False)
     transitions: deque[Transition] = attrs.field(factory=lambda: deque(maxlen=TRANSITIONS_KEPT), init=False)
@@ -127,7 +148,7 @@ class Breaker:
     def state(self, now: float) -> State:
         """Settles first: an open breaker whose time is over is half-open from the moment anyone asks."""
         if self._state is State.OPEN and now >= self.until:
-            self._half_open(now, "recovery time over")
+            self._half_open(now, TIME_OVER)
         return self._state
 
     def retry_after(self, now: float) -> float:
@@ -229,6 +250,45 @@ class Breaker:
         if self.state(now) is not State.CLOSED:
             self._close(now, "ordered")
 
+    # -- sharing ------------------------------------------------------------------------------------------------------
+
+    def news(self, now: float) -> BreakerNews:
+        """Where it stands, for `adopt` in another process."""
+        state = self.state(now)
+        return BreakerNews(state, self.moved_at, self.until, self.reason, self.quarantined, self._reopens)
+
+    def adopt(self, told: BreakerNews, now: float) -> bool:
+        """Another process' breaker of this channel came to `told`. True if the state changed.
+
+        The later word holds; of two of the same moment, the more careful one. So all come to the same, in whatever
+        order they hear it.
+        """
+        before, state = self.state(now), told.state
+        if state is State.OPEN and told.until <= now:
+            state = State.HALF_OPEN
+        if (told.at, _CARE[state]) <= (self.moved_at, _CARE[before]):
+            return False
+        if state is State.OPEN:
+            self._adopt_open(told, now)
+        elif state is not before:
+            self._adopt_end(state, told, now)
+        self._reopens, self.moved_at = told.reopens, told.at
+        return self._state is not before
+
+    def _adopt_open(self, told: BreakerNews, now: float) -> None:
+        if self._state is State.OPEN:
+            self.until, self.reason, self.quarantined = told.until, told.reason, told.quarantined
+        else:
+            self.adopted_total += 1
+            self._shut(told.reason, now, told.until - now, "told", quarantined=told.quarantined)
+
+    def _adopt_end(self, state: State, told: BreakerNews, now: float) -> None:
+        if state is State.CLOSED:
+            self._close(now, "told")
+            return
+        self.reason, self.quarantined = told.reason, told.quarantined
+        self._half_open(now, "told")
+
     # -- changing -----------------------------------------------------------------------------------------------------
 
     def _open(self, category: Category, effect: BreakerEffect, now: float, rng: Random, detail: str) -> None:
@@ -255,6 +315,7 @@ class Breaker:
 
     def _close(self, now: float, why: str = "recovered") -> None:
         self.failures = self._successes = self._reopens = 0
+        self.until = inf
         self.reason = ""
         self.quarantined = False
         self.window.clear()
@@ -264,6 +325,8 @@ class Breaker:
     def _move(self, after: State, now: float, reason: str, retry_after_s: float = 0.0, detail: str = "") -> None:
         step = Transition(now, self._state, after, reason, self.failures, retry_after_s, detail, self.quarantined)
         self._state = after
+        if reason != TIME_OVER:
+            self.moved_at = now
         self.transitions.append(step)
         if self.on_transition is not None:
             self.on_transition(step)

@@ -6,6 +6,8 @@ The state machines are pure; this room is where their verdicts meet: an outcome 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from enum import StrEnum
 from math import inf
 from random import Random
 from typing import Final
@@ -15,7 +17,7 @@ import structlog
 
 from lasso_trio.config.profile import Transport
 from lasso_trio.providers.allowance import Budget
-from lasso_trio.providers.breaker import Breaker, State, Transition
+from lasso_trio.providers.breaker import TIME_OVER, Breaker, State, Transition
 from lasso_trio.providers.catalogue import Verdict
 from lasso_trio.providers.cooldown import Cooldown
 from lasso_trio.providers.latency import Evidence
@@ -47,11 +49,26 @@ class Version:
         self.value += 1
 
 
+class Aspect(StrEnum):
+    """Which part of a channel's standing changed."""
+
+    BREAKER = "breaker"
+    COOLDOWN = "cooldown"
+    PACE = "pace"
+    CORDON = "cordon"
+    BAN = "ban"
+
+
+OnNews = Callable[["Channel", Aspect, str], None]
+"""Told after a change; the text names the method of a ban."""
+
+
 @attrs.define(eq=False, repr=False)
 class Channel:
     """`origin` is the masked URL. `pool` is None for a transport that has no open connection to dispatch on.
 
-    `pacing` and `budget` (None: unlimited) belong to the instance and are shared by its channels.
+    `pacing` and `budget` (None: unlimited) belong to the instance and are shared by its channels. `on_news`: who passes
+    on to other processes what this one's calls changed; it must not raise or block.
     """
 
     instance_id: str
@@ -71,6 +88,9 @@ class Channel:
     in_flight: int = 0
     cordoned: bool = False
     """An operator took it out of service: it is in no plan."""
+    ordered_at: float = -inf
+    """When an operator last said so, or the contrary."""
+    on_news: OnNews | None = None
     learned: LearnedLimits = attrs.field(factory=LearnedLimits)
     """Shared by the channels of one instance."""
 
@@ -82,12 +102,24 @@ class Channel:
         """Can a call be dispatched now? HTTP always can; a WebSocket needs a keeper with an open session."""
         return self.pool is not None
 
-    def cordon(self, *, out: bool) -> None:
-        """Take it out of service, or back in. Calls in flight are untouched."""
+    def cordon(self, *, out: bool, now: float = -inf) -> None:
+        """Take it out of service, or back in. Calls in flight are untouched.
+
+        `now`: of the order, where several processes may hear of several: the latest holds.
+        """
+        if now < self.ordered_at:
+            return
+        self.ordered_at = now
         if self.cordoned is not out:
             self.cordoned = out
             self.version.bump()
             log.warning("channel.cordoned" if out else "channel.uncordoned", **self._who())
+        self.spread(Aspect.CORDON)
+
+    def spread(self, aspect: Aspect, method: str = "") -> None:
+        """Tell who passes it on that this has changed."""
+        if self.on_news is not None:
+            self.on_news(self, aspect, method)
 
     def row(self, method: str) -> Evidence:
         found = self.evidence.get(method)
@@ -145,6 +177,7 @@ class Channel:
             self.pacing.answered(now)
         if self.bans.until and self.bans.lift(method):
             self.version.bump()
+            self.spread(Aspect.BAN, method)
 
     def failed(
         self,
@@ -185,12 +218,14 @@ class Channel:
 
     def _throttled(self, verdict: Verdict, now: float, hint_s: float | None, per_second: float | None) -> None:
         fresh, limited, long = not self.cooldown.active(now), self.limited(now), verdict.cooldown == "long"
-        news = fresh or (long and not self.cooldown.long)
-        self.cooldown.begin(now, hint_s, self.rng, long=long)
+        news, before = fresh or (long and not self.cooldown.long), self.cooldown.until
+        if self.cooldown.begin(now, hint_s, self.rng, long=long) != before:
+            self.spread(Aspect.COOLDOWN)
         # Refusals during a cooldown answer calls that were sent in spite of it: no news, unless they name the limit.
         # How fast it may be asked is not the matter when its volume is used up.
-        if not long and (fresh or per_second is not None):
-            self.pacing.refused(now, self.breaker.window.per_second(now), per_second)
+        refused = not long and (fresh or per_second is not None)
+        if refused and self.pacing.refused(now, self.breaker.window.per_second(now), per_second):
+            self.spread(Aspect.PACE)
         if not limited:  # a longer cooldown changes no plan: when the old end is due, plans are made anew
             self.version.bump()
         if news:
@@ -208,6 +243,7 @@ class Channel:
         if method != _SHARED_ROW and self.bans.ban(method, now):
             self.version.bump()
             log.info("method.banned", method=method, **self._who())
+            self.spread(Aspect.BAN, method)
 
     def _learn_depth(self, text: str, now: float) -> None:
         for told in read_limits(text, "archive"):
@@ -216,6 +252,8 @@ class Channel:
 
     def _moved(self, step: Transition) -> None:
         self.version.bump()
+        if step.reason != TIME_OVER:
+            self.spread(Aspect.BREAKER)
         told: dict[str, object] = {"reason": step.reason, "detail": step.detail, **self._who()}
         if step.after is not State.OPEN:
             log.info("breaker.changed", before=step.before.value, after=step.after.value, **told)

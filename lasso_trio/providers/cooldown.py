@@ -24,9 +24,18 @@ LONGEST_LONG_S: Final = 3600.0
 QUIET_LONG_S: Final = 3600.0
 
 
+@attrs.frozen
+class CooldownNews:
+    """Where a cooldown stands, for those who share its channel."""
+
+    until: float
+    long: bool
+    streak: int
+
+
 @attrs.define
 class Cooldown:
-    """`until`: when the channel may be used again without penalty. `times`: cooldowns begun since the beginning.
+    """`until`: when the channel may be used again without penalty. `times`: cooldowns begun here since the beginning.
 
     `long`: the last one was for a volume.
     """
@@ -57,6 +66,17 @@ class Cooldown:
             self._extend(now, now + self._delay(now, rng, long))
         self.long = long or running
         return self.until
+
+    def news(self) -> CooldownNews:
+        """For `adopt` in another process."""
+        return CooldownNews(self.until, self.long, self._streak)
+
+    def adopt(self, told: CooldownNews) -> bool:
+        """Another process' cooldown of this channel stands at `told`: the later end holds. True if that is news."""
+        if told.until <= self.until:
+            return False
+        self.until, self.long, self._streak = told.until, told.long, max(told.streak, self._streak)
+        return True
 
     def _delay(self, now: float, rng: Random, long: bool) -> float:
         first, longest, quiet = FIRST_S, LONGEST_S, QUIET_S

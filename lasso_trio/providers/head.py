@@ -6,14 +6,15 @@ after each jump; after a single jump it is back as soon as it says so. Pure: the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from math import inf
-from typing import Final
+from typing import Final, Protocol
 from weakref import WeakSet
 
 import attrs
 
-from lasso_trio.providers.branch import Branch, Header
+from lasso_trio.providers.branch import Header
 
 FRESH_S: Final = 30.0
 FRESH_POLLS: Final = 2.5
@@ -41,6 +42,31 @@ class ChainCheck(StrEnum):
         return self is not ChainCheck.PENDING and self is not ChainCheck.WRONG
 
 
+class Listener(Protocol):
+    """Who must know what is told by hash: a `branch.Branch`, or who passes it on."""
+
+    def hear(self, header: Header, now: float) -> None: ...
+
+    def lose(self) -> None: ...
+
+
+@attrs.frozen
+class HeadNews:
+    """A whole head, for those whose process does not look for itself. The fields are `Head`'s."""
+
+    check: ChainCheck
+    told_chain: int | None
+    height: int | None
+    at: float
+    poll_s: float
+    age_s: float | None
+    aged: tuple[int, float]
+    safe: int | None
+    finalized: int | None
+    syncing: bool
+    jumps_back: int
+
+
 @attrs.define(eq=False)
 class Head:
     """What one instance told last. `height` None: nothing yet. `age_s`: how old its newest block was when last looked.
@@ -58,8 +84,10 @@ class Head:
     finalized: int | None = None
     syncing: bool = False
     jumps_back: int = 0
-    branches: WeakSet[Branch] = attrs.field(factory=WeakSet)
+    branches: WeakSet[Listener] = attrs.field(factory=WeakSet)
     """Of those who must know what this instance tells by hash; mostly nobody."""
+    on_news: Callable[[], None] | None = None
+    """Who passes on to other processes what was told; it must not raise or block."""
     _aged: tuple[int, float] = (0, 0.0)
     """The height and the time of the last look at that age."""
     _told: int | None = None
@@ -81,6 +109,38 @@ class Head:
             self._wary -= 1
             height = min(height, self._low)
         self.height, self.at, self.poll_s = height, now, poll_s
+        self.touched()
+
+    def touched(self) -> None:
+        """Something of it was written from outside: let it be passed on."""
+        if self.on_news is not None:
+            self.on_news()
+
+    def news(self) -> HeadNews:
+        """For `adopt` in another process."""
+        return HeadNews(
+            self.check,
+            self.told_chain,
+            self.height,
+            self.at,
+            self.poll_s,
+            self.age_s,
+            self._aged,
+            self.safe,
+            self.finalized,
+            self.syncing,
+            self.jumps_back,
+        )
+
+    def adopt(self, told: HeadNews) -> bool:
+        """Be what another process' head of the instance is. True if the chain's check changed: plans depend on it."""
+        before, self.check, self.told_chain = self.check, told.check, told.told_chain
+        self.height = self._told = told.height
+        self.at, self.poll_s = told.at, told.poll_s
+        self.age_s, self._aged = told.age_s, told.aged
+        self.safe, self.finalized, self.syncing = told.safe, told.finalized, told.syncing
+        self.jumps_back = told.jumps_back
+        return self.check is not before
 
     def hear(self, header: Header, now: float) -> None:
         """It told a whole header."""

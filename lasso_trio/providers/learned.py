@@ -5,11 +5,13 @@ Methods that it lacks are `method_bans`' business.
 Profiles state such limits rarely and wrongly after a while, error texts state them for nothing. Each limit ages: after
 a while it counts for twice as much, then four times, until it is forgotten, so that a provider whose plan was upgraded
 is found out by one refusal per step and not by a restart. What is known by a number ages slowly, what was
-inferred from a bare refusal fast. Pure: the clock is passed in. One per instance, shared by all profiles that name it.
+inferred from a bare refusal fast. Where several processes learn of an instance, each `adopt`s what the others did, the
+latest word holds. Pure: the clock is passed in. One per instance, shared by all profiles that name it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
@@ -17,6 +19,8 @@ import attrs
 
 TOLD_FOR_S: Final = 3600.0
 INFERRED_FOR_S: Final = 300.0
+SAME_S: Final = 60.0
+"""The same limit again within this time is no news."""
 DOUBLINGS: Final = 6
 """A limit that was not confirmed for this many periods is forgotten."""
 
@@ -48,7 +52,9 @@ class Learned:
 
 
 @attrs.frozen
-class _Limit:
+class Limit:
+    """`value` was learned `at`, and ages by `period_s`."""
+
     value: int
     at: float
     period_s: float
@@ -56,9 +62,13 @@ class _Limit:
 
 @attrs.define(eq=False)
 class LearnedLimits:
-    """`limit` asks; `told`, `inferred` and `served` teach, and `refused` does what a refusal calls for."""
+    """`limit` asks; `told`, `inferred` and `served` teach, and `refused` does what a refusal calls for.
 
-    _limits: dict[Kind, _Limit] = attrs.field(factory=dict)
+    `on_change` hears of what was learned here, unless the same was learned a moment ago.
+    """
+
+    on_change: Callable[[Kind], None] | None = None
+    _limits: dict[Kind, Limit] = attrs.field(factory=dict)
 
     def limit(self, kind: Kind, now: float) -> int | None:
         """What is believed at `now`; None: no limit is known."""
@@ -81,19 +91,19 @@ class LearnedLimits:
     def told(self, kind: Kind, value: int, now: float) -> None:
         """The upstream named its limit. What it says now replaces what it said before."""
         if kind is not Kind.SUGGESTED:
-            self._limits[kind] = _Limit(max(1, value), now, TOLD_FOR_S)
+            self._put(kind, Limit(max(1, value), now, TOLD_FOR_S))
 
     def inferred(self, kind: Kind, refused: int, now: float) -> None:
         """It refused `refused` (blocks, addresses) without saying what it takes: believe in half of that."""
         known = self.limit(kind, now)
         if known is None or known >= refused:
-            self._limits[kind] = _Limit(max(1, refused // 2), now, INFERRED_FOR_S)
+            self._put(kind, Limit(max(1, refused // 2), now, INFERRED_FOR_S))
 
     def served(self, kind: Kind, value: int, now: float) -> None:
         """It took `value`: an upper bound below that was wrong."""
         known = self.limit(kind, now)
         if known is not None and known < value:
-            self._limits[kind] = _Limit(value, now, self._limits[kind].period_s)
+            self._put(kind, Limit(value, now, self._limits[kind].period_s))
 
     def refused(self, learned: tuple[Learned, ...], blocks: int, addresses: int, now: float) -> None:
         """An `eth_getLogs` over so many blocks and addresses was too large, and this is what the refusal told.
@@ -107,6 +117,24 @@ class LearnedLimits:
                 self.told(one.kind, one.value, now)
             elif tried is not None:
                 self.inferred(one.kind, tried, now)
+
+    def news(self) -> dict[Kind, Limit]:
+        """All that was learned, for `adopt` in another process."""
+        return dict(self._limits)
+
+    def adopt(self, kind: Kind, told: Limit) -> bool:
+        """Another process learned `told`: the later word holds. True if that is news."""
+        mine = self._limits.get(kind)
+        if mine is not None and told.at <= mine.at:
+            return False
+        self._limits[kind] = told
+        return True
+
+    def _put(self, kind: Kind, limit: Limit) -> None:
+        before, self._limits[kind] = self._limits.get(kind), limit
+        same = before is not None and before.value == limit.value and limit.at - before.at < SAME_S
+        if self.on_change is not None and not same:
+            self.on_change(kind)
 
     def known(self, now: float) -> dict[str, int]:
         """Everything that is believed at `now`, for people: kind → number."""

@@ -30,15 +30,27 @@ class MethodBans:
         """The channel does not have `method`. True if that is news."""
         if self.banned(method, now):
             return False
-        again = self.until.pop(method, None) is not None
-        if len(self.until) >= KEPT:
-            del self.until[next(iter(self.until))]
-        self.until[method] = now + (NEXT_S if again else FIRST_S)
+        self._put(method, now + (NEXT_S if method in self.until else FIRST_S))
         return True
 
     def lift(self, method: str) -> bool:
         """The channel answered `method`. True if it was known not to."""
         return self.until.pop(method, None) is not None
+
+    def adopt(self, method: str, until: float | None) -> bool:
+        """Another process was told that the channel lacks `method`, or (None) had it answered. True if that is news."""
+        if until is None:
+            return self.lift(method)
+        if until <= self.until.get(method, 0.0):
+            return False
+        self._put(method, until)
+        return True
+
+    def _put(self, method: str, until: float) -> None:
+        self.until.pop(method, None)
+        if len(self.until) >= KEPT:
+            del self.until[next(iter(self.until))]
+        self.until[method] = until
 
     def current(self, now: float) -> dict[str, float]:
         """Seconds left by method."""

@@ -33,12 +33,26 @@ KNOWN_FOR_S: Final = 3600.0
 HIGHEST_PER_S: Final = 1e6
 
 
+@attrs.frozen
+class PaceNews:
+    """A pace after it was cut at `cut_at`, for those who share its instance. `too_much`: the rate that was refused."""
+
+    rate: float
+    too_much: float
+    cut_at: float
+    known: float | None
+    known_until: float
+
+
 @attrs.define(eq=False)
 class Pacing:
     """`rate`: calls per second, None while there is no limit to keep. `until`: over the pace before this time.
 
-    `known`: the limit the provider itself named. `times`: how often the rate was cut since the beginning.
+    `known`: the limit the provider itself named. `times`: how often the rate was cut here since the beginning.
+    `share`: the part of a named limit that is this process'.
     """
+
+    share: float = 1.0
 
     rate: float | None = attrs.field(default=None, init=False)
     known: float | None = attrs.field(default=None, init=False)
@@ -72,13 +86,14 @@ class Pacing:
         if told == self.known:
             return False
         self.known = told
+        told *= self.share
         if self.rate is not None and self.rate <= told * HEADROOM:
             return False
         self._cut(now, told, told * HEADROOM)
         return True
 
     def _cut(self, now: float, base: float, rate: float) -> None:
-        floor = FLOOR_PER_S if self.known is None else min(FLOOR_PER_S, self.known * HEADROOM)
+        floor = FLOOR_PER_S if self.known is None else min(FLOOR_PER_S, self.known * self.share * HEADROOM)
         self.rate = max(floor, rate)
         self._too_much = max(base, self.rate)
         self._tokens = 0.0
@@ -109,6 +124,25 @@ class Pacing:
         self.rate += min(now - self._grown_at, 1.0) * self._too_much / (2 * RECOVERY_S)
         self._grown_at = now
         if self.known is not None and now < self._known_until:
-            self.rate = min(self.rate, self.known * HEADROOM)
+            self.rate = min(self.rate, self.known * self.share * HEADROOM)
         elif self.rate > ENOUGH * self._too_much or now - self._cut_at > FORGET_S:
             self.rate, self.known, self.until = None, None, -inf
+
+    def news(self) -> PaceNews | None:
+        """Where the pace was cut to, for `adopt` in another process; None while there is none to keep."""
+        if self.rate is None:
+            return None
+        return PaceNews(self.rate, self._too_much, self._cut_at, self.known, self._known_until)
+
+    def adopt(self, told: PaceNews) -> bool:
+        """Another process cut its pace: so do we, to the same, unless ours was cut later. True if the rate changed.
+
+        Processes that share the load were refused at their part of it, so each keeps to the same rate as the others.
+        """
+        if told.cut_at <= self._cut_at:
+            return False
+        self.rate, self._too_much = told.rate, told.too_much
+        self.known, self._known_until = told.known, told.known_until
+        self._tokens = 0.0
+        self._filled_at = self._grown_at = self._cut_at = told.cut_at
+        return True

@@ -78,7 +78,8 @@ class Prober:
     _seen: int = -1
 
     def __attrs_post_init__(self) -> None:
-        self.head.check = ChainCheck.PENDING
+        if self.head.check is ChainCheck.TRUSTED:  # else another process has looked, and this one goes on
+            self.head.check = ChainCheck.PENDING
         self._witness = Witness(self.channel.breaker)
 
     def __repr__(self) -> str:
@@ -89,6 +90,7 @@ class Prober:
         try:
             while True:
                 await self.round()
+                self.head.touched()
                 self.settled.set()
                 await self._rest()
         finally:

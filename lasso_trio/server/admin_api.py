@@ -134,7 +134,7 @@ def _carry_out(instance: Instance, order: str, body: bytes) -> None:
         log.warning("admin.breaker", instance=instance.id, state=state.value)
         return
     for channel in instance.channels.values():
-        channel.cordon(out=order == "cordon")
+        channel.cordon(out=order == "cordon", now=trio.current_time())
     log.warning(f"admin.{order}", instance=instance.id)
 
 

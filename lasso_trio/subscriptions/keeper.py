@@ -21,7 +21,7 @@ import structlog
 import trio
 
 from lasso_trio.providers.breaker import State
-from lasso_trio.providers.channel import Channel
+from lasso_trio.providers.channel import Aspect, Channel
 from lasso_trio.providers.classify import Verdict
 from lasso_trio.providers.head import Head
 from lasso_trio.providers.probe_witness import Witness
@@ -60,6 +60,8 @@ class Keeper:
     dial: Dial
     terms: Terms = attrs.field(factory=Terms)
     alone: bool = False
+    watching: bool = True
+    """Off: the session is for calls alone, and another process looks after the head. `watch` turns it on for good."""
     rng: Random = attrs.field(factory=Random)
     wall: Callable[[], float] = unix_time
     backoff: policy.Backoff = attrs.field(factory=policy.Backoff)
@@ -71,6 +73,7 @@ class Keeper:
     """When it was last connected or disconnected (trio's clock)."""
     settled: trio.Event = attrs.field(factory=trio.Event)
     _leaving: trio.Event = attrs.field(factory=trio.Event)
+    _watch: trio.Event = attrs.field(factory=trio.Event)
     _feeds: SessionFeeds | None = None
     _changed: trio.Event = attrs.field(factory=trio.Event)
     _hurry: trio.Event = attrs.field(factory=trio.Event)
@@ -127,6 +130,11 @@ class Keeper:
             self.settled.set()
         return FINISHED
 
+    def watch(self) -> None:
+        """Look after the head from now on, in the session that is on as well."""
+        self.watching = True
+        self._watch.set()
+
     def leave(self) -> None:
         """Its instance is in the configuration no more: end as soon as the calls in flight have their answers."""
         self._leaving.set()
@@ -179,6 +187,8 @@ class Keeper:
                 await self.proof.check(link)
                 self._connected(link, feeds)
                 nursery.start_soon(self._prove, name="ws proof")
+                if not self.watching:
+                    await self._watch.wait()
                 watch = HeadWatch(self.instance_id, self.head, lambda: self.terms, link, feeds, self.wall, self.alone)
                 await watch.run()
             finally:
@@ -219,6 +229,7 @@ class Keeper:
     def _announce(self) -> None:
         self.since = trio.current_time()
         self.channel.version.bump()
+        self.head.touched()
         changed, self._changed = self._changed, trio.Event()
         changed.set()
 
@@ -230,6 +241,7 @@ class Keeper:
             hint_s = policy.hint_s(ending, self.wall()) if said is None else said.hint_s
             self.channel.cooldown.begin(now, hint_s, self.rng)  # connections are refused, so no pace is learnt
             self.channel.version.bump()
+            self.channel.spread(Aspect.COOLDOWN)
         else:
             self._witness.failure(verdict.category, started, now, self.rng, self.backoff.failures, trial=False)
 

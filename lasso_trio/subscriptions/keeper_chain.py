@@ -41,7 +41,7 @@ class ChainProof:
     _warned: bool = False
 
     def __attrs_post_init__(self) -> None:
-        if self.alone:
+        if self.alone and self.head.check is ChainCheck.TRUSTED:  # else another process has looked already
             self.head.check = ChainCheck.PENDING
 
     async def check(self, link: WsLink) -> None:
@@ -66,14 +66,16 @@ class ChainProof:
         self.wrong = told
         if self.alone:
             self.head.check, self.head.told_chain = ChainCheck.WRONG, told
+            self.head.touched()
         self.channel.version.bump()
 
     def _accept(self, check: ChainCheck) -> None:
-        if self.wrong is not None:
+        if self.wrong is not None or self.channel.breaker.reason == policy.WRONG_CHAIN:
             self.wrong = None
             self._release()
         if self.alone:
             self.head.check, self.head.told_chain = check, None
+            self.head.touched()
 
     def _release(self) -> None:
         log.warning("keeper.right_chain", chain_id=self.chain_id, **self._who())
