@@ -8,8 +8,8 @@ The first request decides the lane: rpc stays here, WebSockets go to theirs, all
 replayed. This is the one place where a connection's failure is contained: whatever its lane raises is logged, counted,
 and ends that connection.
 
-Stopping: `stop_accepting()`, then `drain(deadline)`: idle connections close at once, calls in flight finish and say
-`connection: close`, at the deadline the rest is cancelled, and what will not be cancelled has its socket closed under
+Stopping: `stop_accepting()`, then `drain(deadline)`: connections that lie idle close, calls in flight and those that
+come on connections just used are served and say `connection: close`, at the deadline the rest is cancelled, and what will not be cancelled has its socket closed under
 it. `serve` returns when the last one is gone.
 """
 
@@ -46,6 +46,10 @@ WebSockets = Callable[[Connection, bytes], Awaitable[None]]
 
 FORCE_AFTER: Final = 1.0
 """Seconds between cancelling the rest of the connections and closing their sockets."""
+AT_REST: Final = 1.0
+"""Seconds without a call after which nobody is likely to be writing the next one: closing a connection that a balancer
+has just picked for a call fails that call, and HTTP/1.1 has no other way to tell than an answer's `connection: close`.
+"""
 GOODBYE: Final = 1.0
 """Seconds that telling a slow sender (408) may take."""
 
@@ -224,8 +228,9 @@ class FrontDoor:
         return False
 
     def _close_idle(self) -> None:
+        at_rest = trio.current_time() - AT_REST
         for connection in self._open:
-            if connection.phase is IDLE and not connection.has_spoken():  # what came before we said so is served
+            if connection.phase is IDLE and connection.since <= at_rest and not connection.has_spoken():
                 connection.cut(Cut.DRAIN)
 
     async def _until_empty(self) -> None:

@@ -12,7 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from lasso_trio.server.answer import Answer
 from lasso_trio.server.connection import Peer
-from lasso_trio.server.front_door import FrontDoor, Other
+from lasso_trio.server.front_door import AT_REST, FrontDoor, Other
 from lasso_trio.server.http_request import HttpRequest
 from lasso_trio.server.limits import LaneLimits
 from lasso_trio.server.listener import open_listeners
@@ -116,12 +116,29 @@ class Slow:
         return Answer(200, body=b"done")
 
 
+async def test_draining_it_serves_a_connection_that_was_just_used_once_more_and_then_closes_it(
+    autojump_clock: MockClock, open_door: OpenDoor
+) -> None:
+    house = await open_door()
+    used, left = house.connect(), house.connect()
+    for client in (used, left):
+        assert b" 200 " in await client.say(CALL)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(house.door.drain, trio.current_time() + 25)
+        await trio.sleep(0.3)
+        assert b"connection: close\r\n" in await used.say(CALL)
+        began = trio.current_time()
+        assert await left.read_to_end() == b""
+        assert trio.current_time() - began < 1.5
+
+
 async def test_drain_closes_idle_connections_and_lets_calls_finish(
     autojump_clock: MockClock, open_door: OpenDoor
 ) -> None:
     slow = Slow()
     house = await open_door(slow)
     idle, busy = house.connect(), house.connect()
+    await trio.sleep(AT_REST)
     await busy.stream.send_all(CALL)
     await wait_all_tasks_blocked()
     assert (house.door.active, house.door.in_flight) == (2, 1)
