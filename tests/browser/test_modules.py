@@ -78,6 +78,49 @@ def test_the_verdict_names_the_worst(page: Page, seen: Any, tone: str, part: str
     assert part in verdict["text"]
 
 
+def clustered(**cluster: Any) -> Any:
+    return snapshot("healthy", chain="healthy") | {"cluster": {"nodes": 3, "problems": []} | cluster}
+
+
+@pytest.mark.parametrize(
+    ("seen", "tone", "part"),
+    [
+        (clustered(disconnected=["a"]), "warn", "1 of 3 nodes is out of the picture"),
+        (clustered(disconnected=["a"], unresponsive=["b"]), "warn", "2 of 3 nodes are out of the picture"),
+        (clustered(problems=["dns"]), "warn", "Something is wrong with the cluster"),
+        (clustered(), "good", "healthy"),
+    ],
+)
+def test_a_missing_node_is_said_when_all_providers_are_well(page: Page, seen: Any, tone: str, part: str) -> None:
+    verdict = asked(page, "health", "m.verdict(v)", seen)
+    assert verdict["tone"] == tone
+    assert part in verdict["text"]
+
+
+def test_dead_nodes_come_before_those_that_do_not_answer(page: Page) -> None:
+    rows = asked(page, "health", "m.missing(v)", clustered(disconnected=["b"], unresponsive=["a"]))
+    assert [(row["node"], row["status"]) for row in rows] == [("b", "disconnected"), ("a", "unresponsive")]
+
+
+def side(p50: float | None, success: float | None = 1.0, calls: int = 50) -> Any:
+    return {"p50_latency_ms": p50, "success_rate": success, "total_calls": calls}
+
+
+@pytest.mark.parametrize(
+    ("cell", "kind"),
+    [
+        (side(10), "best"),
+        (side(29), ""),
+        (side(31), "slow"),
+        (side(31, 0.9), "failing"),
+        (side(31, 0.5, calls=4), "slow"),
+        (side(None, None), ""),
+    ],
+)
+def test_a_side_is_judged_beside_the_best_of_its_row(page: Page, cell: Any, kind: str) -> None:
+    assert asked(page, "cluster", "m.kind(v, m.best([{p50_latency_ms: 10}, {p50_latency_ms: null}]))", cell) == kind
+
+
 def test_troubles_come_worst_first(page: Page) -> None:
     rows = asked(page, "health", "m.troubles(v)", snapshot("lagging", "healthy", "circuit_open", "rate_limited"))
     assert [row["status"] for row in rows] == ["circuit_open", "rate_limited", "lagging"]

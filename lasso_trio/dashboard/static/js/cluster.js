@@ -11,8 +11,10 @@ export function Cluster({ live, place, profile }) {
   const chain = chosenChain(live.snapshot, place);
   const node = place.provider; // the third part of the address is a node here
   const wanted = node ? `?node=${encodeURIComponent(node)}` : "";
-  const url = chain ? `/dashboard/api/${encodeURIComponent(profile)}/cluster/${encodeURIComponent(chain.chain)}${wanted}` : null;
+  const alone = live.snapshot.cluster == null;
+  const url = chain && !alone ? `/dashboard/api/${encodeURIComponent(profile)}/cluster/${encodeURIComponent(chain.chain)}${wanted}` : null;
   const { data, error } = usePolled(url, 3000);
+  if (alone) return html`<${Toolbar} title="Cluster" tab="cluster" snapshot=${live.snapshot} /><${Card} title="No cluster"><p class="empty">This node stands alone: CLUSTER_DNS_QUERY is not set.</p><//>`;
   if (!chain) return html`<p class="empty">This profile has no chain.</p>`;
   const note = data ? `${data.coverage.text} nodes in the picture` : error || "Loading.";
   return html`<${Toolbar} title="Cluster" tab="cluster" snapshot=${live.snapshot} chain=${chain} note=${note}>
@@ -46,7 +48,7 @@ function Totals({ data, node }) {
   const chain = data.chains[0] ?? {};
   const tone = coverage.disconnected.length ? "bad" : coverage.responding < coverage.expected ? "warn" : "";
   const whose = node ? `of ${node}` : "of the nodes that respond";
-  const missing = [...coverage.disconnected.map((id) => `${id} is gone`), ...coverage.unresponsive.map((id) => `${id} is silent`)];
+  const missing = [...coverage.disconnected.map((id) => `${id} is gone`), ...coverage.unresponsive.map((id) => `${id} does not answer`)];
   return html`<dl class="figures" aria-label="The cluster in numbers">
     <${Figure} term="Nodes that respond" value=${coverage.text} tone=${tone} under=${missing.join(", ") || plural(data.regions.length, "region")} />
     <${Figure} term="Calls per second" value=${rate(chain.calls_per_second)} under=${whose} />
@@ -92,6 +94,8 @@ function Sides({ rows, chain }) {
   <//>`;
 }
 
+const FEW = 10; // fewer calls say nothing
+
 /** The lowest p50 of several sides; null when nobody has one. Pure. */
 export function best(cells) {
   const known = cells.map((cell) => cell.p50_latency_ms).filter((value) => value != null);
@@ -101,7 +105,7 @@ export function best(cells) {
 /** How a cell is to look beside the best of its row. Pure. */
 export function kind(cell, fastest) {
   const p50 = cell.p50_latency_ms;
-  if (cell.success_rate != null && cell.success_rate < 0.95) return "failing";
+  if (cell.success_rate != null && cell.success_rate < 0.95 && cell.total_calls >= FEW) return "failing";
   if (fastest == null || p50 == null) return "";
   return p50 > 3 * fastest && p50 - fastest > 5 ? "slow" : p50 === fastest ? "best" : "";
 }

@@ -9,7 +9,7 @@ export const WORDS = {
   healthy: "Healthy", lagging: "Lagging", rate_limited: "Rate limited", half_open: "Recovering", reconnecting: "Reconnecting",
   degraded: "Degraded", circuit_open: "Circuit open", cordoned: "Cordoned", unknown: "Unknown", down: "Down",
   closed: "Closed", open: "Open",
-  responding: "Responds", connected: "Does not tell", discovering: "Not heard yet", unresponsive: "Silent", disconnected: "Disconnected",
+  responding: "Responds", connected: "Does not tell", discovering: "Not heard yet", unresponsive: "Unresponsive", disconnected: "Disconnected",
 };
 
 export const MEANINGS = {
@@ -53,7 +53,7 @@ export function troubles(snapshot) {
   return rows.sort((a, b) => SEVERITY[b.status] - SEVERITY[a.status] || a.name.localeCompare(b.name));
 }
 
-/** Nodes of the cluster that are not heard of, dead ones first: [{node, name, status}]. */
+/** Nodes of the cluster whose figures do not count, dead ones first: [{node, name, status}]. */
 export function missing({ cluster }) {
   const named = (ids, status) => (ids ?? []).map((id) => ({ node: id, name: id, status, why: "" }));
   return [...named(cluster?.disconnected, "disconnected"), ...named(cluster?.unresponsive, "unresponsive")];
@@ -72,7 +72,7 @@ export function verdict(snapshot) {
   if (out.length) return { tone: "bad", text: `${out.length} of ${plural(total, "provider")} ${out.length === 1 ? "takes" : "take"} no calls. The others carry the load.` };
   if (rows.length) return { tone: "warn", text: `Serving. ${rows.length} of ${plural(total, "provider")} ${rows.length === 1 ? "is" : "are"} not at ${rows.length === 1 ? "its" : "their"} best.` };
   const nodes = missing(snapshot).length;
-  if (nodes) return { tone: "warn", text: `Serving. ${nodes} of ${plural(snapshot.cluster.nodes, "node")} ${nodes === 1 ? "is" : "are"} not heard of.` };
+  if (nodes) return { tone: "warn", text: `Serving. ${nodes} of ${plural(snapshot.cluster.nodes, "node")} ${nodes === 1 ? "is" : "are"} out of the picture.` };
   if (snapshot.cluster?.problems?.length) return { tone: "warn", text: "Serving. Something is wrong with the cluster." };
   return { tone: "good", text: total === 1 ? "The one provider is healthy." : `All ${plural(total, "provider")} are healthy.` };
 }
