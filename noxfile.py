@@ -75,8 +75,16 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """The property tests marked `fuzz`, with many more examples."""
-    python(session, "-m", "pytest", "-m", "fuzz", "--timeout=1800", *session.posargs, HYPOTHESIS_PROFILE="fuzz")
+    """The property tests with many examples, then 20 000 inputs by mutation (`-- --inputs 1000000 --surface door`)."""
+    if not session.posargs:  # which are the mutating fuzzer's
+        python(session, "-m", "pytest", "-m", "fuzz", "--timeout=1800", HYPOTHESIS_PROFILE="fuzz")
+    python(session, "-m", "tests.fuzz.run", *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """A node under mixed load and scheduled faults (`-- --minutes 30`, `--docs`): flat or not, and what was lost."""
+    python(session, "tests/bench/soak.py", *session.posargs)
 
 
 @nox.session

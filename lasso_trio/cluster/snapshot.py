@@ -122,7 +122,7 @@ def methods_of(provider: ProviderShare) -> tuple[MethodShare, ...]:
         if not unpacker.eof:
             raise BadSnapshot("cut off, or too large")
         return _methods.decode(plain)
-    except (zlib.error, msgspec.DecodeError) as fault:
+    except (zlib.error, msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise BadSnapshot(str(fault)) from fault
 
 
@@ -134,5 +134,5 @@ def decode(encoded: bytes) -> Snapshot:
     """Raises BadSnapshot."""
     try:
         return _decoder.decode(encoded)
-    except msgspec.DecodeError as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise BadSnapshot(str(fault)) from fault

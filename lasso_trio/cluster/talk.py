@@ -108,7 +108,7 @@ def _introduced(seal: Seal, direction: Direction, me: Identity, frame: bytes) ->
         speaker = _decoder.decode(header)
     except Unsealed as fault:
         raise Refused("secret", "it is not signed with our SECRET_KEY_BASE") from fault
-    except msgspec.DecodeError as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise Refused("version", str(fault)) from fault
     if speaker.format != FORMAT:
         raise Refused("version", f"it speaks format {speaker.format}, we speak {FORMAT}")

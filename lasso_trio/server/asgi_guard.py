@@ -1,4 +1,4 @@
-"""What hypercorn 0.18 and quart-trio need between them to end well, as ASGI middleware. Five traps:
+"""What hypercorn 0.18 and quart-trio need between them to end well, as ASGI middleware. Six traps:
 
 * hypercorn says `http.disconnect` while the application's last `send` is still closing the connection (or starting its
   idle clock), and quart-trio cancels the sender when it hears that: the connection stays open for ever. So the word is
@@ -11,7 +11,8 @@
 * over HTTP/2, hypercorn takes an answer faster than the client does, without bound, and then waits for the client
   without bound. So a body is sent in pieces, each waits until it is taken, and what is too slow is reset;
 * quart-trio closes the body of an answer only if it came to sending it: cancelled before that, a streamed answer would
-  keep its upstream connection. So whoever makes one has it closed `at_end`.
+  keep its upstream connection. So whoever makes one has it closed `at_end`;
+* a target without a path, or a Host that cannot be a name, is an accident to quart. It is answered 400 here.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ Send = Callable[[Message], Awaitable[None]]
 HELD_BACK: Final = 1.0
 """Seconds by which the news that the client has gone may be late."""
 
+_ANSWERED: Final = frozenset({"http", "websocket"})
 _AT_END: Final = "lasso_trio.at_end"
 
 log = structlog.get_logger(__name__)
@@ -54,12 +56,13 @@ class AsgiGuard:
     limits: LaneLimits
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:  # noqa: ANN401 (ASGI)
+        app = _refuse if scope["type"] in _ANSWERED and is_malformed(scope) else self.app
         if scope["type"] != "http":
-            return await self.app(scope, receive, send)
+            return await app(scope, receive, send)
         is_http2 = scope["http_version"] == "2"
         exchange = _Exchange(receive, send, self.limits, is_http2)
         try:
-            await self.app(scope, exchange.receive, exchange.send)
+            await app(scope, exchange.receive, exchange.send)
         except Exception:
             if is_http2:
                 await _reset(send)  # noqa: ASYNC120  (a cancel goes before any failure)
@@ -69,6 +72,23 @@ class AsgiGuard:
         finally:
             for close in scope.get(_AT_END, ()):
                 await close()  # noqa: ASYNC102  (each shields itself, for a bounded time)
+
+
+def is_malformed(scope: Any) -> bool:  # noqa: ANN401 (ASGI)
+    """Whether the request cannot be about anything here."""
+    host = next((value for name, value in scope.get("headers", ()) if name == b"host"), b"")
+    try:
+        host.decode("latin-1").partition(":")[0].lower().encode("idna")
+    except UnicodeError:
+        return True
+    return bool(scope.get("path") == "")
+
+
+async def _refuse(scope: Any, receive: Receive, send: Send) -> None:  # noqa: ANN401 (ASGI)
+    if scope["type"] == "websocket":
+        return await send({"type": "websocket.close", "code": 1008})
+    await send({"type": "http.response.start", "status": 400, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body", "body": b""})
 
 
 @attrs.define(eq=False)

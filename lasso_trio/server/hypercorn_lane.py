@@ -16,10 +16,11 @@ import structlog
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
-from hypercorn.events import Event, Updated
+from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.logging import Logger
+from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.trio.lifespan import Lifespan
-from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.tcp_server import MAX_RECV, TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState, LifespanState
 
@@ -54,14 +55,29 @@ class _Log(Logger):
 
 
 class _Server(TCPServer):
-    """Without this, a connection whose client has gone keeps its task until its keep-alive time is over."""
+    """Without this, a connection whose client has gone keeps its task until its keep-alive time is over, and one over
+    HTTP/2 whose last request was reset or refused is kept for ever: nothing tells hypercorn that it is idle again.
+    """
 
     _over = False
 
     async def _read_data(self) -> None:
-        await super()._read_data()
+        while not self._over:
+            try:
+                data = bytes(await self.stream.receive_some(MAX_RECV))
+            except (trio.ClosedResourceError, trio.BrokenResourceError):
+                break
+            await self.protocol.handle(RawData(data))
+            self._over = not data
+            await self._mind_idleness()
         self._over = True
+        await self.protocol.handle(Closed())
         await self.idle_task.stop()
+
+    async def _mind_idleness(self) -> None:
+        protocol = self.protocol.protocol
+        if isinstance(protocol, H2Protocol) and protocol.idle and self.idle_task._handle is None and not self._over:
+            await self.idle_task.restart(self._task_group, self._idle_timeout)
 
     async def protocol_send(self, event: Event) -> None:
         if not (self._over and isinstance(event, Updated)):  # which would start the idle task anew

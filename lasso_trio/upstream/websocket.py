@@ -14,9 +14,10 @@ from contextlib import suppress
 from typing import Final, TypeVar, cast
 
 import attrs
+import h11
 import trio
 from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection, wrap_client_stream
-from wsproto.utilities import LocalProtocolError
+from wsproto.utilities import LocalProtocolError, ProtocolError
 
 from lasso_trio.config.secret import Secret, SecretUrl
 from lasso_trio.upstream.dialled import Dial
@@ -44,7 +45,7 @@ Fault = TypeVar("Fault", bound=BaseException)
 class Ending:
     """Why a session ended, or never began.
 
-    `reason`: dial (with its `fault`), refused (`code`: the HTTP status), timed_out and eof (during the upgrade),
+    `reason`: dial (with its `fault`), refused (`code`: the HTTP status), timed_out and eof (during the upgrade; eof also for an answer that is no HTTP),
     closed (by the peer, or for a message too large; `code`: the WebSocket's), lost, or a word of who lived on it.
     `text` is what others said, without our credentials and not scrubbed otherwise. `opened`: the upgrade had succeeded.
     """
@@ -144,8 +145,15 @@ async def hold(endpoint: Endpoint, dial: Dial, life: Life) -> Ending:
         refused = _first(group)
         text = (refused.body or b"")[:READ_BYTES].decode("utf-8", "replace")
         ending = Ending("refused", refused.status_code, text, refused.headers)
-    except* (ConnectionClosed, LocalProtocolError, trio.BusyResourceError, *NETWORK_ERRORS):
-        pass  # busy: TLS had something of its own to say in the middle of a message of ours, which is rare
+    except* (ConnectionClosed, ProtocolError, h11.ProtocolError, trio.BusyResourceError, *NETWORK_ERRORS):
+        # Busy: TLS had something of its own to say in the middle of a message of ours, which is rare. h11's own errors:
+        # the library answers an upgrade's broken answer with a refusal, which its own side of HTTP does not allow.
+        if wire.opening is not None:
+            ending = _without_upgrade(wire)
+    except* UnicodeDecodeError:  # which is what the library makes of a header in the upgrade's answer
+        if wire.opening is None:
+            raise
+        ending = _without_upgrade(wire)
     finally:
         wire.close()
     return _presentable(ending, endpoint)
@@ -175,9 +183,15 @@ async def _upgrade(nursery: trio.Nursery, wire: Wire, endpoint: Endpoint) -> Web
         )
         wire.opening = None
         return connection
+    raise Over(_without_upgrade(wire))
+
+
+def _without_upgrade(wire: Wire) -> Ending:
+    """What it comes to when the library did not get as far as telling."""
     if wire.status not in (None, 101):
-        raise Over(Ending("refused", wire.status))
-    raise Over(Ending("eof" if wire.ended else "timed_out"))
+        return Ending("refused", wire.status)
+    over_time = wire.opening is not None and wire.opening.cancelled_caught and not wire.ended
+    return Ending("timed_out" if over_time else "eof")
 
 
 def ws_endpoint(url: SecretUrl, headers: Mapping[str, Secret]) -> Endpoint:

@@ -12,7 +12,7 @@ from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 from trio.testing import wait_all_tasks_blocked
 
-from lasso_trio.server.asgi_guard import HELD_BACK, AsgiGuard
+from lasso_trio.server.asgi_guard import HELD_BACK, AsgiGuard, is_malformed
 from lasso_trio.server.limits import LaneLimits
 
 LIMITS = LaneLimits(max_body_bytes=100, linger_bytes=50, linger_timeout=2.0)
@@ -188,3 +188,37 @@ async def test_websockets_are_left_alone() -> None:
 
     await node.run(app, type_="websocket")
     assert seen == [node.to_app[1].receive, node.app_send]
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "wrong"),
+    [
+        ("/a", b"node:80", False),
+        ("", b"node", True),
+        ("/a", b"n" * 64, True),
+        ("/a", b"a..b", True),
+        ("/a", b"", False),
+    ],
+)
+def test_a_request_without_a_path_or_with_a_host_that_is_no_name_is_malformed(
+    path: str, host: bytes, wrong: bool
+) -> None:
+    assert is_malformed({"path": path, "headers": [(b"host", host)]}) == wrong
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"), [("http", ["http.response.start", "http.response.body"]), ("websocket", ["websocket.close"])]
+)
+async def test_a_malformed_request_does_not_reach_the_app(kind: str, said: list[str]) -> None:
+    sent: list[str] = []
+
+    async def app(*_: object) -> None:
+        raise AssertionError("not to be asked")
+
+    async def send(message: Any) -> None:
+        await trio.lowlevel.checkpoint()
+        sent.append(message["type"])
+
+    scope = {"type": kind, "http_version": "1.1", "path": "", "headers": []}
+    await AsgiGuard(app, LIMITS)(scope, trio.sleep_forever, send)
+    assert sent == said
