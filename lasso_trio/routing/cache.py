@@ -58,6 +58,7 @@ class ChainCache:
     told: Counter[str] = attrs.field(factory=Counter)
     _renewing: set[bytes] = attrs.field(factory=set)
     _head: Header | None = None
+    _rollbacks: int = 0
 
     def key(self, method: str, params: bytes) -> bytes:
         """A chain that was set back (`rollbacks`) begins anew: what was final there need not be so here."""
@@ -128,7 +129,10 @@ class ChainCache:
         return b"%b\0%b\0%b" % (self.scope, b"head" if at_head else b"block", hash_.encode())
 
     async def _tidy(self, now: float) -> None:
-        """Drop what no longer holds: of blocks that were orphaned, and of the head that was."""
+        """Drop what no longer holds: of blocks that were orphaned, of the head that was, of before a setback."""
+        if self.heads.rollbacks != self._rollbacks:
+            self._rollbacks = self.heads.rollbacks
+            await self.store.set_back(self.scope)
         tags = [self._tag(hash_, at_head=False) for hash_ in self.branch.take_orphans()]
         head, before = self.head(now), self._head
         if head != before:

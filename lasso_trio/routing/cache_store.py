@@ -32,7 +32,10 @@ class Entry:
 
 
 class Store(Protocol):
-    """Never raises but Cancelled, and never waits for long: what is not there in time is not there."""
+    """Never raises but Cancelled, and never waits for long: what is not there in time is not there.
+
+    A key begins with the scope of its chain and a zero byte.
+    """
 
     async def get(self, key: bytes) -> Entry | None: ...
 
@@ -41,6 +44,12 @@ class Store(Protocol):
 
     async def invalidate(self, tags: Iterable[bytes]) -> None:
         """Drop every entry that has one of these tags."""
+
+    async def set_back(self, scope: bytes) -> None:
+        """The chain was set back: what was kept of it before must not be found again, by whoever shares the store.
+
+        Keys of one process tell the times apart by themselves.
+        """
 
 
 @attrs.define(eq=False)
@@ -79,6 +88,9 @@ class MemoryStore:
         for tag in tags:
             for key in tuple(self._tagged.get(tag, ())):
                 self._drop(key)
+
+    async def set_back(self, scope: bytes) -> None:
+        """Nothing to do: nobody else reads what is here."""
 
     def _drop(self, key: bytes) -> None:
         entry = self._entries.pop(key, None)

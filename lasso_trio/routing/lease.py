@@ -48,7 +48,7 @@ class Report:
 
 @attrs.frozen
 class Lease:
-    """`level`: tokens in the whole bucket; below zero is debt. `share`: the member's part of it, above 0 and up to 1."""
+    """`level`: tokens in the whole bucket; below zero is debt. `share`: the member's part of it, 0 < share ≤ 1."""
 
     level: float
     share: float

@@ -33,7 +33,7 @@ class LeasedBucket(Bucket):
     def fill(self, rate: int, burst: int, now: float) -> None:
         """Up to `now`. A share that nobody has confirmed for long is the whole again."""
         tokens, most = self.tokens + (now - self.at) * rate * self.share, burst * self.share
-        self.tokens = tokens if tokens < most else most
+        self.tokens = min(tokens, most)
         self.at = now
         if now - self.settled > ALONE_S:
             self.share = 1.0
@@ -62,7 +62,7 @@ class LeasedLimit(ClientLimit):
         assert isinstance(bucket, LeasedBucket)
         bucket.fill(self.rate, self.burst, now)
         need, full = min(self.burst, n), self.burst * bucket.share
-        enough = need if need < full else full
+        enough = min(need, full)
         bucket.asked += need
         short = bucket.tokens < enough
         if not short:

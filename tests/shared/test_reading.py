@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+
+from lasso_trio.shared.lane import Lane
+from lasso_trio.shared.line import EngineFault
+from lasso_trio.shared.reading import AT_ONCE, READ_S, Found, Reading
+from tests.shared.engine import AHEAD_S, FakeEngine
+
+
+@asynccontextmanager
+async def reading(engine: FakeEngine) -> AsyncIterator[Reading]:
+    made = Reading(engine.lane("cache_read"))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(made.lane.run, made.run)
+        await trio.testing.wait_all_tasks_blocked()
+        await trio.sleep(0.05)
+        yield made
+        nursery.cancel_scope.cancel()
+
+
+async def timed(made: Reading, key: bytes = b"k") -> tuple[Found | None, float]:
+    began = trio.current_time()
+    return await made.look(key, b"e"), trio.current_time() - began
+
+
+async def test_calls_that_wait_together_are_one_round_trip(autojump_clock: trio.testing.MockClock) -> None:
+    engine, found = FakeEngine({b"a": b"1", b"e": b"era"}), list[Found | None]()
+    async with reading(engine) as made:
+
+        async def look(key: bytes) -> None:
+            found.append(await made.look(key, b"e"))
+
+        rounds = len(engine.asked)
+        async with trio.open_nursery() as nursery:
+            for key in (b"a", b"a", b"b"):
+                nursery.start_soon(look, key)
+        assert len(engine.asked) == rounds + 1
+        assert engine.asked[-1][1][0] == "MGET"
+        assert sorted(engine.asked[-1][1][1:]) == [b"a", b"b", b"e"]
+        assert sorted((each.value or b"-", each.era) for each in found if each) == [
+            (b"-", b"era"),
+            (b"1", b"era"),
+            (b"1", b"era"),
+        ]
+        assert all(each and each.offset.low <= AHEAD_S <= each.offset.high for each in found)
+
+
+async def test_a_stuck_engine_costs_some_calls_a_little_and_the_others_nothing(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    engine = FakeEngine()
+    async with reading(engine) as made:
+        engine.takes_s = 1000.0
+        assert await timed(made) == (None, pytest.approx(READ_S))
+        await trio.sleep(0.001)
+        assert await timed(made) == (None, 0.0)
+        await trio.sleep(5)
+        assert not made.lane.up
+        assert await timed(made) == (None, 0.0)
+        assert made.late == 1
+
+
+async def test_it_is_taken_up_again_by_itself(autojump_clock: trio.testing.MockClock) -> None:
+    engine = FakeEngine({b"k": b"v"})
+    async with reading(engine) as made:
+        engine.fault = EngineFault("unreachable")
+        assert (await timed(made))[0] is None
+        await trio.sleep(60)
+        engine.fault = None
+        await trio.sleep(6)
+        found, _ = await timed(made)
+        assert found is not None
+        assert found.value == b"v"
+
+
+async def test_one_that_is_always_slow_is_left_alone_for_a_while(autojump_clock: trio.testing.MockClock) -> None:
+    engine = FakeEngine()
+    async with reading(engine) as made:
+        engine.takes_s = READ_S * 2
+        waited = 0.0
+        for _ in range(1000):
+            waited += (await timed(made))[1]
+            await trio.sleep(0.05)
+        assert not made.lane.up
+        assert waited == pytest.approx(3 * READ_S)  # of a thousand
+        engine.takes_s = 0.001
+        await trio.sleep(6)
+        assert (await timed(made))[0] is not None
+
+
+async def test_more_than_fit_into_a_round_go_on_without(autojump_clock: trio.testing.MockClock) -> None:
+    told: list[tuple[Found | None, float]] = []
+    async with reading(FakeEngine()) as made:
+
+        async def look(key: bytes) -> None:
+            told.append(await timed(made, key))
+
+        async with trio.open_nursery() as nursery:
+            for n in range(AT_ONCE + 3):
+                nursery.start_soon(look, b"%d" % n)
+    assert [took for found, took in told if found is None] == [0.0] * 3
+
+
+async def test_at_its_end_nobody_is_left_waiting(autojump_clock: trio.testing.MockClock) -> None:
+    engine, told = FakeEngine(), list[tuple[Found | None, float]]()
+
+    async def look(made: Reading) -> None:
+        told.append(await timed(made))
+
+    async with trio.open_nursery() as nursery, reading(engine) as made:
+        engine.takes_s = 1000.0
+        nursery.start_soon(look, made)
+        await trio.sleep(0.005)
+        nursery.start_soon(look, made)
+        await trio.sleep(0.001)
+    assert [found for found, _ in told] == [None, None]
+    assert max(took for _, took in told) < READ_S
+
+
+async def test_before_it_runs_nobody_waits() -> None:
+    assert await Reading(Lane("cache_read", FakeEngine().dial)).look(b"k", b"e") is None
