@@ -46,7 +46,8 @@ class Ending:
     """Why a session ended, or never began.
 
     `reason`: dial (with its `fault`), refused (`code`: the HTTP status), timed_out and eof (during the upgrade;
-    eof also for an answer that is no HTTP), closed (by the peer, or for a message too large; `code`: the WebSocket's), lost, or a word of who lived on it.
+    eof also for an answer that is no HTTP), closed (by the peer, or for a message too large; `code`: the WebSocket's),
+    lost, or a word of who lived on it.
     `text` is what others said, without our credentials and not scrubbed otherwise. `opened`: the upgrade had succeeded.
     """
 
