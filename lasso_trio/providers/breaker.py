@@ -35,6 +35,8 @@ TRANSITIONS_KEPT: Final = 16
 JITTER: Final = 0.05
 TIME_OVER: Final = "recovery time over"
 """Why a breaker is half-open that nobody moved: every process sees that by itself."""
+TOLD: Final = "told"
+"""What is adopted has this in place of a detail, or of a reason where there is none."""
 LONGEST_WAIT_S: Final = 86400.0
 """What is told of a quarantine without an end."""
 
@@ -280,14 +282,14 @@ class Breaker:
             self.until, self.reason, self.quarantined = told.until, told.reason, told.quarantined
         else:
             self.adopted_total += 1
-            self._shut(told.reason, now, told.until - now, "told", quarantined=told.quarantined)
+            self._shut(told.reason, now, told.until - now, TOLD, quarantined=told.quarantined)
 
     def _adopt_end(self, state: State, told: BreakerNews, now: float) -> None:
         if state is State.CLOSED:
-            self._close(now, "told")
+            self._close(now, TOLD)
             return
         self.reason, self.quarantined = told.reason, told.quarantined
-        self._half_open(now, "told")
+        self._half_open(now, TOLD)
 
     # -- changing -----------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ import structlog
 
 from lasso_trio.config.profile import Transport
 from lasso_trio.providers.allowance import Budget
-from lasso_trio.providers.breaker import TIME_OVER, Breaker, State, Transition
+from lasso_trio.providers.breaker import TIME_OVER, TOLD, Breaker, State, Transition
 from lasso_trio.providers.catalogue import Verdict
 from lasso_trio.providers.cooldown import Cooldown
 from lasso_trio.providers.latency import Evidence
@@ -57,6 +57,7 @@ class Aspect(StrEnum):
     PACE = "pace"
     CORDON = "cordon"
     BAN = "ban"
+    LIMIT = "limit"
 
 
 OnNews = Callable[["Channel", Aspect, str], None]
@@ -255,7 +256,9 @@ class Channel:
         if step.reason != TIME_OVER:
             self.spread(Aspect.BREAKER)
         told: dict[str, object] = {"reason": step.reason, "detail": step.detail, **self._who()}
-        if step.after is not State.OPEN:
+        if TOLD in (step.reason, step.detail):  # who told it has logged it
+            log.debug("breaker.told", before=step.before.value, after=step.after.value, **told)
+        elif step.after is not State.OPEN:
             log.info("breaker.changed", before=step.before.value, after=step.after.value, **told)
         elif step.quarantined:
             log.error("breaker.quarantined", before=step.before.value, seconds=round(step.retry_after_s, 3), **told)

@@ -67,13 +67,17 @@ class Registry:
     rng: Random = attrs.field(factory=Random)
     version: Version = attrs.field(factory=Version)
     instances: dict[str, Instance] = attrs.field(factory=dict)
+    on_made: Callable[[Instance], None] | None = None
+    """Told of each instance that comes."""
     _leaving: WeakSet[Line] = attrs.field(factory=WeakSet)
     """Pools of forgotten instances, while somebody holds them."""
 
     def add(self, profiles: Collection[Profile]) -> None:
         for _, chain, provider in _providers(profiles):
             if provider.instance_id not in self.instances:
-                self.instances[provider.instance_id] = self._instance(chain, provider)
+                made = self.instances[provider.instance_id] = self._instance(chain, provider)
+                if self.on_made is not None:
+                    self.on_made(made)
         self._share(profiles)
         self._allow(profiles)
 

@@ -19,6 +19,7 @@ import structlog
 import trio
 
 from lasso_trio.jsonrpc.errors import INVALID_PARAMS, LOCAL_CAPACITY, SERVER_ERROR, RpcError
+from lasso_trio.providers.registry import Instance
 from lasso_trio.routing.routed_chain import RoutedChain
 from lasso_trio.subscriptions import wanted as wishes
 from lasso_trio.subscriptions.fanout import Fanout, Member
@@ -303,15 +304,23 @@ def _view(stream: Stream) -> dict[str, Any]:
     }
 
 
-def keepers_of(chain: RoutedChain, kind: Kind) -> list[FeedSource]:
-    """Who can feed a stream of the chain, in the profile's order of priority."""
+def keeper_of(instance: Instance) -> FeedSource | None:
+    keeper: FeedSource | None = instance.keeper
+    return keeper
+
+
+def sources_of(chain: RoutedChain, kind: Kind, find: Callable[[Instance], FeedSource | None]) -> list[FeedSource]:
+    """Who can feed a stream of the chain, in the profile's order of priority; `find` tells an instance's source."""
     found: dict[str, FeedSource] = {}
     for provider in sorted(chain.chain.providers, key=lambda provider: provider.priority):
         instance = chain.registry.instances.get(provider.instance_id)
-        keeper: FeedSource | None = None if instance is None else instance.keeper
-        if keeper is not None and (kind is not Kind.HEADS or provider.subscribe_new_heads):
-            found.setdefault(provider.instance_id, keeper)
+        source = None if instance is None else find(instance)
+        if source is not None and (kind is not Kind.HEADS or provider.subscribe_new_heads):
+            found.setdefault(provider.instance_id, source)
     return list(found.values())
+
+
+keepers_of: Final = partial(sources_of, find=keeper_of)
 
 
 make_hub = partial(Hub, sources=keepers_of)

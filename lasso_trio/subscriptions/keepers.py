@@ -31,9 +31,12 @@ def dial_of(endpoint: Endpoint) -> Dial:
     return Dialer(endpoint).dial
 
 
-def make_keepers(directory: Directory, make_dial: MakeDial = dial_of) -> list[Keeper]:
+def make_keepers(directory: Directory, make_dial: MakeDial = dial_of, *, elsewhere: bool = False) -> list[Keeper]:
     """Give each instance that has none its keeper; those that are returned must be run. The others are told what the
     profiles of `directory` say now.
+
+    `elsewhere`: another process keeps. Then only those get one that are called over their WebSocket and nothing else,
+    and it is for calls alone, until `Keeper.watch`.
     """
     uses: dict[str, list[Use]] = defaultdict(list)
     for routed in directory.chains():
@@ -43,9 +46,14 @@ def make_keepers(directory: Directory, make_dial: MakeDial = dial_of) -> list[Ke
     made = []
     for id_, its in uses.items():
         instance = directory.registry.instances[id_]
+        if instance.keeper is None and elsewhere and Transport.HTTP in instance.channels:
+            continue
         if instance.keeper is None:
             instance.keeper = _keeper(instance, its[0][1], directory, make_dial)
+            instance.keeper.watching = not elsewhere
             made.append(instance.keeper)
+        elif not elsewhere:
+            instance.keeper.watch()
         instance.keeper.terms = terms_of(its, alone=instance.keeper.alone)
     return made
 
