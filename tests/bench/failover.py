@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
@@ -122,12 +123,14 @@ async def measure(rounds: int) -> Failover:
     return trial
 
 
-def start_lasso(folder: Path, providers: str) -> tuple[subprocess.Popen[bytes], int]:
-    """A node over `providers`, lines of YAML; the process and its port. Raises OSError."""
+def start_lasso(
+    folder: Path, providers: str, profile: str = PROFILE, env: Mapping[str, str] | None = None
+) -> tuple[subprocess.Popen[bytes], int]:
+    """A node over `providers`, lines of YAML behind `profile`; the process and its port. Raises OSError."""
     (folder / "profiles").mkdir()
-    (folder / "profiles" / "public.yml").write_text(PROFILE + providers)
+    (folder / "profiles" / "public.yml").write_text(profile + providers)
     command = [sys.executable, "-m", "lasso_trio", "serve", "--port", "0", "--profiles", str(folder / "profiles")]
-    environ = {**os.environ, "LASSO_LOG_FORMAT": "json"}
+    environ = {**os.environ, "LASSO_LOG_FORMAT": "json", **(env or {})}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environ)
     assert process.stdout is not None
     for line in process.stdout:

@@ -77,7 +77,7 @@ def feed(data: bytes) -> str:
     whole, parts = _read(data, len(data) or 1), _read(data, size)
     if whole[0] != parts[0] or (whole[1] in ENDED) != (parts[1] in ENDED):
         raise Finding(f"in one piece it is {whole}, in pieces of {size} it is {parts}")
-    return f"{' '.join(whole[0][:4])} {whole[1]}"
+    return f"{len(whole[0][:4])} {whole[0][-1].split()[:2] if whole[0] else ''} {whole[1]}"
 
 
 def _read(data: bytes, size: int) -> tuple[list[str], str]:

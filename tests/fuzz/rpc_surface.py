@@ -36,12 +36,12 @@ TOKENS = (
 
 
 def feed(data: bytes) -> str:
-    asks_for_meta(data)
     try:
         decoded = decode(data, 50)
     except RpcError as error:
         error.encode()
         return f"refused {error.code}"
+    asks_for_meta(data)
     items = decoded if isinstance(decoded, list) else [decoded]
     return " ".join(sorted({_item(item) for item in items})) if len(items) < 4 else "batch"
 
