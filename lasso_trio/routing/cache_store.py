@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 import attrs
 
+from lasso_trio.config.profile import Profile
 from lasso_trio.jsonrpc.reply import Reply
 from lasso_trio.routing.cache_policy import Keep
 
@@ -91,6 +92,9 @@ class MemoryStore:
 
     async def set_back(self, scope: bytes) -> None:
         """Nothing to do: nobody else reads what is here."""
+
+    def follow(self, profile: Profile) -> None:
+        """Belong to `profile` from now on, which keeps its answers as the one before did. Nothing to do here."""
 
     def _drop(self, key: bytes) -> None:
         entry = self._entries.pop(key, None)

@@ -5,7 +5,8 @@ Built once per configuration and never changed; `generation` tells two of them a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
 
 import attrs
 
@@ -15,6 +16,25 @@ from lasso_trio.providers.registry import Registry
 from lasso_trio.routing.cache_store import MemoryStore
 from lasso_trio.routing.client_limit import ClientLimit
 from lasso_trio.routing.routed_chain import RoutedChain
+
+
+def own_limit(profile: Profile) -> ClientLimit:
+    return ClientLimit(profile.rps_limit, profile.burst_limit)
+
+
+def own_store(profile: Profile) -> MemoryStore:
+    return MemoryStore(profile.cache.max_bytes)
+
+
+@attrs.frozen(eq=False)
+class Makers:
+    """What makes that which profiles may have in common with other processes. By default they have nothing."""
+
+    limit: Callable[[Profile], ClientLimit] = own_limit
+    store: Callable[[Profile], MemoryStore] = own_store
+
+
+ALONE: Final = Makers()
 
 
 @attrs.define(eq=False)
@@ -31,15 +51,15 @@ class RoutedProfile:
     store: MemoryStore | None = None
 
     @classmethod
-    def of(cls, profile: Profile, registry: Registry) -> RoutedProfile:
-        store = store_of(profile)
+    def of(cls, profile: Profile, registry: Registry, makers: Makers = ALONE) -> RoutedProfile:
+        store = store_of(profile, makers)
         chains = {chain.chain_id: RoutedChain.of(profile, chain, registry, store) for chain in profile.chains}
         names = {name: chains[chain.chain_id] for name, chain in chain_index(profile).items()}
-        return cls(profile, tuple(chains.values()), names, ClientLimit(profile.rps_limit, profile.burst_limit), store)
+        return cls(profile, tuple(chains.values()), names, makers.limit(profile), store)
 
 
-def store_of(profile: Profile) -> MemoryStore | None:
-    return MemoryStore(profile.cache.max_bytes) if profile.cache.enabled else None
+def store_of(profile: Profile, makers: Makers = ALONE) -> MemoryStore | None:
+    return makers.store(profile) if profile.cache.enabled else None
 
 
 @attrs.define(eq=False)
@@ -50,12 +70,13 @@ class Directory:
     profiles: Mapping[str, RoutedProfile]
     registry: Registry
     generation: int = 0
+    makers: Makers = ALONE
 
     @classmethod
-    def of(cls, profiles: ProfileSet, registry: Registry) -> Directory:
+    def of(cls, profiles: ProfileSet, registry: Registry, makers: Makers = ALONE) -> Directory:
         registry.add(profiles.profiles.values())
-        routed = {slug: RoutedProfile.of(profile, registry) for slug, profile in profiles.profiles.items()}
-        return cls(profiles, routed, registry)
+        routed = {slug: RoutedProfile.of(profile, registry, makers) for slug, profile in profiles.profiles.items()}
+        return cls(profiles, routed, registry, makers=makers)
 
     @property
     def default(self) -> RoutedProfile:

@@ -13,33 +13,44 @@ from lasso_trio.config.profile_set import ProfileSet, chain_index
 from lasso_trio.providers.registry import Registry
 from lasso_trio.routing.cache_store import MemoryStore
 from lasso_trio.routing.client_limit import ClientLimit
-from lasso_trio.routing.directory import Directory, RoutedProfile, store_of
+from lasso_trio.routing.directory import Directory, Makers, RoutedProfile, store_of
 from lasso_trio.routing.routed_chain import RoutedChain
 
 
 def successor(old: Directory, profiles: ProfileSet, registry: Registry) -> Directory:
     """The directory of `profiles`, one generation on. `registry` must have their instances already."""
-    routed = {slug: _profile(old.profiles.get(slug), profile, registry) for slug, profile in profiles.profiles.items()}
-    return Directory(profiles, routed, registry, old.generation + 1)
+    routed = {
+        slug: _profile(old.profiles.get(slug), profile, registry, old.makers)
+        for slug, profile in profiles.profiles.items()
+    }
+    return Directory(profiles, routed, registry, old.generation + 1, old.makers)
 
 
-def _profile(old: RoutedProfile | None, profile: Profile, registry: Registry) -> RoutedProfile:
+def _profile(old: RoutedProfile | None, profile: Profile, registry: Registry, makers: Makers) -> RoutedProfile:
     if old is None:
-        return RoutedProfile.of(profile, registry)
+        return RoutedProfile.of(profile, registry, makers)
     if attrs.evolve(old.profile, source=profile.source) == profile:
         return old
     before = {chain.chain.key: chain for chain in old.chains}
-    store = old.store if old.profile.cache == profile.cache else store_of(profile)
+    store = _store(old, profile, makers)
     chains = {
         chain.chain_id: _chain(before.get(chain.key), profile, chain, registry, store) for chain in profile.chains
     }
     names = {name: chains[chain.chain_id] for name, chain in chain_index(profile).items()}
-    return RoutedProfile(profile, tuple(chains.values()), names, _limit(old.limit, profile), store)
+    return RoutedProfile(profile, tuple(chains.values()), names, _limit(old.limit, profile, makers), store)
 
 
-def _limit(old: ClientLimit, profile: Profile) -> ClientLimit:
+def _store(old: RoutedProfile, profile: Profile, makers: Makers) -> MemoryStore | None:
+    if old.profile.cache != profile.cache:
+        return store_of(profile, makers)
+    if old.store is not None:
+        old.store.follow(profile)
+    return old.store
+
+
+def _limit(old: ClientLimit, profile: Profile, makers: Makers) -> ClientLimit:
     same = (old.rate, old.burst) == (profile.rps_limit, profile.burst_limit)
-    return old if same else ClientLimit(profile.rps_limit, profile.burst_limit)
+    return old if same else makers.limit(profile)
 
 
 def _chain(

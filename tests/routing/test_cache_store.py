@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from lasso_trio.config.profile import Profile
 from lasso_trio.jsonrpc.reply import Reply
 from lasso_trio.routing.cache_policy import Keep
 from lasso_trio.routing.cache_store import OVERHEAD, Entry, MemoryStore, size_of
@@ -61,3 +62,11 @@ async def test_what_has_an_invalidated_tag_is_dropped() -> None:
     assert len(store) == 1
     assert not store._tagged
     assert store.held == size_of(b"d", entry(1))
+
+
+async def test_what_a_setback_or_another_profile_changes_is_nothing_to_a_store_of_ones_own() -> None:
+    store, kept = MemoryStore(100_000), entry(1)
+    await store.put(b"a", kept)
+    await store.set_back(b"a")
+    store.follow(Profile("public", "Public", ()))
+    assert await store.get(b"a") is kept

@@ -5,11 +5,13 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from lasso_trio.config.profile import Chain, Profile, Provider
+from lasso_trio.config.profile import CachePolicy, Chain, Profile, Provider
 from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.secret import SecretUrl
 from lasso_trio.providers.registry import Registry
-from lasso_trio.routing.directory import Directory
+from lasso_trio.routing.cache_store import MemoryStore
+from lasso_trio.routing.directory import Directory, Makers
+from lasso_trio.routing.leased_limit import LeasedLimit
 from lasso_trio.routing.succession import successor
 from lasso_trio.upstream.http1 import Pool
 
@@ -94,3 +96,22 @@ def test_a_profile_that_is_new_starts_from_nothing(old: Directory) -> None:
     new = successor(old, profiles, old.registry)
     assert new.profiles["mine"].names["one"].counts.calls == 0
     assert new.profiles["mine"].names["one"].candidates[0].channel is new.default.names["one"].candidates[0].channel
+
+
+def test_what_profiles_share_with_others_is_made_and_followed_alike_after_a_reload() -> None:
+    followed: list[str] = []
+
+    class Store(MemoryStore):
+        def follow(self, profile: Profile) -> None:
+            followed.append(profile.name)
+
+    makers = Makers(lambda p: LeasedLimit(p.rps_limit, p.burst_limit), lambda p: Store(p.cache.max_bytes))
+    public = attrs.evolve(PUBLIC, cache=CachePolicy(enabled=True))
+    old = Directory.of(ProfileSet.of([public]), Registry(Pool), makers)
+    new = after(old, name="Everybody", rps_limit=8, cache=public.cache)
+    larger = after(new, cache=attrs.evolve(public.cache, max_bytes=1))
+    assert all(isinstance(each.default.limit, LeasedLimit) for each in (old, new, larger))
+    assert new.default.store is old.default.store
+    assert isinstance(larger.default.store, Store)
+    assert larger.default.store is not old.default.store
+    assert followed == ["Everybody"]
