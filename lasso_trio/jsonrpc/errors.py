@@ -22,6 +22,7 @@ UPSTREAM_HTTP_ERROR: Final = -32002
 LIMIT_EXCEEDED: Final = -32005
 TIMEOUT: Final = -32007
 LOCAL_CAPACITY: Final = -32008
+UNAUTHORIZED: Final = -32016
 
 NULL_ID: Final = b"null"
 
@@ -66,6 +67,10 @@ def byte_budget_spent() -> RpcError:
     return RpcError(LOCAL_CAPACITY, "Local request byte capacity unavailable", status=503, category="local_capacity")
 
 
+def restarting() -> RpcError:
+    return RpcError(LOCAL_CAPACITY, "The node is restarting", status=503, category="local_capacity")
+
+
 def method_not_supported() -> RpcError:
     return RpcError(METHOD_NOT_FOUND, "Method not supported by proxy", category="method_not_found")
 
@@ -87,6 +92,18 @@ def rate_limited(limit: int, retry_after_ms: int) -> RpcError:
         status=429,
         category="client_rate_limit",
     )
+
+
+def unauthorized(reason: str, why: str) -> RpcError:
+    """`reason`: a word for programs."""
+    return RpcError(
+        UNAUTHORIZED, f"Unauthorized: {why}", {"reason": reason}, status=401, category="client_unauthorized"
+    )
+
+
+def forbidden(reason: str, why: str) -> RpcError:
+    """The client is known, or need not be, and may not do this."""
+    return RpcError(UNAUTHORIZED, f"Forbidden: {why}", {"reason": reason}, status=403, category="client_forbidden")
 
 
 def profile_not_found(slug: str) -> RpcError:

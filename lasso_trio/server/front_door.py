@@ -9,8 +9,8 @@ replayed. This is the one place where a connection's failure is contained: whate
 and ends that connection.
 
 Stopping: `stop_accepting()`, then `drain(deadline)`: connections that lie idle close, calls in flight and those that
-come on connections just used are served and say `connection: close`, at the deadline the rest is cancelled, and what will not be cancelled has its socket closed under
-it. `serve` returns when the last one is gone.
+come on connections just used are served and say `connection: close`, at the deadline the rest is cancelled, and what
+will not be cancelled has its socket closed under it. `serve` returns when the last one is gone.
 """
 
 from __future__ import annotations

@@ -31,8 +31,8 @@ class LaneLimits:
     linger_timeout: float = 2.0
     """Reading on after a refusal, so that the client reads our answer instead of a reset."""
     linger_bytes: int = 16_777_216
-    """Twice the largest body: a proxy before us sends a body that it has taken to its end, whatever we say meanwhile, and
-    tells its client 502 when it is reset. Bytes that are thrown away cost next to nothing, and the time is bounded.
+    """Twice the largest body: a proxy before us sends a body that it has taken to its end, whatever we say meanwhile,
+    and tells its client 502 when it is reset. Bytes that are thrown away cost next to nothing, and the time is bounded.
     """
 
     gzip_min_bytes: int = 4_096

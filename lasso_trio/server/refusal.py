@@ -19,6 +19,7 @@ class Kind(StrEnum):
     CRASHED = "crashed"  # 500: the handler failed
     NOT_IMPLEMENTED = "not_implemented"  # 501: a Transfer-Encoding other than chunked
     NO_CAPACITY = "no_capacity"  # 503: the node's byte budget is used up
+    RESTARTING = "restarting"  # 503: a WebSocket client came while the node drains
 
 
 class BadRequest(Exception):

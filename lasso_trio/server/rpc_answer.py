@@ -15,6 +15,7 @@ from lasso_trio.jsonrpc.errors import (
     invalid_request,
     parse_error,
     rate_limited,
+    restarting,
 )
 from lasso_trio.jsonrpc.request import Request
 from lasso_trio.routing.service import Served
@@ -33,6 +34,7 @@ _JSON: Final = b"content-type: application/json; charset=utf-8\r\n" + CORS
 _PREFLIGHT: Final = CORS + (
     b"access-control-allow-methods: GET, POST, OPTIONS\r\n"
     b"access-control-allow-headers: content-type, authorization, x-requested-with, x-request-id, x-lasso-provider, "
+    b"x-lasso-api-key, "
     b"x-lasso-transport, x-lasso-include-meta, x-lasso-session, x-lasso-min-block, "
     b"x-lasso-explain, x-lasso-hedge, x-lasso-cache, x-request-deadline-ms\r\n"
     b"access-control-max-age: 86400\r\n"
@@ -80,6 +82,7 @@ def of_refusal(status: int, kind: Kind) -> Answer:
     error = {
         Kind.BODY_TOO_LARGE: body_too_large,
         Kind.NO_CAPACITY: byte_budget_spent,
+        Kind.RESTARTING: restarting,
         Kind.CRASHED: internal_error,
         Kind.BAD_REQUEST: parse_error,
         Kind.BAD_ENCODING: parse_error,

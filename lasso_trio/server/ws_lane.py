@@ -14,8 +14,10 @@ from typing import Final
 import attrs
 import trio
 
+from lasso_trio.jsonrpc.errors import NULL_ID, RpcError
+from lasso_trio.routing.client_limit import client_key
 from lasso_trio.routing.directory import Directory
-from lasso_trio.server import rpc_answer
+from lasso_trio.server import request_id, rpc_answer
 from lasso_trio.server.answer import Answer
 from lasso_trio.server.answer_writer import AnswerWriter
 from lasso_trio.server.batch import Record
@@ -23,12 +25,14 @@ from lasso_trio.server.budget import ByteBudget
 from lasso_trio.server.call_teller import CallTeller
 from lasso_trio.server.client_address import client_address
 from lasso_trio.server.connection import LINGER, WRITING, Connection
+from lasso_trio.server.guarded import refusal
 from lasso_trio.server.limits import LaneLimits
 from lasso_trio.server.refusal import BadRequest, Kind
+from lasso_trio.server.routes import Route
 from lasso_trio.server.rpc import RpcHandler
 from lasso_trio.server.ws_heartbeat import keep_beating
 from lasso_trio.server.ws_limits import WsCounters, WsLimits
-from lasso_trio.server.ws_routes import Refused, read_handshake
+from lasso_trio.server.ws_routes import Refused, guarded_route, read_handshake
 from lasso_trio.server.ws_session import Session, Words
 from lasso_trio.server.ws_subscriptions import Hub
 from lasso_trio.server.ws_unary import Unary
@@ -57,7 +61,7 @@ class WsLane:
     def of(cls, handler: RpcHandler, door: LaneLimits, budget: ByteBudget, hub: Hub | None) -> WsLane:
         """The lane beside `handler`'s: the same configuration, service, limits and records."""
         settings = handler.settings
-        unary = Unary(handler.service, settings, _over_websocket(handler.record), WsCounters())
+        unary = Unary(handler.service, settings, _over_websocket(handler.record), WsCounters(), handler.gates)
         limits = WsLimits(
             max_message_bytes=settings.max_body_bytes,
             max_subscriptions=settings.ws_max_subscriptions,
@@ -72,6 +76,11 @@ class WsLane:
     @property
     def counters(self) -> WsCounters:
         return self.unary.counters
+
+    @property
+    def behind(self) -> int:
+        """Clients that have not yet taken all that was written to them."""
+        return sum(session.sender.busy for session in self.sessions)
 
     async def run(self) -> None:
         """Pings and time limits, until cancelled."""
@@ -94,11 +103,21 @@ class WsLane:
 
     def _open(self, connection: Connection, head: bytes) -> Session:
         if self.draining:
-            raise BadRequest(503, Kind.NO_CAPACITY, "draining")
+            raise BadRequest(503, Kind.RESTARTING, "draining")
         destination, route = read_handshake(head, self.door.max_headers, self.directory())
         trusted = self.unary.settings.trusted_proxies
         host = client_address(connection.peer.host, destination.forwarded_for, trusted)
+        route = guarded_route(route, destination, self.unary.gates)
+        error = None if route.guard is None else route.guard.admit(host, self.unary.gates.clock())
+        if error is not None:
+            raise Refused(self._unauthorized(error, route, host))
         return Session(connection, destination, route, host, self.unary, self.hub, self.directory, self.limits)
+
+    def _unauthorized(self, error: RpcError, route: Route, host: str) -> Answer:
+        """As over HTTP: it counts against the limit of its address."""
+        limit, id_ = route.routed_profile.limit, request_id.made()
+        wait = limit.take(client_key(host), 1, trio.current_time())
+        return rpc_answer.limited(limit.rate, wait, id_, NULL_ID) if wait else refusal(error, id_)
 
     async def _live(self, connection: Connection, session: Session, early: bytes) -> None:
         self.counters.opened += 1

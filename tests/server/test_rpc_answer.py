@@ -111,6 +111,7 @@ def test_our_own_error_has_its_status_and_the_clients_id(status: int, id_: str) 
     [
         (Kind.BODY_TOO_LARGE, 413, -32600, "Invalid Request: request body too large"),
         (Kind.NO_CAPACITY, 503, -32008, "Local request byte capacity unavailable"),
+        (Kind.RESTARTING, 503, -32008, "The node is restarting"),
         (Kind.CRASHED, 500, -32603, "Internal error"),
         (Kind.BAD_REQUEST, 400, -32700, "Parse error: Invalid JSON"),
         (Kind.BAD_ENCODING, 415, -32700, "Parse error: Invalid JSON"),
@@ -129,7 +130,7 @@ def test_every_refusal_of_the_door_is_json_rpc(kind: Kind, status: int, code: in
 
 
 def test_every_kind_of_refusal_is_tested() -> None:
-    assert len(Kind) == 9
+    assert len(Kind) == 10
 
 
 @pytest.mark.parametrize(
