@@ -7,11 +7,13 @@ a hash: its level, when that was, and what each member was asked for lately. It 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import Any, Final
 
 import attrs
+import trio
 
-from lasso_trio.routing.lease import LATEST_S, MEMORY_S, BankFault, Lease, Report
+from lasso_trio.routing.lease import LATEST_S, MEMORY_S, Bank, BankFault, Lease, Report
 from lasso_trio.shared.keys import Keys
 from lasso_trio.shared.lane import Lane
 from lasso_trio.shared.line import EngineFault
@@ -65,23 +67,44 @@ return leases
 """
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class RedisBank:
-    """`member`: this process, for the others."""
+    """`member`: this process, for the others. After a fault it is not asked again for a while."""
 
     lane: Lane
     keys: Keys
     member: str
+    _rests_until: float = -inf
 
     async def settle(self, reports: Sequence[Report]) -> Sequence[Lease]:
+        if trio.current_time() < self._rests_until:
+            raise BankFault(self.lane.reason)
+        try:
+            return await self._settle(reports)
+        except (EngineFault, ValueError, TypeError) as fault:
+            self._rests_until = trio.current_time() + self.lane.delay_s()
+            raise BankFault(str(fault)) from fault
+
+    async def _settle(self, reports: Sequence[Report]) -> Sequence[Lease]:
         names = [self.keys.bucket(report) for report in reports]
         terms = [term for r in reports for term in (r.rate, r.burst, r.spent, r.asked)]
         script = ("EVAL", SCRIPT, len(names), *names, self.member, LATEST_S, MEMORY_S, *terms)
+        (told,) = await self.lane.ask(script, timeout_s=TIMEOUT_S)
+        return _leases(told, len(reports))
+
+
+@attrs.frozen(eq=False)
+class NearerBank:
+    """The cluster's bank, and while that does not answer the node's: workers stay one node for their clients."""
+
+    cluster: Bank
+    node: Bank
+
+    async def settle(self, reports: Sequence[Report]) -> Sequence[Lease]:
         try:
-            (told,) = await self.lane.ask(script, timeout_s=TIMEOUT_S)
-            return _leases(told, len(reports))
-        except (EngineFault, ValueError, TypeError) as fault:
-            raise BankFault(str(fault)) from fault
+            return await self.cluster.settle(reports)
+        except BankFault:
+            return await self.node.settle(reports)
 
 
 def _leases(told: list[Any], count: int) -> list[Lease]:

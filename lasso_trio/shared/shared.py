@@ -5,7 +5,7 @@
             └─ limits        reports and leases
 
 Or, without an engine, for the workers of one node: reports and leases over the bus alone. Profiles are given their
-limits and stores by it (`limit`, `store`), so that a node that shares nothing has none of this in its calls' way.
+limits and stores by it (`makers`), so that a node that shares nothing has none of this in its calls' way.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ import trio
 from lasso_trio.config.profile import Profile
 from lasso_trio.config.redis_terms import RedisTerms
 from lasso_trio.config.secret import Secret
+from lasso_trio.routing.cache_store import MemoryStore
 from lasso_trio.routing.client_limit import ClientLimit
+from lasso_trio.routing.directory import Directory, Makers
 from lasso_trio.routing.lease import Bank
 from lasso_trio.routing.leased_limit import LeasedLimit
 from lasso_trio.shared.keys import Keys, configuration_of
@@ -30,7 +32,7 @@ from lasso_trio.shared.lane import Lane
 from lasso_trio.shared.leasing import Leasing, Limits
 from lasso_trio.shared.line import dial
 from lasso_trio.shared.reading import Reading
-from lasso_trio.shared.redis_bank import RedisBank
+from lasso_trio.shared.redis_bank import NearerBank, RedisBank
 from lasso_trio.shared.redis_store import Engine, SharedStore
 from lasso_trio.shared.sealed_entry import Sealer
 from lasso_trio.shared.writing import Writing
@@ -49,12 +51,17 @@ class Shared:
     lanes: tuple[Lane, ...] = ()
 
     @classmethod
-    def on_redis(cls, terms: RedisTerms, cluster: str, secret: Secret | None, member: str) -> Self:
-        """`cluster`: whose members share. `secret`: what they alone know. `member`: this process, for people."""
+    def on_redis(
+        cls, terms: RedisTerms, cluster: str, secret: Secret | None, member: str, node: Bank | None = None
+    ) -> Self:
+        """`cluster`: whose members share. `secret`: what they alone know. `member`: this process, for people.
+        `node`: where the workers of one node meet while the engine is away.
+        """
         lanes = tuple(Lane(name, partial(dial, terms)) for name in ("cache_read", "cache_write", "limits"))
         reads, writes, limits = lanes
         keys = Keys(cluster)
-        bank = RedisBank(limits, keys, f"{member}.{secrets.token_hex(4)}")
+        bank: Bank = RedisBank(limits, keys, f"{member}.{secrets.token_hex(4)}")
+        bank = bank if node is None else NearerBank(bank, node)
         engine = Engine(keys, Sealer(_key_of(secret)), Reading(reads), Writing(writes))
         return cls(Leasing(bank, ALONE), str(terms), engine, lanes)
 
@@ -63,14 +70,18 @@ class Shared:
         """Limits alone, at `bank`."""
         return cls(Leasing(bank, ALONE))
 
-    def limit(self, profile: Profile) -> ClientLimit:
-        """A profile's client limit."""
-        return LeasedLimit(profile.rps_limit, profile.burst_limit)
+    def makers(self) -> Makers:
+        """Of what profiles have in common with others."""
+        return Makers(_leased) if self.engine is None else Makers(_leased, partial(_shared_store, self.engine))
 
-    def store(self, profile: Profile) -> SharedStore:
-        """Where a profile's answers are kept that keeps them. Only with an engine."""
-        assert self.engine is not None
-        return SharedStore(profile.cache.max_bytes, engine=self.engine, configuration=configuration_of(profile))
+    def follow(self, directory: Callable[[], Directory]) -> None:
+        """Share the limits of `directory`, which is asked each time. Before it runs."""
+        self.leasing.limits = lambda: ((slug, routed.limit) for slug, routed in directory().profiles.items())
+
+    def stores(self, directory: Directory) -> list[tuple[str, SharedStore]]:
+        """Those that are shared, by their profile's slug."""
+        stores = ((slug, routed.store) for slug, routed in directory.profiles.items())
+        return [(slug, store) for slug, store in stores if isinstance(store, SharedStore)]
 
     async def run(self) -> None:
         """Until cancelled; connections are closed then."""
@@ -95,6 +106,14 @@ class Shared:
         together = self.leasing.together
         limits = "unknown" if together is None else "shared" if together else "each_for_itself"
         return {"engine": self.where or None, "client_limits": limits, "lanes": states}
+
+
+def _leased(profile: Profile) -> ClientLimit:
+    return LeasedLimit(profile.rps_limit, profile.burst_limit)
+
+
+def _shared_store(engine: Engine, profile: Profile) -> MemoryStore:
+    return SharedStore(profile.cache.max_bytes, engine=engine, configuration=configuration_of(profile))
 
 
 def _key_of(secret: Secret | None) -> bytes:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import trio
 from lasso_trio.routing.lease import BankFault, Lease, Report
 from lasso_trio.shared.keys import Keys
 from lasso_trio.shared.line import Command, EngineFault
-from lasso_trio.shared.redis_bank import SCRIPT, RedisBank
+from lasso_trio.shared.redis_bank import SCRIPT, NearerBank, RedisBank
 from tests.shared.engine import FakeEngine
 
 REPORTS = [Report("p", "x", 10, 5, 1.0, 2.0), Report("p", "y", 20, 6, 3.0, 4.0)]
@@ -47,3 +48,26 @@ async def test_what_is_no_answer_is_a_fault(told: list[Any] | None, autojump_clo
 
 async def test_an_engine_that_fails_is_a_fault(autojump_clock: trio.testing.MockClock) -> None:
     assert "full" in str(await settled(FakeEngine(fault=EngineFault("full"))))
+
+
+async def test_after_a_fault_it_rests_and_the_nodes_own_bank_is_asked(autojump_clock: trio.testing.MockClock) -> None:
+    class Node:
+        async def settle(self, reports: Sequence[Report]) -> Sequence[Lease]:
+            await trio.lowlevel.checkpoint()
+            return [Lease(0.0, 0.5) for _ in reports]
+
+    engine = FakeEngine(custom=lambda _: [b"4", b"1", b"4", b"1"])
+    lane = engine.lane("limits")
+    bank = NearerBank(RedisBank(lane, Keys("lasso"), "me"), Node())
+
+    async def work() -> None:
+        assert (await bank.settle(REPORTS))[0] == Lease(4.0, 1.0)
+        engine.fault = EngineFault("full")
+        for _ in range(10):
+            assert (await bank.settle(REPORTS))[0] == Lease(0.0, 0.5)
+        assert lane.operations == 2
+        engine.fault = None
+        await trio.sleep(1)
+        assert (await bank.settle(REPORTS))[0] == Lease(4.0, 1.0)
+
+    await lane.run(work)

@@ -4,12 +4,16 @@ from collections.abc import Sequence
 
 import trio
 
+from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.redis_terms import RedisTerms
 from lasso_trio.config.secret import Secret
+from lasso_trio.providers.registry import Registry
+from lasso_trio.routing.directory import Directory
 from lasso_trio.routing.lease import Lease, Report
 from lasso_trio.routing.leased_limit import LeasedLimit
 from lasso_trio.shared.line import EngineFault
 from lasso_trio.shared.shared import Shared
+from lasso_trio.upstream.http1 import Pool
 from tests.shared.engine import FakeEngine
 from tests.shared.profiles import profile
 
@@ -25,10 +29,14 @@ def on_fake(engine: FakeEngine, secret: str = "s") -> Shared:
 
 async def test_profiles_are_given_leased_limits_and_stores_that_are_shared() -> None:
     made = on_fake(FakeEngine())
-    limit = made.limit(PROFILE)
+    directory = Directory.of(ProfileSet.of([PROFILE]), Registry(Pool), made.makers())
+    made.follow(lambda: directory)
+    ((slug, limit),) = made.leasing.limits()
     assert isinstance(limit, LeasedLimit)
-    assert (limit.rate, limit.burst) == (10, 5)
-    assert made.store(PROFILE).max_bytes == PROFILE.cache.max_bytes
+    assert (slug, limit.rate, limit.burst) == ("public", 10, 5)
+    ((slug, store),) = made.stores(directory)
+    assert (slug, store.max_bytes) == ("public", PROFILE.cache.max_bytes)
+    assert directory.default.store is store
 
 
 async def test_each_lane_tells_its_state_and_why(autojump_clock: trio.testing.MockClock) -> None:
@@ -40,7 +48,7 @@ async def test_each_lane_tells_its_state_and_why(autojump_clock: trio.testing.Mo
         await trio.sleep(1)
         assert made.health(trio.current_time())["lanes"]["cache_read"]["state"] == "up"
         engine.fault = EngineFault("full")
-        limit = made.limit(PROFILE)
+        limit = made.makers().limit(PROFILE)
         made.leasing.limits = lambda: [("public", limit)]
         limit.take("x", 1, trio.current_time())
         await trio.sleep(1)
@@ -59,11 +67,12 @@ async def test_without_an_engine_limits_alone_are_shared(autojump_clock: trio.te
             return [Lease(1.0, 0.5) for _ in reports]
 
     made = Shared.over(Here())
-    limit = made.limit(PROFILE)
+    limit = made.makers().limit(PROFILE)
     made.leasing.limits = lambda: [("public", limit)]
     limit.take("x", 1, trio.current_time())
     async with trio.open_nursery() as nursery:
         nursery.start_soon(made.run)
         await trio.sleep(1)
         nursery.cancel_scope.cancel()
+    assert not made.stores(Directory.of(ProfileSet.of([PROFILE]), Registry(Pool), made.makers()))
     assert made.health(0.0) == {"engine": None, "client_limits": "shared", "lanes": {}}
