@@ -13,8 +13,9 @@ from typing import Final
 
 import attrs
 
-from lasso_trio.config import cluster_terms
+from lasso_trio.config import cluster_terms, redis_terms
 from lasso_trio.config.cluster_terms import ClusterTerms
+from lasso_trio.config.redis_terms import RedisTerms
 from lasso_trio.config.report import Report, nearest
 from lasso_trio.config.secret import Secret
 from lasso_trio.config.variables import Network, Variables
@@ -55,6 +56,7 @@ KNOWN: Final = frozenset(
         "LASSO_OPS_PORT",
         "LASSO_PROBES",
         "LASSO_PROFILES_DIR",
+        "LASSO_REDIS_URL",
         "LASSO_TRUSTED_PROXIES",
         "LASSO_VM_METRICS_ENABLED",
         "LASSO_WS_IDLE_S",
@@ -129,6 +131,8 @@ class Settings:
     ws_idle_s: float = 7200.0
     cluster: ClusterTerms | None = None
     """None: a lone node."""
+    redis: RedisTerms | None = None
+    """Where nodes share limits and kept answers; None: they do not."""
     warnings: tuple[Problem, ...] = ()
 
     @classmethod
@@ -185,6 +189,7 @@ def _settings(variables: Variables, mode: Mode) -> Settings:
         ws_ping_s=variables.number("LASSO_WS_PING_S", usual.ws_ping_s),
         ws_idle_s=variables.number("LASSO_WS_IDLE_S", usual.ws_idle_s),
         cluster=cluster_terms.read(variables),
+        redis=redis_terms.read(variables),
         warnings=tuple(_unknown(variables.environ)),
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from lasso_trio.metrics import chains, door, node, providers, streams, upstreams
+from lasso_trio.metrics import shared as shared_state
 from lasso_trio.telemetry.prometheus import Family
 
 ROOMS: Final[Mapping[str, tuple[Family, ...]]] = {
@@ -15,6 +16,7 @@ ROOMS: Final[Mapping[str, tuple[Family, ...]]] = {
     "Streams": streams.FAMILIES,
     "The door, and clients on WebSockets": door.FAMILIES,
     "The node": node.FAMILIES,
+    "Shared state": shared_state.FAMILIES,
 }
 PROCESS: Final = (
     "process_cpu_seconds_total",

@@ -15,7 +15,7 @@ Row = dict[str, Any]
 
 def health(node: Node, now: float, cluster: Row = STANDALONE) -> Row:
     """Liveness: the process answers. Whether it should get traffic is `ready`'s business."""
-    return {
+    row = {
         "status": "healthy",
         "timestamp": timestamp(),
         "uptime_seconds": int(node.uptime_s(now)),
@@ -24,6 +24,7 @@ def health(node: Node, now: float, cluster: Row = STANDALONE) -> Row:
         "restarts": node.restarts(),
         "cluster": cluster,
     }
+    return row if node.shared is None else {**row, "shared": node.shared(now)}
 
 
 def ready(node: Node) -> tuple[int, Row]:

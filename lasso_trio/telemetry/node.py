@@ -6,7 +6,7 @@ import os
 import resource
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import trio
@@ -31,13 +31,15 @@ def _cpu_seconds() -> float:
 class Node:
     """`started`: trio's clock. CPU percent is of one core, since the last time somebody asked, at first since then.
 
-    `restarts`: how often a supervised child had to be started again.
+    `restarts`: how often a supervised child had to be started again. `shared`: what is to be said of what the node
+    shares with others, at a time; None: it shares nothing.
     """
 
     id: str
     started: float
     readiness: Readiness = Readiness.STARTING
     restarts: Callable[[], int] = int
+    shared: Callable[[float], dict[str, Any]] | None = None
     _cpu_s: float = attrs.field(factory=_cpu_seconds)
     _asked: float = attrs.field(init=False)
 
