@@ -82,7 +82,7 @@ class Soak:
             nursery.start_soon(misfortune.run)
             while load.now() < self.minutes * 60:
                 await trio.sleep(EVERY_S)
-                self.samples.append(await trio.to_thread.run_sync(sampled, load, process.pid, port))
+                self.samples.append(await trio.to_thread.run_sync(sampled, load.now(), load, process.pid, port))
                 if len(self.samples) % 15 == 0:
                     print(f"{load.now():6.0f} s: {self.samples[-1]}", flush=True)
             self.calls, self.heads = load.calls, load.heads
@@ -104,14 +104,14 @@ async def drained(process: subprocess.Popen[bytes]) -> None:
             pass
 
 
-def sampled(load: Load, pid: int, port: int) -> Sample:
+def sampled(at: float, load: Load, pid: int, port: int) -> Sample:
     rss = _RSS.search(Path(f"/proc/{pid}/status").read_text())
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as reply:
         tasks = _TASKS.search(reply.read().decode())
     if rss is None or tasks is None:
         raise RuntimeError("the node does not tell its memory or its tasks")
     descriptors = len(os.listdir(f"/proc/{pid}/fd"))
-    return Sample(load.now(), int(rss[1]) / 1024, float(tasks[1]), descriptors, load.calls, len(load.lost))
+    return Sample(at, int(rss[1]) / 1024, float(tasks[1]), descriptors, load.calls, len(load.lost))
 
 
 def told(soak: Soak) -> list[str]:

@@ -34,7 +34,7 @@ Act = Callable[[], Awaitable[None]]
 
 @attrs.define(eq=False)
 class Misfortune:
-    """`told`: what has happened so far. `now`: seconds since the load began. `reload` has the node read its profiles."""
+    """`told`: what has happened so far. `now`: seconds since the load began. `reload`: has the profiles read again."""
 
     net: Devnet
     now: Callable[[], float]
