@@ -93,6 +93,14 @@ ROWS: Final[dict[str, list[Panel]]] = {
             },
         ),
         Panel(
+            "Calls of the nodes themselves",
+            "reqps",
+            {
+                per(CHAIN, "lasso_own_calls_total", "profile, chain"): "{{profile}}/{{chain}}",
+                per(CHAIN, "lasso_own_call_errors_total", "profile, chain"): "{{profile}}/{{chain}} failed",
+            },
+        ),
+        Panel(
             "Seconds that hedges saved, per second",
             "s",
             {per(CHAIN, "lasso_hedges_saved_seconds_total", "chain"): "{{chain}}"},
@@ -154,9 +162,15 @@ ROWS: Final[dict[str, list[Panel]]] = {
         ),
         Panel("WebSocket clients", "none", {f"lasso_ws_clients{{{NODE}}}": "{{instance}}"}),
         Panel(
+            "From an event to the last of a large crowd, p99",
+            "s",
+            {f"histogram_quantile(0.99, {per(NODE, 'lasso_fanout_seconds_bucket', 'instance, le')})": "{{instance}}"},
+        ),
+        Panel(
             "Slow WebSocket clients",
             "none",
             {
+                f"lasso_ws_clients_behind{{{NODE}}}": "{{instance}} behind",
                 per(NODE, "lasso_ws_overflows_total", "instance"): "{{instance}} overflows",
                 per(NODE, "lasso_ws_timeouts_total", "instance, phase"): "{{instance}} {{phase}}",
             },
@@ -190,6 +204,15 @@ ROWS: Final[dict[str, list[Panel]]] = {
                 f"lasso_retry_budget_tokens{{{NODE}}}": "{{instance}} tokens",
                 per(NODE, "lasso_retries_refused_total", "instance"): "{{instance}} refused",
             },
+        ),
+    ],
+    "Cluster": [
+        Panel("Nodes, as each sees them", "none", {f"lasso_cluster_nodes{{{NODE}}} > 0": "{{instance}} {{state}}"}),
+        Panel("What is wrong", "none", {f"lasso_cluster_problems{{{NODE}}} > 0": "{{instance}} {{kind}}"}),
+        Panel(
+            "Questions to other nodes",
+            "reqps",
+            {per(NODE, "lasso_cluster_exchanges_total", "instance, outcome"): "{{instance}} {{outcome}}"},
         ),
     ],
 }

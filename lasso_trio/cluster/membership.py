@@ -60,6 +60,9 @@ class Membership:
     """Who asked and was refused, by where the question came from."""
     generation: int = 0
     """Moves whenever somebody joins, leaves, or changes its state."""
+    exchanges: int = 0
+    failed_exchanges: int = 0
+    """Questions to others since the start, by how they ended."""
 
     # -- what happened ------------------------------------------------------------------------------------------------
 
@@ -91,6 +94,7 @@ class Membership:
             self.own.add(peer.address)
             self.forget(peer)
             return
+        self.exchanges += 1
         last = self.snapshots.get(peer.address)
         if last is None or uid != peer.uid or snapshot.sequence >= last.sequence:
             self.snapshots[peer.address] = snapshot
@@ -101,6 +105,7 @@ class Membership:
                 self.forget(old)
 
     def failed(self, peer: Peer, reason: str, sign: Sign, now: float) -> None:
+        self.failed_exchanges += 1
         before = peer.state
         peer.failed(reason, sign, now)
         self.generation += peer.state is not before

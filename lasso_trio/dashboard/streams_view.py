@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from lasso_trio.dashboard.board import Board
+from lasso_trio.dashboard.provider_view import milliseconds
+from lasso_trio.providers.latency import LogHistogram
 from lasso_trio.routing.directory import RoutedProfile
 from lasso_trio.routing.routed_chain import RoutedChain
 
@@ -38,7 +40,16 @@ def streams_page(board: Board, profile: RoutedProfile) -> Row:
     return {
         "chains": [{"chain": routed.chain.key, **_chain(board, routed)} for routed in profile.chains],
         "clients": {**clients, "slow_closed_total": slow},
+        "fanout": _fanout(board),
     }
+
+
+def _fanout(board: Board) -> Row:
+    """Crowds above fifty: milliseconds from an event to its last member, since the start; events under way now."""
+    slices = None if board.hub is None else board.hub.slices
+    lags = LogHistogram() if slices is None else slices.lags
+    figures = {f"p{q}_ms": milliseconds(lags.quantile(q / 100)) for q in (50, 99)}
+    return {"waiting": 0 if slices is None else len(slices), "events": lags.count, **figures}
 
 
 def _chain(board: Board, routed: RoutedChain) -> Row:

@@ -21,6 +21,8 @@ CALLS = counter("lasso_calls_total", _CHAIN, "Calls of clients, those of batches
 ERRORS = counter("lasso_call_errors_total", _CHAIN, "Calls answered with a JSON-RPC error, an upstream's or ours.")
 CANCELLED = counter("lasso_calls_cancelled_total", _CHAIN, "Calls whose client left before the answer.")
 LIMITED = counter("lasso_calls_limited_total", _CHAIN, "Calls refused by the client limit; not among the calls.")
+OWN_CALLS = counter("lasso_own_calls_total", _CHAIN, "Calls of the node itself, as streams need them; no client's.")
+OWN_ERRORS = counter("lasso_own_call_errors_total", _CHAIN, "Calls of the node itself that ended with an error.")
 FAILOVERS = counter("lasso_failovers_total", _CHAIN, "Attempts that followed a failed one.")
 HEDGES = counter("lasso_hedges_total", _CHAIN, "Second attempts raced against a late first.")
 HEDGES_WON = counter("lasso_hedges_won_total", _CHAIN, "Hedges whose answer was taken.")
@@ -52,10 +54,10 @@ CONFIGURED = gauge("lasso_chain_providers", _CHAIN, "Providers of the chain.")
 AVAILABLE = gauge("lasso_chain_providers_available", _CHAIN, "Providers that calls may be sent to now.")
 FRESH = gauge("lasso_chain_heads_fresh", _CHAIN, "Providers whose head is fresh; absent where heads are not watched.")
 
-FAMILIES: Final = (CALLS, ERRORS, CANCELLED, LIMITED, FAILOVERS, HEDGES, HEDGES_WON, HEDGES_WASTED, HEDGES_SUPPRESSED,
-                   HEDGE_SAVED, HEDGES_IN_FLIGHT, HEDGE_TOKENS, COALESCED, HANDED_OVER, CACHE, CACHE_BYTES,
-                   CACHE_ENTRIES, CACHE_EVICTED, CONSENSUS, TIP, SAFE, FINALIZED, BLOCK_TIME, ROLLBACKS, ALL_LAGGED,
-                   CONFIGURED, AVAILABLE, FRESH)  # fmt: skip
+FAMILIES: Final = (CALLS, ERRORS, CANCELLED, LIMITED, OWN_CALLS, OWN_ERRORS, FAILOVERS, HEDGES, HEDGES_WON,
+                   HEDGES_WASTED, HEDGES_SUPPRESSED, HEDGE_SAVED, HEDGES_IN_FLIGHT, HEDGE_TOKENS, COALESCED,
+                   HANDED_OVER, CACHE, CACHE_BYTES, CACHE_ENTRIES, CACHE_EVICTED, CONSENSUS, TIP, SAFE, FINALIZED,
+                   BLOCK_TIME, ROLLBACKS, ALL_LAGGED, CONFIGURED, AVAILABLE, FRESH)  # fmt: skip
 
 
 def read_chains(directory: Callable[[], Directory], table: Table, now: float) -> Iterator[None]:
@@ -77,6 +79,8 @@ def _calls(routed: RoutedChain, table: Table) -> None:
     table.add(ERRORS, counts.errors, *who)
     table.add(CANCELLED, counts.cancelled, *who)
     table.add(LIMITED, counts.limited, *who)
+    table.add(OWN_CALLS, routed.own_counts.calls, *who)
+    table.add(OWN_ERRORS, routed.own_counts.errors, *who)
     table.add(FAILOVERS, counts.failovers, *who)
 
 

@@ -28,6 +28,7 @@ BODY_BYTES = gauge("lasso_body_bytes", "", "Bytes of request bodies held.")
 BODY_LIMIT = gauge("lasso_body_bytes_limit", "", "Bytes of request bodies that may be held.")
 BODY_REFUSED = counter("lasso_bodies_refused_total", "", "Request bodies that there was no room for.")
 WS_CLIENTS = gauge("lasso_ws_clients", "", "WebSocket clients.")
+WS_BEHIND = gauge("lasso_ws_clients_behind", "", "WebSocket clients that have not yet taken all that was written.")
 WS_OPENED = counter("lasso_ws_opened_total", "", "WebSocket handshakes that were accepted.")
 WS_REFUSED = counter("lasso_ws_refused_total", "", "WebSocket handshakes that were refused.")
 WS_MESSAGES = counter("lasso_ws_messages_total", "", "Messages from WebSocket clients.")
@@ -41,8 +42,8 @@ WS_TIMEOUTS = counter(
 )
 
 FAMILIES: Final = (CONNECTIONS, IN_FLIGHT, ACCEPTED, TURNED_AWAY, HANDED_OVER, REQUESTS, REFUSED, BROKEN, HANGUPS,
-                   TIMEOUTS, CRASHES, BODY_BYTES, BODY_LIMIT, BODY_REFUSED, WS_CLIENTS, WS_OPENED, WS_REFUSED,
-                   WS_MESSAGES, WS_CALLS, WS_SUBSCRIBED, WS_PUBLISHED, WS_CONFLATED, WS_OVERFLOWS,
+                   TIMEOUTS, CRASHES, BODY_BYTES, BODY_LIMIT, BODY_REFUSED, WS_CLIENTS, WS_BEHIND, WS_OPENED,
+                   WS_REFUSED, WS_MESSAGES, WS_CALLS, WS_SUBSCRIBED, WS_PUBLISHED, WS_CONFLATED, WS_OVERFLOWS,
                    WS_TIMEOUTS)  # fmt: skip
 
 
@@ -76,6 +77,7 @@ def _bodies(budget: ByteBudget, table: Table) -> None:
 
 def read_websockets(lane: WsLane, table: Table, now: float) -> tuple[()]:
     table.add(WS_CLIENTS, len(lane.sessions))
+    table.add(WS_BEHIND, lane.behind)
     _ws_counters(lane.counters, table)
     return ()
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from lasso_trio.cluster.cluster import Cluster
 from lasso_trio.metrics.chains import read_chains
+from lasso_trio.metrics.cluster import read_cluster
 from lasso_trio.metrics.door import read_websockets
 from lasso_trio.metrics.exporter import Reader
 from lasso_trio.metrics.node import read_children, read_loop, read_node, read_service
@@ -29,6 +31,7 @@ def readers_of(
     lag: LoopLag,
     hub: Hub,
     websockets: WsLane,
+    cluster: Cluster | None = None,
 ) -> list[Reader]:
     """All but the door's (`door.read_door`), which is made last. `directory` is asked at each reading."""
     return [
@@ -41,4 +44,5 @@ def readers_of(
         partial(read_children, supervisor),
         partial(read_loop, lag),
         partial(read_service, service),
+        partial(read_cluster, cluster),
     ]

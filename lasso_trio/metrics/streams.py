@@ -7,14 +7,16 @@ at each reading; what an ended one did since the reading before is lost.
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import Final
 from weakref import WeakKeyDictionary
 
 import attrs
 
+from lasso_trio.metrics.latencies import distribution
 from lasso_trio.subscriptions.hub import Hub
 from lasso_trio.subscriptions.stream import Stream
-from lasso_trio.telemetry.prometheus import Family, Table, counter, gauge
+from lasso_trio.telemetry.prometheus import Family, Table, counter, gauge, histogram
 
 _STREAM: Final = "profile chain kind"
 
@@ -27,9 +29,11 @@ REPAIRED = counter("lasso_stream_repaired_total", _STREAM, "Reorganisations and 
 GAPS = counter("lasso_stream_gaps_total", _STREAM, "Gaps that could not be filled and were announced.")
 BAD = counter("lasso_stream_bad_total", _STREAM, "Notifications that could not be used.")
 FAILOVERS = counter("lasso_stream_failovers_total", _STREAM, "Feeds that were replaced by another provider's.")
+FANOUT = histogram("lasso_fanout_seconds", "", "Seconds from an event to its last member, in crowds above fifty.")
+FANOUT_WAITING = gauge("lasso_fanout_waiting", "", "Events under way to the members of large crowds.")
 
 COUNTED: Final = (EVENTS, FILLED, REPAIRED, GAPS, BAD, FAILOVERS)
-FAMILIES: Final = (STREAMS, MEMBERS, FEEDS, *COUNTED)
+FAMILIES: Final = (STREAMS, MEMBERS, FEEDS, *COUNTED, FANOUT, FANOUT_WAITING)
 
 Who = tuple[str, str, str]
 Counts = tuple[int, ...]
@@ -63,7 +67,14 @@ class StreamReader:
                 table.add(family, times[who], *who)
             for family, total in zip(COUNTED, totals, strict=True):
                 table.add(family, total, *who)
+        self._fanout(table)
         return ()
+
+    def _fanout(self, table: Table) -> None:
+        slices = self.hub.slices
+        if slices is not None:
+            table.add(FANOUT, partial(distribution, [slices.lags.copy()]))
+            table.add(FANOUT_WAITING, len(slices))
 
     def _add(self, who: Who, stream: Stream) -> None:
         counts = counts_of(stream)

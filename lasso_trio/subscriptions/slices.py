@@ -2,6 +2,7 @@
 
 One task for all streams. Rounds are served in the order they were added; between two slices everybody else gets their
 turn. Memory is bounded: when too many rounds wait, the oldest is finished on the spot, at the publisher's expense.
+How long each round took, from its publication to its last member, is kept: the fan-out's lag.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from collections import deque
 from typing import Final, Protocol, final
 
 import trio
+
+from lasso_trio.providers.latency import LogHistogram
 
 SLICE: Final = 50
 """Members served without a pause: about half a millisecond."""
@@ -28,7 +31,9 @@ class Slices:
     """`run` it once, supervised; `add` rounds at any time. Rounds that were added wait while it does not run."""
 
     def __init__(self) -> None:
-        self._rounds: deque[Round] = deque()
+        self.lags = LogHistogram()
+        """Seconds from publication to the last member, since the start; of rounds that were served in slices."""
+        self._rounds: deque[tuple[Round, float]] = deque()
         self._some = trio.Event()
 
     def __len__(self) -> int:
@@ -36,10 +41,11 @@ class Slices:
 
     def add(self, round_: Round) -> None:
         while len(self._rounds) >= MOST_ROUNDS:
-            oldest = self._rounds.popleft()
+            oldest, since = self._rounds.popleft()
             while not oldest.serve(SLICE):
                 pass
-        self._rounds.append(round_)
+            self.lags.add(trio.current_time() - since)
+        self._rounds.append((round_, trio.current_time()))
         self._some.set()
 
     async def run(self) -> None:
@@ -47,8 +53,10 @@ class Slices:
         while True:
             while self._rounds:
                 # Taken out only when done: a round that raises goes on behind the member that it failed at.
-                if self._rounds[0].serve(SLICE):
+                round_, since = self._rounds[0]
+                if round_.serve(SLICE):
                     self._rounds.popleft()
+                    self.lags.add(trio.current_time() - since)
                 await trio.lowlevel.checkpoint()
             self._some = trio.Event()
             await self._some.wait()

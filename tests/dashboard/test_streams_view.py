@@ -7,6 +7,7 @@ from lasso_trio.dashboard import streams_view as module
 from lasso_trio.dashboard.board import Board
 from lasso_trio.dashboard.streams_view import stream_sums, streams_page, streams_summary
 from lasso_trio.subscriptions.hub import Hub
+from lasso_trio.subscriptions.slices import Slices
 from tests.dashboard.boards import board_of
 
 
@@ -55,6 +56,18 @@ async def test_a_stream_is_named_by_what_its_clients_asked_for() -> None:
     assert [(row["kind"], row["members"]) for row in chain["streams"]] == [("x", 2), ("logs", 1), ("newHeads", 0)]
     assert chain["streams"][1]["key"] == '["logs",{"address":"0xab"}]'
     assert chain["streams"][1]["feeds"][0]["provider"] == "alpha"
+
+
+async def test_how_late_the_last_of_a_large_crowd_hears_an_event_is_shown() -> None:
+    board = with_streams(board_of())
+    page = streams_page(board, board.directory().default)
+    assert page["fanout"] == {"waiting": 0, "events": 0, "p50_ms": None, "p99_ms": None}
+    assert board.hub is not None
+    board.hub.slices = Slices()
+    for seconds in (0.01, 0.01, 0.2):
+        board.hub.slices.lags.add(seconds)
+    fanout = streams_page(board, board.directory().default)["fanout"]
+    assert (fanout["events"], round(fanout["p50_ms"]), round(fanout["p99_ms"], -1)) == (3, 10, 200)
 
 
 async def test_of_very_many_streams_those_with_most_subscribers_are_shown(monkeypatch: Any) -> None:  # noqa: ANN401

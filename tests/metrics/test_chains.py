@@ -24,6 +24,14 @@ def test_calls_and_what_became_of_them(directory: Directory) -> None:
     assert table.value(chains.CALLS, "side", "ethereum") == 0
 
 
+def test_what_the_node_reads_for_itself_is_counted_apart(directory: Directory) -> None:
+    own = routed_of(directory).own_counts
+    own.calls, own.errors = 7, 2
+    table = read(directory)
+    families = (chains.OWN_CALLS, chains.OWN_ERRORS, chains.CALLS)
+    assert [table.value(family, *ETH) for family in families] == [7, 2, 0]
+
+
 def test_hedges_with_the_reasons_why_there_were_none(directory: Directory) -> None:
     hedges = routed_of(directory).counts.hedges
     hedges.fire()

@@ -42,5 +42,5 @@ def test_every_counter_of_the_websockets_is_told() -> None:
     door.read_websockets(lane, table, 0.0)
     told = {value for rows in table.rows.values() for _, value in rows}
     assert told >= {getattr(unary.counters, field.name) for field in attrs.fields(WsCounters)}
-    assert table.value(door.WS_CLIENTS) == 0
+    assert table.value(door.WS_CLIENTS) == table.value(door.WS_BEHIND) == 0
     assert table.value(door.CRASHES, "websocket") == unary.counters.call_crashes

@@ -24,6 +24,7 @@ from lasso_trio.supervision import Supervisor
 from lasso_trio.telemetry.loop import LoopLag
 from lasso_trio.telemetry.node import Node
 from lasso_trio.telemetry.prometheus import TEXT
+from tests.dashboard.clusters import cluster_of
 from tests.metrics.scene import KEY, routed_of
 
 
@@ -43,7 +44,7 @@ def exporter_of(directory: Directory) -> Exporter:
     lag.record(0.001, 1.0)
     supervisor = Supervisor()
     door = FrontDoor(handler, other)
-    readers = readers_of(lambda: directory, Node("n", 0.0), handler.service, supervisor, lag, hub, lane)
+    readers = readers_of(lambda: directory, Node("n", 0.0), handler.service, supervisor, lag, hub, lane, cluster_of())
     return Exporter([*readers, partial(read_door, door)])
 
 

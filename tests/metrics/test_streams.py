@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+from typing import Any
 
 import pytest
 import trio
@@ -8,6 +9,8 @@ from trio.testing import MockClock
 
 from lasso_trio.metrics import streams
 from lasso_trio.metrics.streams import StreamReader, kind_of
+from lasso_trio.subscriptions.hub import Hub
+from lasso_trio.subscriptions.slices import Slices
 from lasso_trio.telemetry.prometheus import Table
 from tests.subscriptions.simulated import Scene
 
@@ -42,6 +45,17 @@ async def test_counts_outlive_their_stream(autojump_clock: MockClock) -> None:
         await scene.grow(2)
         second = next(iter(scene.hub.streams.values())).counts.events
         assert read(reader).value(streams.EVENTS, *who) == events + second
+
+
+async def test_how_long_large_crowds_wait_is_told() -> None:
+    hub: Any = Hub(lambda _: None, lambda *_: (), slices=Slices())  # type: ignore[arg-type,return-value]
+    hub.slices.lags.add(0.02)
+    table = read(StreamReader(hub))
+    told = table.value(streams.FANOUT)
+    assert callable(told)
+    hub.slices.lags.add(0.02)  # meanwhile: the page is of the moment it was read
+    assert (sum(told().counts), told().total) == (1, 0.02)
+    assert table.value(streams.FANOUT_WAITING) == 0
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import attrs
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from lasso_trio.subscriptions.slices import MOST_ROUNDS, SLICE, Slices
 
@@ -54,6 +54,28 @@ async def test_rounds_are_served_one_after_the_other_in_their_order(nursery: tri
     await wait_all_tasks_blocked()
     assert order == ["first", "first", "second"]
     assert len(slices) == 0
+
+
+async def test_how_long_a_round_waited_for_its_last_member_is_kept(
+    mock_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    slices = Slices()
+    slices.add(Crowd(2 * SLICE))
+    mock_clock.jump(0.25)
+    slices.add(Crowd(1))
+    mock_clock.jump(0.5)
+    nursery.start_soon(slices.run)
+    await wait_all_tasks_blocked()
+    assert (slices.lags.count, slices.lags.total) == (2, 0.75 + 0.5)
+
+
+async def test_what_is_finished_on_the_spot_counts_too(mock_clock: MockClock) -> None:
+    slices = Slices()
+    slices.add(Crowd(1))
+    mock_clock.jump(2)
+    for _ in range(MOST_ROUNDS):
+        slices.add(Crowd(1))
+    assert (slices.lags.count, slices.lags.total) == (1, 2)
 
 
 async def test_when_too_many_rounds_wait_the_oldest_is_finished_on_the_spot() -> None:

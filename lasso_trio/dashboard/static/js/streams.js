@@ -2,7 +2,7 @@
 
 import { html } from "./lib.js";
 import { usePolled } from "./data.js";
-import { count, duration } from "./format.js";
+import { count, duration, ms } from "./format.js";
 import { Card, Figure, StateMark, Table } from "./parts.js";
 import { Toolbar } from "./toolbar.js";
 
@@ -17,7 +17,8 @@ export function Streams({ live, profile }) {
       <${Figure} term="Gaps filled" value=${count(totals.filled)} under="events fetched after a failure" />
       <${Figure} term="Gaps left" value=${count(totals.gaps)} tone=${totals.gaps > 0 ? "bad" : ""} under="could not be filled" />
       <${Figure} term="Feed failovers" value=${count(totals.failovers)} />
-      <${Figure} term="Slow clients" value=${count(totals.slow_clients)} tone=${totals.slow_clients > 0 ? "warn" : ""} under="closed, they did not read" />
+      <${Figure} term="Slow clients" value=${count(totals.slow_clients)} tone=${totals.slow_clients > 0 ? "warn" : ""} under=${data?.clients?.behind == null ? "closed, they did not read" : `closed; ${count(data.clients.behind)} are behind now`} />
+      <${Figure} term="Fan-out lag" value=${ms(data?.fanout?.p99_ms)} unit="ms" under=${data?.fanout?.events ? `p99 to the last of a crowd; ${count(data.fanout.waiting)} under way` : "no crowd above fifty yet"} />
     </dl>
     <div class="grid spaced">
       <div class="stack w8"><${Card} title="Subscriptions">
