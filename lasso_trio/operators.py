@@ -65,9 +65,14 @@ class Operators:
         limits = websockets.door
         board = Board(settings, node, lambda: handler.directory, handler.service, supervisor, lag, hub=hub)
         board.doors, board.has_admin = ((handler, "http"), (websockets.unary, "ws")), admin is not None
-        board.clients = lambda: attrs.asdict(websockets.counters) | {"open": len(websockets.sessions)}
+        board.cluster = cluster
+        board.clients = lambda: (
+            attrs.asdict(websockets.counters) | {"open": len(websockets.sessions), "behind": websockets.behind}
+        )
         dashboard = Dashboard.of(board) if settings.dashboard else None
-        readers = readers_of(lambda: handler.directory, node, handler.service, supervisor, lag, hub, websockets)
+        readers = readers_of(
+            lambda: handler.directory, node, handler.service, supervisor, lag, hub, websockets, cluster
+        )
         exporter = Exporter(readers)
         mounts: list[Mount] = [partial(page.serve, exporter=exporter)]
         if dashboard is not None:
