@@ -48,6 +48,8 @@ from lasso_trio.server.listener import Listener, open_listeners
 from lasso_trio.server.rpc import RpcHandler
 from lasso_trio.server.rpc_answer import of_refusal
 from lasso_trio.server.ws_lane import WsLane
+from lasso_trio.shared.shared import Shared
+from lasso_trio.sharing import makers_of, shared_of, show
 from lasso_trio.subscriptions.hub import Hub, make_hub
 from lasso_trio.subscriptions.keeper import Keeper
 from lasso_trio.subscriptions.reader import RoutedReader
@@ -95,6 +97,7 @@ class App:
     lag: LoopLag
     operators: Operators
     cluster: Cluster | None = None
+    shared: Shared | None = None
     addresses: list[str] = attrs.field(factory=list)
     stopped: trio.Event = attrs.field(factory=trio.Event)
     _stopping: trio.Event = attrs.field(factory=trio.Event)
@@ -119,7 +122,8 @@ class App:
             )
 
         registry = Registry(make_pool)
-        directory = Directory.of(profiles, registry)
+        shared = shared_of(settings)
+        directory = Directory.of(profiles, registry, makers_of(shared))
         supervisor = Supervisor()
         node = Node(settings.node_id, trio.current_time(), restarts=lambda: supervisor.restarts)
         handler = RpcHandler(directory, Service(), settings, record)
@@ -144,6 +148,7 @@ class App:
         lag = LoopLag()
         cluster = cluster_of(settings, node, lambda: handler.directory)
         operators = Operators.of(settings, node, handler, websockets, hub, lag, supervisor, admin, budget, cluster)
+        show(shared, node, lambda: handler.directory, operators.exporter.readers)
         web = HypercornLane(operators.app)
         door = FrontDoor(
             handler,
@@ -171,6 +176,7 @@ class App:
             lag,
             operators,
             cluster,
+            shared,
         )
 
     @property
@@ -228,6 +234,8 @@ class App:
             children["dashboard"] = self.operators.dashboard.run
         if self.cluster is not None:
             children["cluster"] = self.cluster.run
+        if self.shared is not None:
+            children["shared"] = self.shared.run
         if self.operators.own is not None:
             children["ops web"] = self.operators.own.web.run
         if self.settings.vm_metrics:
