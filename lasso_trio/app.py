@@ -6,41 +6,37 @@
          ├─ instances ─ a prober and a keeper each                                           likewise
          └─ traffic ─ the front door: one task per connection                                ends first
 
-SIGTERM and SIGINT: readiness goes, the door stops accepting, calls in flight finish within the grace, then what is left
-is cut, then the services end. A second signal cuts at once. SIGHUP reads the profiles again.
+Told to stop: readiness goes, the door stops accepting, calls in flight finish within the grace, then what is left is
+cut, then the services end. Who tells it is `serving`'s business, or with several workers the parent's.
 """
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 import structlog
 import trio
 
-from lasso_trio import __version__, descriptors, notify
+from lasso_trio import __version__, notify
 from lasso_trio.cluster.cluster import Cluster
 from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.reload import ReloadResult
 from lasso_trio.config.settings import Settings
 from lasso_trio.instances import InstanceTasks
 from lasso_trio.operators import Operators
-from lasso_trio.providers.catalogue import use
-from lasso_trio.providers.own_catalogue import load_over
 from lasso_trio.providers.prober import Prober
 from lasso_trio.providers.registry import Registry
-from lasso_trio.reloading import FIRST_PROBES_S, Load, Reloading, from_disk
+from lasso_trio.reloading import FIRST_PROBES_S, Load, Reload, Reloading, from_disk
 from lasso_trio.routing.afterwork import Afterwork
 from lasso_trio.routing.directory import Directory
 from lasso_trio.routing.service import Service
 from lasso_trio.server.admin_api import Admin
 from lasso_trio.server.batch import Record
 from lasso_trio.server.budget import ByteBudget
-from lasso_trio.server.call_teller import CallTeller
 from lasso_trio.server.front_door import FrontDoor
 from lasso_trio.server.hypercorn_lane import HypercornLane
 from lasso_trio.server.limits import LaneLimits
@@ -55,14 +51,16 @@ from lasso_trio.subscriptions.keeper import Keeper
 from lasso_trio.subscriptions.reader import RoutedReader
 from lasso_trio.subscriptions.slices import Slices
 from lasso_trio.supervision import Supervisor, supervise
-from lasso_trio.telemetry.call_record import CallLog
-from lasso_trio.telemetry.log import Log, configure
-from lasso_trio.telemetry.loop import LoopLag, sample, settle_memory
+from lasso_trio.telemetry.loop import LoopLag, sample
 from lasso_trio.telemetry.node import Node, Readiness
 from lasso_trio.upstream.alarm import Alarm
 from lasso_trio.upstream.endpoint import Endpoint
 from lasso_trio.upstream.http1 import Pool
 from lasso_trio.upstream.reaper import Reaper
+
+if TYPE_CHECKING:  # a node of one process does not have it
+    from lasso_trio.workers.bus import Bus
+    from lasso_trio.workers.member import Member
 
 log = structlog.get_logger(__name__)
 
@@ -98,6 +96,10 @@ class App:
     operators: Operators
     cluster: Cluster | None = None
     shared: Shared | None = None
+    bus: Bus | None = None
+    """To the other workers of this node; None: it is of one process."""
+    member: Member | None = None
+    """What is shared with them; None as well."""
     addresses: list[str] = attrs.field(factory=list)
     stopped: trio.Event = attrs.field(factory=trio.Event)
     _stopping: trio.Event = attrs.field(factory=trio.Event)
@@ -105,10 +107,19 @@ class App:
     _cut: trio.CancelScope = attrs.field(factory=trio.CancelScope)
 
     @classmethod
-    def make(cls, settings: Settings, profiles: ProfileSet, record: Record = untold, load: Load | None = None) -> App:
+    def make(
+        cls,
+        settings: Settings,
+        profiles: ProfileSet,
+        record: Record = untold,
+        load: Load | None = None,
+        bus: Bus | None = None,
+        reload: Reload | None = None,
+    ) -> App:
         """Join the parts. Must be called inside `trio.run`. `record` is told of every finished call.
 
         `load`: what a reload reads, in a thread; unless given, the files in the settings' `profiles_dir`.
+        `bus`: to the other workers of the node; then `reload`, which the admin API orders, is theirs as well.
         """
         reaper, alarm = Reaper(), Alarm()
 
@@ -122,7 +133,7 @@ class App:
             )
 
         registry = Registry(make_pool)
-        shared = shared_of(settings)
+        shared = shared_of(settings, bus)
         directory = Directory.of(profiles, registry, makers_of(shared))
         supervisor = Supervisor()
         node = Node(settings.node_id, trio.current_time(), restarts=lambda: supervisor.restarts)
@@ -132,9 +143,8 @@ class App:
         tasks = InstanceTasks(supervisor)
         rows = settings.catalogue_file
         reloading = Reloading(handler, registry, tasks, load, probes=settings.probes, catalogue_file=rows)
-        reloading.start_tasks(directory)
         token = settings.admin_token
-        admin = None if token is None else Admin(token, lambda: handler.directory, reloading.reload)
+        admin = None if token is None else Admin(token, lambda: handler.directory, reload or reloading.reload)
         limits = LaneLimits(
             max_body_bytes=settings.max_body_bytes,
             max_connections=settings.max_connections,
@@ -144,6 +154,8 @@ class App:
         slices = Slices()
         hub = make_hub(partial(RoutedReader, handler.service), supervisor=supervisor, slices=slices)
         reloading.follow = hub.follow
+        member = None if bus is None else join(bus, reloading, hub)
+        reloading.start_tasks(directory)
         websockets = WsLane.of(handler, limits, budget, hub)
         lag = LoopLag()
         cluster = cluster_of(settings, node, lambda: handler.directory)
@@ -177,6 +189,8 @@ class App:
             operators,
             cluster,
             shared,
+            bus,
+            member,
         )
 
     @property
@@ -240,16 +254,22 @@ class App:
             children["ops web"] = self.operators.own.web.run
         if self.settings.vm_metrics:
             children["loop_lag"] = partial(sample, self.lag)
-        if self.settings.profiles_dir is not None:
+        if self.bus is not None:
+            children["bus"] = self.bus.run
+        elif self.settings.profiles_dir is not None:  # the parent watches for all workers
             children["profiles watch"] = partial(self.reloading.watch, self.settings.profiles_dir)
+        if self.member is not None:
+            children |= self.member.services()
         for name, child in children.items():
             services.start_soon(partial(supervise, name, child, registry=self.supervisor), name=name)
 
     async def _first_probes(self) -> None:
         """Also of sockets, where there is nothing else to ask."""
-        events = [prober.settled for prober in self.probers]
-        events += [keeper.settled for keeper in self.keepers if keeper.alone]
         with trio.move_on_after(FIRST_PROBES_S):
+            if self.member is not None:
+                await self.member.first_look()
+            events = [prober.settled for prober in self.probers]
+            events += [keeper.settled for keeper in self.keepers if keeper.alone]
             for settled in events:
                 await settled.wait()
 
@@ -278,7 +298,7 @@ class App:
     async def _listen(self) -> list[Listener]:
         if not self.settings.listen:
             return []
-        listeners = await open_listeners(self.settings.host, self.settings.port)
+        listeners = await open_listeners(self.settings.host, self.settings.port, shared=self.settings.workers > 1)
         self.addresses = [_url(listener.host, listener.port) for listener in listeners]
         return listeners
 
@@ -309,8 +329,24 @@ class App:
     def stop(self) -> None:
         """The first call drains, the second cuts."""
         if self._stopping.is_set():
-            self._cut.cancel()
+            self.cut()
+        self.drain()
+
+    def drain(self) -> None:
+        """Stop when the calls in flight have finished, or at the end of the grace; again: no difference."""
         self._stopping.set()
+
+    def cut(self) -> None:
+        """Stop at once."""
+        self._stopping.set()
+        self._cut.cancel()
+
+
+def join(bus: Bus, reloading: Reloading, hub: Hub) -> Member:
+    """Make this node one worker of several."""
+    from lasso_trio.workers.member import Member
+
+    return Member.of(bus, reloading, hub)
 
 
 def cluster_of(settings: Settings, node: Node, directory: Callable[[], Directory]) -> Cluster | None:
@@ -322,57 +358,3 @@ def cluster_of(settings: Settings, node: Node, directory: Callable[[], Directory
 
 def _url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-async def watch_signals(app: App, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
-        task_status.started()
-        async for number in signals:
-            log.info("node.signal", signal=signal.Signals(number).name)
-            if number == signal.SIGHUP:
-                app.reloading.ask("SIGHUP")
-            else:
-                app.stop()
-
-
-async def _main(settings: Settings, profiles: ProfileSet, log_: Log) -> None:
-    app = App.make(settings, profiles, tell_calls(log_, settings))
-    async with trio.open_nursery() as root:
-        await root.start(watch_signals, app)
-        await root.start(app.run)
-        settle_memory()
-        await app.stopped.wait()
-        root.cancel_scope.cancel()
-
-
-def tell_calls(log_: Log, settings: Settings) -> Record:
-    return CallTeller(CallLog(log_, settings.log_sample_rate))
-
-
-def run(main: Callable[..., Awaitable[None]], *args: object) -> None:
-    """`trio.run`, raising a lone error as itself: an address in use is no group of accidents."""
-    try:
-        trio.run(main, *args)
-    except BaseExceptionGroup as group:
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-            error = error.exceptions[0]
-        raise error from None  # noqa: ASYNC123  (what it was wrapped in says nothing more)
-
-
-def serve(settings: Settings, profiles: ProfileSet) -> int:
-    """Run a node until it is told to stop. Returns the exit code.
-
-    Raises OSError when the address cannot be had, ConfigError when the error catalogue's own rows are wrong.
-    """
-    log_ = configure(level=settings.log_level, format=settings.log_format.value)
-    try:
-        descriptors.check(descriptors.raise_limit(), settings.max_connections)
-        for slug in profiles.profiles:
-            log.info(f"Loaded profile: {slug}")
-        if settings.catalogue_file is not None:
-            use(load_over(settings.catalogue_file))
-        run(_main, settings, profiles, log_)
-    finally:
-        log_.close()
-    return 0

@@ -29,6 +29,8 @@ T = TypeVar("T")
 FAILED: Final = 1
 MISCONFIGURED: Final = 2
 SECRET_BYTES: Final = 64
+WORKER: Final = "_LASSO_WORKER"
+"""In the environment of workers: see `workers.post`."""
 FAULTS_BELOW: Final = 5
 """The demo sets its faults on the port so far below its providers' first."""
 
@@ -64,10 +66,10 @@ def serve(host: str | None, port: int | None, directory: Path | None) -> None:
     with _exit_codes():
         settings, profiles = _configuration(directory)
         settings = _chosen(settings, host, port)
-        from lasso_trio import app
+        from lasso_trio import serving
         from lasso_trio.config.profile_set import ProfileSet
 
-        sys.exit(app.serve(settings, ProfileSet(profiles)))
+        sys.exit(serving.serve(settings, ProfileSet(profiles)))
 
 
 @main.command()
@@ -272,7 +274,8 @@ def _configuration(directory: Path | None) -> tuple[Settings, Mapping[str, Profi
     profiles = _collected(lambda: load_profiles(where, environ), problems)
     if settings is None or profiles is None:
         raise ConfigError(problems)
-    _warn(settings.warnings)
+    if WORKER not in os.environ:  # the parent has said it
+        _warn(settings.warnings)
     import attrs
 
     return attrs.evolve(settings, profiles_dir=where), profiles

@@ -11,13 +11,14 @@ from typing import Final
 import trio
 
 from lasso_trio import descriptors
-from lasso_trio.app import App, run, tell_calls, watch_signals
+from lasso_trio.app import App
 from lasso_trio.config.loader import load_profile_text, shipped_directory
 from lasso_trio.config.profile import Profile
 from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.settings import Settings
 from lasso_trio.devnet import Devnet, demo_network
 from lasso_trio.devnet.demo import ADMIN_PORT, BASE_PORT
+from lasso_trio.serving import run, tell_calls, watch_signals
 from lasso_trio.telemetry.log import Log, configure
 from lasso_trio.telemetry.loop import settle_memory
 

@@ -11,15 +11,16 @@ its old chain, whose channels stay usable until nobody holds them.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Final, NoReturn
 
 import attrs
 import structlog
 import trio
-from watchfiles import awatch
 
+from lasso_trio import watching
 from lasso_trio.config.environment import with_dotenv
 from lasso_trio.config.loader import load_profiles
 from lasso_trio.config.profile_set import ProfileSet
@@ -40,12 +41,11 @@ log = structlog.get_logger(__name__)
 
 FIRST_PROBES_S: Final = 2.5
 """So long a swap waits for new instances to say which chain they serve; who has not said it does not serve yet."""
-QUIET_MS: Final = 100
-"""Changes of files that are so close to each other are one change."""
-LONGEST_MS: Final = 1000
 
 Load = Callable[[], ProfileSet]
 """Blocking: is called in a thread. Raises ConfigError."""
+Reload = Callable[[str], Awaitable[ReloadResult]]
+"""Asked with a reason, for the log."""
 
 
 def from_disk(directory: Path) -> Load:
@@ -66,6 +66,8 @@ class Reloading:
     load: Load | None = None
     probes: bool = True
     catalogue_file: Path | None = None
+    elsewhere: Callable[[Directory], list[trio.Event]] | None = None
+    """While another worker looks after the instances: called in place of starting tasks for them, to the same end."""
     follow: Callable[[RoutedChain], None] | None = None
     """Told of each chain that serves after an exchange: who holds on to one goes on with its successor."""
     _one: trio.Lock = attrs.field(factory=trio.Lock)
@@ -102,16 +104,8 @@ class Reloading:
             await self.reload(self._why)
 
     async def watch(self, directory: Path) -> None:
-        """Ask at each change in `directory`, until cancelled. The directory and not its files: editors and
-        orchestrators exchange them.
-        """
-        stop = trio.Event()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_set_at_end, stop)
-            async for _ in awatch(
-                directory, watch_filter=None, debounce=LONGEST_MS, step=QUIET_MS, stop_event=stop, recursive=False
-            ):
-                self.ask("file changed")
+        """Ask at each change in `directory`, until cancelled."""
+        await watching.watch(directory, partial(self.ask, "file changed"))
 
     def _load(self) -> tuple[ProfileSet, Catalogue | None]:
         if self.load is None:
@@ -140,6 +134,8 @@ class Reloading:
 
     def start_tasks(self, directory: Directory) -> list[trio.Event]:
         """A prober and a keeper for each instance that has none yet; each event is set when the first look is over."""
+        if self.elsewhere is not None:
+            return self.elsewhere(directory)
         probers = make_probers(directory) if self.probes else []
         keepers = make_keepers(directory)
         self.tasks.start(probers, PROBER)
@@ -171,11 +167,3 @@ def _accepted(why: str, generation: int, changes: Changes) -> ReloadResult:
 def _rejected(why: str, generation: int, problems: tuple[Problem, ...]) -> ReloadResult:
     log.error("config.rejected", why=why, serving=generation, problems=[str(problem) for problem in problems])
     return ReloadResult(False, generation, problems=problems)
-
-
-async def _set_at_end(stop: trio.Event) -> None:
-    """The watching thread cannot be cancelled; it looks at `stop` every `QUIET_MS`."""
-    try:
-        await trio.sleep_forever()
-    finally:
-        stop.set()

@@ -21,7 +21,7 @@ GOOD = "chains: {ethereum: {chain_id: 1, providers: [{id: a, url: 'https://a/${K
 
 
 class FakeApp(ModuleType):
-    """Stands in for `app` and `demo`: notes what it is asked to run and answers with `code` or raises it."""
+    """Stands in for `serving` and `demo`: notes what it is asked to run and answers with `code` or raises it."""
 
     def __init__(self) -> None:
         super().__init__("lasso_trio.fake")
@@ -44,7 +44,7 @@ class FakeApp(ModuleType):
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch) -> FakeApp:
     fake = FakeApp()
-    for name in ("app", "demo"):
+    for name in ("serving", "demo"):
         monkeypatch.setitem(sys.modules, f"lasso_trio.{name}", fake)
         monkeypatch.setattr(lasso_trio, name, fake, raising=False)
     return fake

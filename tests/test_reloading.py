@@ -14,12 +14,13 @@ import trio
 import trio.testing
 from structlog.testing import capture_logs
 
-from lasso_trio.app import App, watch_signals
+from lasso_trio.app import App
 from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.settings import Settings
 from lasso_trio.providers.catalogue import current, use
 from lasso_trio.providers.classify import classify
 from lasso_trio.reloading import from_disk
+from lasso_trio.serving import watch_signals
 
 TEXT = """\
 name: Public

@@ -15,6 +15,7 @@ import attrs
 
 from lasso_trio.config import cluster_terms, redis_terms
 from lasso_trio.config.cluster_terms import ClusterTerms
+from lasso_trio.config.cpus import usable_cpus
 from lasso_trio.config.redis_terms import RedisTerms
 from lasso_trio.config.report import Report, nearest
 from lasso_trio.config.secret import Secret
@@ -32,6 +33,7 @@ SHORTEST_PASSWORD: Final = 8
 """Characters of a password of the dashboard."""
 
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+MOST_WORKERS: Final = 256
 MIB: Final = 1024 * 1024
 KNOWN: Final = frozenset(
     {
@@ -59,6 +61,7 @@ KNOWN: Final = frozenset(
         "LASSO_REDIS_URL",
         "LASSO_TRUSTED_PROXIES",
         "LASSO_VM_METRICS_ENABLED",
+        "LASSO_WORKERS",
         "LASSO_WS_IDLE_S",
         "LASSO_WS_MAX_SUBSCRIPTIONS",
         "LASSO_WS_PING_S",
@@ -85,6 +88,8 @@ class LogFormat(StrEnum):
 @attrs.frozen
 class Settings:
     mode: Mode = Mode.DEV
+    workers: int = 1
+    """Processes that take calls; with more than one there is a parent beside them."""
     host: str = "127.0.0.1"
     """The address to listen on: every one in prod, loopback otherwise."""
     port: int = 4000
@@ -155,6 +160,7 @@ def _settings(variables: Variables, mode: Mode) -> Settings:
     directory, rows = variables.get("LASSO_PROFILES_DIR"), variables.get("LASSO_CATALOGUE_FILE")
     return Settings(
         mode=mode,
+        workers=_workers(variables),
         host="0.0.0.0" if in_prod else usual.host,
         port=variables.integer("PORT", usual.port, most=65_535),
         listen=variables.boolean("PHX_SERVER", usual.listen),
@@ -192,6 +198,16 @@ def _settings(variables: Variables, mode: Mode) -> Settings:
         redis=redis_terms.read(variables),
         warnings=tuple(_unknown(variables.environ)),
     )
+
+
+def _workers(variables: Variables) -> int:
+    name, value = "LASSO_WORKERS", variables.get("LASSO_WORKERS") or "1"
+    if value.lower() == "auto":
+        return min(usable_cpus(), MOST_WORKERS)
+    if value.isascii() and value.isdigit() and 1 <= int(value[:9]) <= MOST_WORKERS:
+        return int(value)
+    variables.report.add(None, f"{name} must be an integer from 1 to {MOST_WORKERS}, or auto, found {value[:40]!r}")
+    return 1
 
 
 def _check_required(variables: Variables) -> None:

@@ -120,14 +120,65 @@ def peer_of(address: object) -> Peer:
     return Peer(host, address[1])
 
 
-async def open_listeners(host: str | None, port: int) -> list[Listener]:
-    """Listen on `host` (None: everywhere, both families) and `port` (0: any free one). `OSError` names them."""
+async def open_listeners(host: str | None, port: int, *, shared: bool = False) -> list[Listener]:
+    """Listen on `host` (None: everywhere, both families) and `port` (0: any free one). `OSError` names them.
+
+    `shared`: other processes of this user may listen on the same address; the kernel spreads connections over them.
+    """
     try:
+        if shared:
+            return [Listener(_harden(_listening(sock))) for sock in await bind_shared(host, port)]
         listeners = await trio.open_tcp_listeners(port, host=host, backlog=BACKLOG)
     except (OSError, UnicodeError) as error:  # the latter from names that no resolver is asked for
         why = getattr(error, "strerror", None) or error
         raise OSError(f"cannot listen on {host or 'every address'}, port {port}: {why}") from error
     return [Listener(_harden(socket.socket(fileno=listener.socket.detach()))) for listener in listeners]
+
+
+async def bind_shared(host: str | None, port: int) -> list[socket.socket]:
+    """Sockets that are bound to each address of `host` with SO_REUSEPORT, and do not listen. Raises OSError.
+
+    With port 0 the kernel chooses one, the same for all addresses.
+    """
+    found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    sockets: list[socket.socket] = []
+    try:
+        for family, kind, protocol, _, address in found:
+            port = port or (sockets[0].getsockname()[1] if sockets else 0)
+            sock = _of_family(family, kind, protocol)
+            if sock is not None:
+                sockets.append(sock)
+                _bind(sock, (address[0], port, *address[2:]))
+    except BaseException:
+        for sock in sockets:
+            sock.close()
+        raise
+    if not sockets:
+        raise OSError(errno.EAFNOSUPPORT, "the system supports no family of this address")
+    return sockets
+
+
+def _of_family(family: int, kind: int, protocol: int) -> socket.socket | None:
+    """None: the resolver knows a family that the system does not."""
+    try:
+        return socket.socket(family, kind, protocol)
+    except OSError as error:
+        if error.errno != errno.EAFNOSUPPORT:
+            raise
+        return None
+
+
+def _bind(sock: socket.socket, address: tuple[object, ...]) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    sock.bind(address)
+
+
+def _listening(sock: socket.socket) -> socket.socket:
+    sock.listen(BACKLOG)
+    return sock
 
 
 def _harden(sock: socket.socket) -> socket.socket:

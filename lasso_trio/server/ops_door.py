@@ -41,17 +41,21 @@ class OpsDoor:
     door: FrontDoor
     host: str
     port: int
+    shared: bool = False
+    """With the other workers of the node."""
     listeners: list[Listener] = attrs.field(factory=list)
 
     @classmethod
-    def of(cls, app: QuartTrio, host: str, port: int, limits: LaneLimits, supervisor: Supervisor) -> Self:
+    def of(
+        cls, app: QuartTrio, host: str, port: int, limits: LaneLimits, supervisor: Supervisor, *, shared: bool = False
+    ) -> Self:
         web = HypercornLane(app)
         door = FrontDoor(no_calls, web.lane, limits=limits, budget=ByteBudget(), supervisor=supervisor)
-        return cls(web, door, host, port)
+        return cls(web, door, host, port, shared)
 
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until drained. Raises OSError when the address cannot be had."""
-        self.listeners = await open_listeners(self.host, self.port)
+        self.listeners = await open_listeners(self.host, self.port, shared=self.shared)
         log.info("ops.ready", listeners=[f"{listener.host} port {listener.port}" for listener in self.listeners])
         try:
             await self.door.serve(self.listeners, task_status=task_status)

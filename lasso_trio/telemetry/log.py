@@ -12,8 +12,9 @@ import logging
 import os
 import sys
 from collections.abc import Callable, MutableMapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, Literal
 
 import attrs
@@ -42,6 +43,12 @@ class Log:
     sink: LogSink
     pretty: bool
     level: int
+
+    def share(self, worker: int | None, turn: AbstractContextManager[object]) -> None:
+        """Others write to the same output: name the worker in each line (None: the parent's), and take turns."""
+        if worker is not None:
+            self.sink.sign = partial(_of_worker_pretty if self.pretty else _of_worker, worker)
+        self.sink.turn = turn
 
     def flush(self, timeout: float = CLOSE_S) -> bool:
         return self.sink.flush(timeout)
@@ -143,6 +150,15 @@ def _pretty_renderer(terminal: bool) -> Callable[[WrappedLogger, str, Event], by
 def _dropped_line(count: int) -> bytes:
     line = {"timestamp": timestamp(), "level": "warning", "event": "log.dropped", "lines": count}
     return _encode(line) + b"\n"
+
+
+def _of_worker(worker: int, line: bytes) -> bytes:
+    """`line` is one JSON object with at least one member."""
+    return b'%b,"worker":%d}\n' % (line[:-2], worker)
+
+
+def _of_worker_pretty(worker: int, line: bytes) -> bytes:
+    return b"%d| %b" % (worker, line)
 
 
 # -- logging of other libraries ---------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import select
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, Final
 
 CAPACITY: Final = 8192
@@ -46,6 +46,10 @@ class LogSink:
         self.pause_s = pause_s
         self.dropped = 0
         self.report_dropped: Callable[[int], bytes] | None = None
+        self.sign: Callable[[bytes], bytes] | None = None
+        """What is done to each line before it is written, such as saying whose it is."""
+        self.turn: AbstractContextManager[object] = nullcontext()
+        """Held while lines are written, where other processes write to the same output."""
         self._reported = 0
         self._queue: deque[Any] = deque()
         self._renderers: dict[type, Callable[[Any], bytes]] = {}
@@ -155,7 +159,11 @@ class LogSink:
             lines = [self.report_dropped(dropped - self._reported), *lines]
         if not lines:
             return
-        if self._write_all(b"".join(lines)):
+        if self.sign is not None:
+            lines = [self.sign(line) for line in lines if line]
+        with self.turn:
+            whole = self._write_all(b"".join(lines))
+        if whole:
             self._reported = dropped
         else:
             self.dropped += len(lines)
