@@ -7,10 +7,12 @@ JSON. Times are milliseconds, heights block numbers.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isinf
 from typing import Any, Final
 
 import attrs
 
+from lasso_trio.config.profile import HedgePolicy
 from lasso_trio.jsonrpc.errors import RpcError
 from lasso_trio.jsonrpc.methods import Method
 from lasso_trio.providers.breaker import State
@@ -57,6 +59,8 @@ class Asked:
     pinned: str | None = None
     min_block: int | None = None
     refusal: RpcError | None = None
+    hedge_s: float | None = None
+    """After how long its client wants it hedged, infinity for not at all; None: as the profile says."""
 
 
 def explain_here(outcome: Outcome, basics: Row) -> Row:
@@ -81,17 +85,28 @@ def explain(asked: Asked, basics: Row) -> Row:
 
 def _hedge(asked: Asked) -> Row | None:
     """None: such calls are not hedged. `delay_ms`: after which the first is raced, if the budget has a token then."""
-    policy = policy_for(asked.chain.chain.routing, asked.method, asked.plan.strategy)
+    policy = _hedge_policy(asked)
     if policy is None or asked.first is None:
         return None
     evidence = asked.first.channel.evidence.get(asked.method.row)
-    counts = asked.chain.counts
+    counts, wanted = asked.chain.counts, asked.hedge_s
+    delay = delay_s(policy, asked.method, evidence, asked.now) if wanted is None else wanted
     return {
-        "delay_ms": round(delay_s(policy, asked.method, evidence, asked.now) * 1000, 2),
+        "delay_ms": round(delay * 1000, 2),
         "quantile": policy.quantile,
         "most_extra": policy.max_extra,
         "suppressed": counts.hedges.refusal(policy.budget, counts.calls, 0) or None,
     }
+
+
+def _hedge_policy(asked: Asked) -> HedgePolicy | None:
+    """The profile's; what the client says wins, also where the profile has none."""
+    policy = policy_for(asked.chain.chain.routing, asked.method, asked.plan.strategy)
+    if asked.hedge_s is None:
+        return policy
+    if isinf(asked.hedge_s) or not asked.method.replay_safe or len(asked.plan.ranked) < 2:
+        return None
+    return policy or HedgePolicy(enabled=True)
 
 
 def _refusal(error: RpcError | None) -> Row | None:

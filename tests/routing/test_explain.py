@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -59,6 +60,15 @@ def test_the_hedge_that_would_follow_is_told(chain_of: Chains) -> None:
     assert explained(fastest, "eth_call")["hedge"]["suppressed"] == "budget"
     assert explained(fastest, "eth_sendRawTransaction", '["0x00"]')["hedge"] is None
     assert explained(chain_of("a", "b", routing=PRIORITY))["hedge"] is None
+
+
+def test_what_the_client_says_of_hedging_is_minded(chain_of: Chains) -> None:
+    fastest, steady = chain_of("a", "b", routing=Routing(Strategy.FASTEST)), chain_of("a", "b", routing=PRIORITY)
+    for chain in (fastest, steady):
+        assert explained(chain, "eth_call", wish=Wish(hedge_s=0.02))["hedge"]["delay_ms"] == 20.0
+        assert explained(chain, "eth_call", wish=Wish(hedge_s=inf))["hedge"] is None
+    assert explained(fastest, "eth_sendRawTransaction", '["0x00"]', wish=Wish(hedge_s=0.02))["hedge"] is None
+    assert explained(chain_of("a"), "eth_call", wish=Wish(hedge_s=0.02))["hedge"] is None
 
 
 def test_nothing_is_counted_and_nothing_is_admitted(chain_of: Chains) -> None:
