@@ -182,7 +182,9 @@ class Service:
         plan = chain.plan(method, plan_for, now, strategy, wish.transport, wish.provider)
         first, reason = plan.first(self.rng, method.replay_safe) if plan.ranked else (None, "")
         refusal = None if plan.ranked else nobody(chain, method, plan, now)
-        asked = Asked(chain, method, request.params, plan, now, first, reason, wish.provider, wish.min_block, refusal)
+        asked = Asked(
+            chain, method, request.params, plan, now, first, reason, wish.provider, wish.min_block, refusal, wish.hedge_s
+        )
         return explain(asked, {**basics, "may_be_split": splits})
 
     def choose(self, chain: RoutedChain, wish: Wish, request: Request, now: float) -> Candidate | None:
