@@ -183,8 +183,9 @@ class Service:
         first, reason = plan.first(self.rng, method.replay_safe) if plan.ranked else (None, "")
         refusal = None if plan.ranked else nobody(chain, method, plan, now)
         asked = Asked(
-            chain, method, request.params, plan, now, first, reason, wish.provider, wish.min_block, refusal, wish.hedge_s
-        )
+            chain, method, request.params, plan, now, first, reason, wish.provider, wish.min_block, refusal,
+            wish.hedge_s,
+        )  # fmt: skip
         return explain(asked, {**basics, "may_be_split": splits})
 
     def choose(self, chain: RoutedChain, wish: Wish, request: Request, now: float) -> Candidate | None:
