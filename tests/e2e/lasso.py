@@ -119,16 +119,18 @@ def running(
     burst: int = 1_000_000,
     env: Mapping[str, str] = {},
     chain: Mapping[str, object] = {},
+    profile: Mapping[str, object] = {},
     websockets: bool = False,
 ) -> Iterator[Lasso]:
     """A proxy over `providers` (id → URL, the first has the best priority); stopped and checked at the end.
 
-    `chain`: keys of the chain in the profile. `websockets`: the providers serve them, on the ports they have for HTTP.
+    `chain`: keys of the chain in the profile, `profile`: of the profile. `websockets`: the providers serve them, on the ports they have for HTTP.
     """
     folder.mkdir(parents=True)
     keys = {"block_time_ms": 12_000, **chain}
     settings = "".join(f"    {key}: {json.dumps(value)}\n" for key, value in keys.items())  # JSON is YAML
     head = PROFILE.format(rps=rps, burst=burst, chain=CHAIN, chain_id=CHAIN_ID, settings=settings)
+    head = "".join(f"{key}: {json.dumps(value)}\n" for key, value in profile.items()) + head
     _write_profile(folder, [_provider(id_, url, websockets) for id_, url in providers.items()], head)
     process = _started(folder, env)
     try:

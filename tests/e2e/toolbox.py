@@ -65,6 +65,13 @@ def promtool() -> str:
     return binary
 
 
+def redis_server() -> str:
+    binary = shutil.which("redis-server", path=_PATH)
+    if binary is None:
+        lacking("redis-server is not installed (Debian: apt-get install redis-server)")
+    return binary
+
+
 def free_port() -> int:
     """A port nobody listens on, below those the kernel gives to clients: a restarted server finds it free again."""
     while True:
