@@ -124,7 +124,8 @@ def running(
 ) -> Iterator[Lasso]:
     """A proxy over `providers` (id → URL, the first has the best priority); stopped and checked at the end.
 
-    `chain`: keys of the chain in the profile, `profile`: of the profile. `websockets`: the providers serve them, on the ports they have for HTTP.
+    `chain`: keys of the chain in the profile, `profile`: of the profile. `websockets`: the providers serve them, on the
+    ports they have for HTTP.
     """
     folder.mkdir(parents=True)
     keys = {"block_time_ms": 12_000, **chain}
