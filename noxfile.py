@@ -67,10 +67,10 @@ def vendor(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """All tests that need nothing but this process; coverage is reported."""
+    """All tests that need nothing but their own process, on every core (`-- -n0`: on one); coverage is reported."""
     ignored = [f"--ignore={folder}" for folder in ("tests/e2e", "tests/browser")]
-    python(session, "-m", "coverage", "run", "-m", "pytest", "-m", "not e2e", *ignored, *session.posargs)
-    python(session, "-m", "coverage", "report")
+    spread = ("--numprocesses=auto", "--dist=worksteal", "--cov", "--cov-report=term")
+    python(session, "-m", "pytest", "-m", "not e2e", *spread, *ignored, *session.posargs)
 
 
 @nox.session
