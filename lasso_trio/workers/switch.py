@@ -162,9 +162,11 @@ class Switch:
 
     def _name(self) -> None:
         """Who keeps stays who it is for as long as it is up; after it one that takes calls goes first."""
-        if self.keeper not in self.up:
+        before = self.keeper
+        if before not in self.up:
             candidates = [] if self.ending else self.ready or self.up
             self.keeper = candidates[0] if candidates else None
+        if self.keeper != before:
             log.info("node.keeper", keeper=self.keeper)
         standing = _encode(Standing(self.up, self.keeper))
         for number in self.up:

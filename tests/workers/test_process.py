@@ -1,0 +1,59 @@
+"""A worker's process: our own command, its post, our end of its bus, and nothing of the service manager's."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from functools import partial
+
+import pytest
+import trio
+
+from lasso_trio.workers.post import VARIABLE, Post
+from lasso_trio.workers.process import Program, ending, own_command
+
+SPEAKS = f"""
+import json, os, socket
+post = json.loads(os.environ["{VARIABLE}"])
+os.fstat(post["turn"])
+words = [post["worker"], post["port"], os.environ["LASSO_WORKERS"], "NOTIFY_SOCKET" in os.environ]
+socket.socket(fileno=post["bus"]).sendall(json.dumps(words).encode())
+"""
+
+
+async def test_a_process_finds_its_post_and_speaks_on_its_bus() -> None:
+    turn = os.memfd_create("turn")
+    environment = {**os.environ, "NOTIFY_SOCKET": "/nowhere"}
+    post = partial(Post, workers=4, turn=turn, port=5000, ops_port=None, secret="")
+    program = Program(post, [sys.executable, "-c", SPEAKS], environment)
+    with trio.fail_after(30):
+        process, stream = await program.start(3)
+        said = b""
+        async with stream:
+            while piece := await stream.receive_some():
+                said += piece
+        assert await process.wait() == 0
+    os.close(turn)
+    assert json.loads(said) == [3, 5000, "4", False]
+
+
+async def test_a_program_that_cannot_be_started_leaves_no_descriptor_open() -> None:
+    program = Program(partial(Post, workers=1, turn=1, port=1, ops_port=None, secret=""), ["/nowhere/at/all"])
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(OSError, match="nowhere"):
+        await program.start(0)
+    assert len(os.listdir("/proc/self/fd")) <= before + 1  # a thread's, at most
+
+
+def test_a_worker_is_started_as_we_were() -> None:
+    command = own_command()
+    assert command[0] == sys.executable
+    assert command[1:] == sys.orig_argv[1:]
+
+
+def test_endings_are_told_in_words() -> None:
+    assert ending(2) == {"exit_code": 2}
+    assert ending(-signal.SIGKILL) == {"signal": "SIGKILL"}
+    assert ending(-64_000) == {"signal": "64000"}
