@@ -1,0 +1,262 @@
+"""Three real nodes with one real Redis: limits hold over all, answers are shared, and its misfortunes cost no call."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import ExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import attrs
+import httpx
+import pytest
+import trio
+
+from lasso_trio.config import redis_terms
+from lasso_trio.config.report import Report as ConfigReport
+from lasso_trio.config.variables import Variables
+from lasso_trio.devnet import Chain, Devnet, Faults
+from lasso_trio.routing.lease import Lease, Report
+from lasso_trio.shared.keys import Keys
+from lasso_trio.shared.lane import Lane
+from lasso_trio.shared.line import dial
+from lasso_trio.shared.redis_bank import RedisBank
+from lasso_trio.workers.bank import Ledger
+from tests.e2e import lasso as proxies
+from tests.e2e import redis_server
+from tests.e2e.anvil import CHAIN_ID
+from tests.e2e.lasso import CHAIN, Lasso
+from tests.e2e.redis_server import RedisServer
+
+pytestmark = pytest.mark.timeout(120)
+CACHED: Mapping[str, object] = {"cache": {"enabled": True}}
+
+
+@attrs.define(eq=False)
+class Town:
+    redis: RedisServer
+    net: Devnet
+    client: httpx.AsyncClient
+    folder: Path
+    nodes: list[Lasso] = attrs.field(factory=list)
+    _stack: ExitStack = attrs.field(factory=ExitStack)
+
+    async def start(self, count: int, url: str | None = None, **options: Any) -> list[Lasso]:
+        async with trio.open_nursery() as nursery:
+            for n in range(count):
+                nursery.start_soon(self._start, n, {"LASSO_REDIS_URL": url or self.redis.url}, options)
+        return self.nodes
+
+    async def _start(self, n: int, env: Mapping[str, str], options: Mapping[str, Any]) -> None:
+        identity = {"LASSO_NODE_ID": f"node{n}", "SECRET_KEY_BASE": "s" * 64, "LASSO_LOG_SAMPLE_RATE": "0"}
+        run = proxies.running(
+            self.folder / f"n{n}", {"steady": self.net.url("steady")}, env={**identity, **env}, **options
+        )
+        self.nodes.append(await trio.to_thread.run_sync(self._stack.enter_context, run))
+
+    async def stop(self) -> None:
+        """Every node must stop well."""
+        await trio.to_thread.run_sync(self._stack.close)
+
+    async def ask(self, node: Lasso, method: str, *params: object) -> httpx.Response:
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        return await self.client.post(f"http://127.0.0.1:{node.port}/rpc/{CHAIN}", json=body)
+
+    async def shared(self, node: Lasso) -> Any:
+        return (await self.client.get(f"http://127.0.0.1:{node.port}/api/health")).json()["shared"]
+
+    async def figure(self, node: Lasso, start: str) -> float:
+        text = (await self.client.get(f"http://127.0.0.1:{node.port}/metrics")).text
+        return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(start))
+
+    async def until_lanes(self, node: Lasso, **wanted: str) -> None:
+        """Until these lanes have these states."""
+
+        async def so() -> bool:
+            lanes = (await self.shared(node))["lanes"]
+            return all(lanes[name]["state"] == state for name, state in wanted.items())
+
+        await until(so)
+
+
+async def until(truth: Callable[[], Awaitable[bool]], seconds: float = 20.0) -> None:
+    with trio.fail_after(seconds):
+        while not await truth():  # noqa: ASYNC110 (another process)
+            await trio.sleep(0.05)
+
+
+@asynccontextmanager
+async def town(folder: Path, password: str = "") -> AsyncIterator[Town]:
+    client = httpx.AsyncClient(trust_env=False, timeout=10)
+    with redis_server.running(folder, password) as redis:
+        async with Devnet.open({"steady": Faults()}, chain=Chain(CHAIN_ID, 1.0, 200)) as net, client:
+            made = Town(redis, net, client, folder)
+            try:
+                yield made
+            finally:
+                with trio.CancelScope(deadline=trio.current_time() + 30, shield=True):
+                    await made.stop()
+
+
+@attrs.define(eq=False)
+class Load:
+    """Calls at a pace, to each node; `statuses` and what failed."""
+
+    here: Town
+    method: Callable[[], tuple[str, list[object]]]
+    statuses: Counter[int] = attrs.field(factory=Counter)
+    wrong: list[object] = attrs.field(factory=list)
+    ended: bool = False
+
+    async def run(self, node: Lasso, per_second: float) -> None:
+        due = trio.current_time()
+        while not self.ended:
+            due = max(due + 1 / per_second, trio.current_time() - 0.5)
+            await trio.sleep_until(due)
+            method, params = self.method()
+            answer = await self.here.ask(node, method, *params)
+            self.statuses[answer.status_code] += 1
+            if answer.status_code != 429 and "result" not in answer.json():
+                self.wrong.append(answer.text)
+
+
+async def given(here: Town, rates: list[float], warm_s: float, seconds: float) -> tuple[int, int, float]:
+    """Calls let through and asked within so many seconds, after a while of the same; how long that was."""
+    load = Load(here, lambda: ("eth_chainId", []))
+    async with trio.open_nursery() as nursery:
+        for node, rate in zip(here.nodes, rates, strict=True):
+            for _ in range(4 if rate else 0):
+                nursery.start_soon(load.run, node, rate / 4)
+        await trio.sleep(warm_s)
+        load.statuses.clear()
+        began = trio.current_time()
+        await trio.sleep(seconds)
+        took = trio.current_time() - began
+        passed, asked = load.statuses[200], load.statuses.total()
+        load.ended = True
+    assert load.wrong == []
+    return passed, asked, took
+
+
+async def test_limits_hold_over_three_nodes_and_one_node_alone_has_the_whole(tmp_path: Path) -> None:
+    async with town(tmp_path) as here:
+        await here.start(3, rps=60, burst=10)
+        passed, asked, took = await given(here, [50, 50, 50], 2.0, 6.0)
+        assert min(asked, 60 * took) * 0.9 - 10 <= passed <= 60 * took * 1.1 + 10
+        assert asked > 60 * took
+        passed, asked, took = await given(here, [90, 0, 0], 3.0, 4.0)
+        assert min(asked, 60 * took) * 0.9 - 10 <= passed <= 60 * took * 1.1 + 10
+        assert [(await here.shared(node))["client_limits"] for node in here.nodes] == ["shared"] * 3
+
+
+async def test_what_one_node_kept_the_others_tell_without_asking_a_provider(tmp_path: Path) -> None:
+    async with town(tmp_path) as here:
+        one, two, three = await here.start(3, profile=CACHED)
+        calls, params = here.net.providers["steady"].calls, ["0x" + "ab" * 20, "0x1"]
+
+        async def finality_is_known() -> bool:
+            return "final" in (await here.ask(one, "eth_getBalance", "0x" + "cd" * 20, "0x2")).headers["x-lasso-cache"]
+
+        for node in (one, two, three):
+            await here.until_lanes(node, cache_read="up")
+        await until(finality_is_known)
+        await until(partial(kept, here, one, params))
+        told = (await here.ask(one, "eth_getBalance", *params)).json()
+        asked = calls["eth_getBalance"]
+        for node in (two, three):
+            answer = await here.ask(node, "eth_getBalance", *params)
+            assert answer.headers["x-lasso-cache"] == "hit; final"
+            assert answer.json() == told
+        assert calls["eth_getBalance"] == asked
+        assert await here.figure(two, 'lasso_shared_cache_lookups_total{profile="public",outcome="hit"') == 1
+
+
+async def kept(here: Town, node: Lasso, params: list[object]) -> bool:
+    """Asked again and again with the engine's entry not there yet, a fresh call is kept once the era is known."""
+    await here.ask(node, "eth_getBalance", *params)
+    return b"lasso:{lasso}:c:" in here.redis.command("KEYS *")
+
+
+async def test_a_filter_made_at_one_node_is_polled_at_another(tmp_path: Path) -> None:
+    async with town(tmp_path) as here:
+        one, two = await here.start(2)
+        id_ = (await here.ask(one, "eth_newBlockFilter")).json()["result"]
+        here.net.advance(2)
+        blocks = (await here.ask(two, "eth_getFilterChanges", id_)).json()["result"]
+        assert len(blocks) >= 2
+        assert (await here.ask(two, "eth_uninstallFilter", id_)).json()["result"] is True
+
+
+async def test_redis_stopped_killed_started_again_and_full_costs_no_call(
+    tmp_path: Path, say: Callable[[str], None]
+) -> None:
+    rng = Random(1)
+
+    def something_new() -> tuple[str, list[object]]:
+        return "eth_getBalance", [f"0x{rng.getrandbits(160):040x}", "0x1"]
+
+    async with town(tmp_path) as here:
+        one, two, three = await here.start(3, profile=CACHED)
+        load = Load(here, something_new)
+        async with trio.open_nursery() as nursery:
+            for node in (one, two, three):
+                nursery.start_soon(load.run, node, 40)
+                await here.until_lanes(node, cache_read="up", limits="up")
+            here.redis.pause()
+            late = await here.figure(one, "lasso_shared_cache_late_total")
+            await here.until_lanes(one, cache_read="down", limits="down")
+            await trio.sleep(4)
+            assert await here.figure(one, "lasso_shared_cache_late_total") - late <= 5
+            assert (await here.shared(one))["client_limits"] == "each_for_itself"
+            here.redis.go_on()
+            await here.until_lanes(one, cache_read="up", cache_write="up", limits="up")
+            here.redis.kill()
+            await here.until_lanes(two, cache_read="down", limits="down")
+            here.redis.start()
+            await here.until_lanes(two, cache_read="up", cache_write="up", limits="up")
+            here.redis.command("CONFIG SET maxmemory 1")
+            await here.until_lanes(three, cache_read="up", cache_write="down", limits="down")
+            assert (await here.shared(three))["lanes"]["limits"]["reason"] == "full"
+            here.redis.command("CONFIG SET maxmemory 0")
+            await here.until_lanes(three, cache_read="up", cache_write="up", limits="up")
+            load.ended = True
+        assert load.wrong == []
+        assert set(load.statuses) == {200}
+        for node in (one, two, three):
+            assert node.log.count(b'"shared.down"') <= 12  # three lanes, some misfortunes: changes, and not attempts
+        say(f"{load.statuses.total()} calls through Redis' misfortunes, none failed")
+
+
+async def test_a_wrong_password_is_told_and_nothing_else_happens(tmp_path: Path) -> None:
+    async with town(tmp_path, password="right") as here:
+        (node,) = await here.start(1, f"redis://:wrong@127.0.0.1:{here.redis.port}", profile=CACHED)
+        assert "result" in (await here.ask(node, "eth_getBalance", "0x" + "ab" * 20, "0x1")).json()
+        await here.until_lanes(node, cache_read="down")
+        assert (await here.shared(node))["lanes"]["cache_read"]["reason"] == "password"
+        assert b"wrong@" not in node.log
+
+
+async def test_the_script_reckons_as_the_ledger_does(tmp_path: Path) -> None:
+    rng, told = Random(7), list[tuple[Lease, Lease]]()
+    with redis_server.running(tmp_path) as redis:
+        terms = redis_terms.read(Variables({"LASSO_REDIS_URL": redis.url}, ConfigReport("environment")))
+        assert terms is not None
+        lane, ledger = Lane("limits", partial(dial, terms)), Ledger()
+        members = {name: RedisBank(lane, Keys("lasso"), name) for name in ("a", "b", "c")}
+
+        async def work() -> None:
+            for _ in range(60):
+                name = rng.choice("abc")
+                reports = [Report("p", x, 50, 20, rng.random() * 10, rng.random() * 20) for x in rng.sample("xyz", 2)]
+                theirs = await members[name].settle(reports)
+                told.extend(zip(theirs, ledger.settle(name, reports, trio.current_time()), strict=True))
+                await trio.sleep(rng.random() * 0.02)
+
+        await lane.run(work)
+    for theirs, ours in told:
+        assert theirs.level == pytest.approx(ours.level, abs=5)  # of two clocks, a tenth of a second apart at most
+        assert theirs.share == pytest.approx(ours.share, abs=0.05)
+    assert len({lease.share for lease, _ in told}) > 10
