@@ -34,9 +34,11 @@ from lasso_trio.reloading import FIRST_PROBES_S, Load, Reload, Reloading, from_d
 from lasso_trio.routing.afterwork import Afterwork
 from lasso_trio.routing.directory import Directory
 from lasso_trio.routing.service import Service
+from lasso_trio.server.address_tally import AddressTally
 from lasso_trio.server.admin_api import Admin
 from lasso_trio.server.batch import Record
 from lasso_trio.server.budget import ByteBudget
+from lasso_trio.server.calls_per_address import capped
 from lasso_trio.server.front_door import FrontDoor
 from lasso_trio.server.hypercorn_lane import HypercornLane
 from lasso_trio.server.limits import LaneLimits
@@ -148,9 +150,10 @@ class App:
         limits = LaneLimits(
             max_body_bytes=settings.max_body_bytes,
             max_connections=settings.max_connections,
+            max_connections_per_address=settings.max_connections_per_ip,
             gzip_min_bytes=settings.gzip_min_bytes or NEVER,
         )
-        budget = ByteBudget(settings.byte_budget)
+        budget = ByteBudget(settings.byte_budget, AddressTally(settings.max_body_bytes_per_ip))
         slices = Slices()
         hub = make_hub(partial(RoutedReader, handler.service), supervisor=supervisor, slices=slices)
         reloading.follow = hub.follow
@@ -163,13 +166,14 @@ class App:
         show(shared, node, lambda: handler.directory, operators.exporter.readers)
         web = HypercornLane(operators.app)
         door = FrontDoor(
-            handler,
+            capped(handler, AddressTally(settings.max_in_flight_per_ip), settings.trusted_proxies),
             web.lane,
             limits=limits,
             budget=budget,
             error_answer=of_refusal,
             supervisor=supervisor,
             websockets=websockets.serve,
+            trusted=settings.trusted_proxies,
         )
         operators.watch(door)
         return cls(

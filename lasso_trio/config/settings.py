@@ -52,7 +52,10 @@ KNOWN: Final = frozenset(
         "LASSO_LOG_SAMPLE_RATE",
         "LASSO_MAX_BATCH",
         "LASSO_MAX_BODY_BYTES",
+        "LASSO_MAX_BODY_BYTES_PER_IP",
         "LASSO_MAX_CONNECTIONS",
+        "LASSO_MAX_CONNECTIONS_PER_IP",
+        "LASSO_MAX_IN_FLIGHT_PER_IP",
         "LASSO_MAX_RESPONSE_BYTES",
         "LASSO_NODE_ID",
         "LASSO_OPS_PORT",
@@ -125,6 +128,11 @@ class Settings:
     gzip_min_bytes: int = 4096
     """Answers from this size on are compressed when the client asks; 0 is never."""
     max_connections: int = 20_000
+    max_connections_per_ip: int = 10_000
+    """Of one address that is no trusted proxy, IPv6 by its /64; 0: no limit. This one and the next two."""
+    max_in_flight_per_ip: int = 0
+    """HTTP requests being answered on the rpc lane, also behind trusted proxies."""
+    max_body_bytes_per_ip: int = 64 * MIB
     vm_metrics: bool = True
     probes: bool = True
     """False: providers are believed to serve their chain, and nobody knows their heads."""
@@ -187,6 +195,9 @@ def _settings(variables: Variables, mode: Mode) -> Settings:
         http_pool_size=variables.integer("LASSO_HTTP_POOL_SIZE", usual.http_pool_size, least=1),
         gzip_min_bytes=variables.integer("LASSO_GZIP_MIN_BYTES", usual.gzip_min_bytes),
         max_connections=variables.integer("LASSO_MAX_CONNECTIONS", usual.max_connections, least=1),
+        max_connections_per_ip=variables.integer("LASSO_MAX_CONNECTIONS_PER_IP", usual.max_connections_per_ip),
+        max_in_flight_per_ip=variables.integer("LASSO_MAX_IN_FLIGHT_PER_IP", usual.max_in_flight_per_ip),
+        max_body_bytes_per_ip=variables.integer("LASSO_MAX_BODY_BYTES_PER_IP", usual.max_body_bytes_per_ip),
         vm_metrics=variables.boolean("LASSO_VM_METRICS_ENABLED", usual.vm_metrics),
         probes=variables.choice("LASSO_PROBES", ("on", "off"), "on") == "on",
         ws_max_subscriptions=variables.integer("LASSO_WS_MAX_SUBSCRIPTIONS", usual.ws_max_subscriptions),

@@ -67,6 +67,10 @@ def byte_budget_spent() -> RpcError:
     return RpcError(LOCAL_CAPACITY, "Local request byte capacity unavailable", status=503, category="local_capacity")
 
 
+def busy_address() -> RpcError:
+    return RpcError(LIMIT_EXCEEDED, "Too many calls of this address at one time", status=429, category="rate_limit")
+
+
 def restarting() -> RpcError:
     return RpcError(LOCAL_CAPACITY, "The node is restarting", status=503, category="local_capacity")
 

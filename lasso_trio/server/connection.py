@@ -68,13 +68,16 @@ class Cut(IntEnum):
 
 @attrs.define(eq=False)
 class Connection:
-    """`since`: trio's clock, when the phase began or last made progress. `reserved`: bytes held of the budget."""
+    """`since`: trio's clock, when the phase began or last made progress. `reserved`: bytes held of the budget, in the
+    name of `address` (empty: in nobody's).
+    """
 
     stream: trio.abc.Stream
     peer: Peer
     since: float
     phase: Phase = IDLE
     reserved: int = 0
+    address: str = ""
     cut_by: Cut | None = None
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
 

@@ -10,7 +10,7 @@ class DoorCounters:
     accepted: int = 0
     """Connections taken from the kernel."""
     turned_away: int = 0
-    """Connections beyond `max_connections`: answered 503 and closed."""
+    """Connections beyond `max_connections` (answered 503) or `max_connections_per_address` (429), and closed."""
     requests: int = 0
     """Whole requests given to the rpc handler."""
     refused: int = 0

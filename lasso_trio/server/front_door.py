@@ -23,9 +23,11 @@ from typing import Final
 import structlog
 import trio
 
+from lasso_trio.server.address_tally import AddressTally, address_of
 from lasso_trio.server.answer import ErrorAnswer, plain_error
 from lasso_trio.server.answer_writer import AnswerWriter
 from lasso_trio.server.budget import ByteBudget
+from lasso_trio.server.client_address import Network
 from lasso_trio.server.connection import CALL, HANDED, IDLE, WRITING, Connection, Cut, Peer
 from lasso_trio.server.door_counters import DoorCounters
 from lasso_trio.server.hangup import HangupWatch
@@ -53,6 +55,7 @@ has just picked for a call fails that call, and HTTP/1.1 has no other way to tel
 GOODBYE: Final = 1.0
 """Seconds that telling a slow sender (408) may take."""
 
+_CROWDED: Final = b"HTTP/1.1 429 Too Many Requests\r\nconnection: close\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n"
 _FULL: Final = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n"
 
 log = structlog.get_logger(__name__)
@@ -74,10 +77,13 @@ class FrontDoor:
         error_answer: ErrorAnswer = plain_error,
         supervisor: Supervisor | None = None,
         websockets: WebSockets | None = None,
+        trusted: Sequence[Network] = (),
     ) -> None:
         self.limits: Final = limits or LaneLimits()
         self.budget: Final = budget or ByteBudget()
         self.counters: Final = DoorCounters()
+        self.per_address: Final = AddressTally(self.limits.max_connections_per_address)
+        self._trusted = trusted
         self._other = other
         self._websockets = websockets
         self._supervisor = supervisor or Supervisor()
@@ -134,10 +140,12 @@ class FrontDoor:
     ) -> None:
         def admit(stream: trio.abc.Stream, peer: Peer) -> None:
             if len(self._open) >= self.limits.max_connections:
-                self._turn_away(stream)
+                self._turn_away(stream, _FULL)
+            elif not self.per_address.take(address := address_of(peer.host, self._trusted)):
+                self._turn_away(stream, _CROWDED)
             else:
                 self.counters.accepted += 1
-                connections.start_soon(self.serve_stream, stream, peer)
+                connections.start_soon(self._counted, stream, peer, address)
 
         with self._accepting:
             async with trio.open_nursery() as acceptors:
@@ -146,17 +154,23 @@ class FrontDoor:
                 task_status.started()
                 await trio.sleep_forever()  # also without a listener: `serve_stream` may be called by others
 
-    def _turn_away(self, stream: trio.abc.Stream) -> None:
+    async def _counted(self, stream: trio.abc.Stream, peer: Peer, address: str) -> None:
+        try:
+            await self.serve_stream(stream, peer)
+        finally:
+            self.per_address.give_back(address)
+
+    def _turn_away(self, stream: trio.abc.Stream, words: bytes) -> None:
         self.counters.turned_away += 1
         if isinstance(stream, RawStream):
             with contextlib.suppress(OSError):
-                stream.socket.send(_FULL)
+                stream.socket.send(words)
                 stream.socket.recv(self.limits.max_head_bytes)  # closing on unread bytes would destroy what we said
             stream.close()
 
     async def serve_stream(self, stream: trio.abc.Stream, peer: Peer) -> None:
         """Serve one connection from its first byte to its end, and close it. Raises nothing but cancellation."""
-        connection = Connection(stream, peer, trio.current_time())
+        connection = Connection(stream, peer, trio.current_time(), address=address_of(peer.host, self._trusted))
         self._open.add(connection)
         try:
             self._watch(connection)

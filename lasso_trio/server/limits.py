@@ -18,6 +18,8 @@ class LaneLimits:
     unknown_body_charge: int = 9_000_000
     """Charged to the byte budget for a body whose final size is not known: chunked, or compressed."""
     max_connections: int = 20_000
+    max_connections_per_address: int = 0
+    """Of one address that is no trusted proxy, IPv6 by its /64; 0: as many as there are."""
 
     head_timeout: float = 10.0
     """From the first byte of a request head to its last."""

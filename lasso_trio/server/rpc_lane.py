@@ -148,7 +148,7 @@ class RpcLane:
     def _reserve(self, connection: Connection, head: Head) -> None:
         unknown = head.chunked or head.content_encoding
         size = self.limits.unknown_body_charge if unknown else head.content_length
-        if not self.budget.reserve(size):
+        if not self.budget.reserve(size, connection.address):
             raise BadRequest(503, Kind.NO_CAPACITY, "byte budget used up")
         connection.reserved = size
 
@@ -169,7 +169,7 @@ class RpcLane:
     def release(self, connection: Connection) -> None:
         """Give back what the connection holds of the byte budget; harmless when it holds nothing."""
         if connection.reserved:
-            self.budget.release(connection.reserved)
+            self.budget.release(connection.reserved, connection.address)
             connection.reserved = 0
 
     # The end…

@@ -121,10 +121,10 @@ class SocketStream(trio.abc.Stream):
             self._refuse(FRAGMENTS)
         held = self._connection.reserved
         if held and (size == 0 or size > held):
-            self._budget.release(held)
+            self._budget.release(held, self._connection.address)
             self._connection.reserved = held = 0
         if size > max(held, FREE_BYTES):
-            if self._budget.reserve(2 * size):
+            if self._budget.reserve(2 * size, self._connection.address):
                 self._connection.reserved = 2 * size
             else:
                 self._refuse(NO_BUDGET)

@@ -73,6 +73,9 @@ def test_every_variable_arrives() -> None:
             "LASSO_HTTP_POOL_SIZE": "11",
             "LASSO_GZIP_MIN_BYTES": "0",
             "LASSO_MAX_CONNECTIONS": "12",
+            "LASSO_MAX_CONNECTIONS_PER_IP": "3",
+            "LASSO_MAX_IN_FLIGHT_PER_IP": "4",
+            "LASSO_MAX_BODY_BYTES_PER_IP": "5",
             "LASSO_VM_METRICS_ENABLED": "0",
             "LASSO_PROBES": "off",
         }
@@ -96,6 +99,9 @@ def test_every_variable_arrives() -> None:
         http_pool_size=11,
         gzip_min_bytes=0,
         max_connections=12,
+        max_connections_per_ip=3,
+        max_in_flight_per_ip=4,
+        max_body_bytes_per_ip=5,
         vm_metrics=False,
         probes=False,
     )

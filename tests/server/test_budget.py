@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from lasso_trio.server.address_tally import AddressTally
 from lasso_trio.server.budget import MIN_CHARGE, ByteBudget
 
 
@@ -33,3 +34,13 @@ def test_releasing_twice_is_a_bug() -> None:
     budget = ByteBudget(10_000)
     with pytest.raises(AssertionError):
         budget.release(1)
+
+
+def test_one_address_has_its_share_and_no_more() -> None:
+    budget = ByteBudget(100_000, AddressTally(40_000))
+    assert budget.reserve(30_000, "192.0.2.1")
+    assert not budget.reserve(20_000, "192.0.2.1")
+    assert budget.reserve(20_000, "192.0.2.2")
+    assert (budget.used, budget.refused, budget.each.refused) == (50_000, 1, 1)
+    budget.release(30_000, "192.0.2.1")
+    assert budget.reserve(40_000, "192.0.2.1")
