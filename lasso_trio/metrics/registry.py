@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from lasso_trio.metrics import chains, cluster, door, node, providers, streams, upstreams
-from lasso_trio.metrics import shared as shared_state
+from lasso_trio.metrics import chains, cluster, door, node, providers, shared, streams, upstreams
 from lasso_trio.telemetry.prometheus import Family
 
 ROOMS: Final[Mapping[str, tuple[Family, ...]]] = {
@@ -16,7 +15,7 @@ ROOMS: Final[Mapping[str, tuple[Family, ...]]] = {
     "Streams": streams.FAMILIES,
     "The door, and clients on WebSockets": door.FAMILIES,
     "The node": node.FAMILIES,
-    "Shared state": shared_state.FAMILIES,
+    "Shared state": shared.FAMILIES,
     "The cluster": cluster.FAMILIES,
 }
 PROCESS: Final = (
