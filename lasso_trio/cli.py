@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from lasso_trio import __version__
+from lasso_trio.check.options import check_options
 
 if TYPE_CHECKING:
     from lasso_trio.config.profile import Profile
@@ -230,6 +231,25 @@ def restore(archive: Path, directory: Path | None, *, force: bool, dry_run: bool
         environ = _environment()
         target = directory or Path(environ.get("LASSO_PROFILES_DIR") or USUAL_DIRECTORY)
         command.restore(archive, target, environ, force=force, dry_run=dry_run)
+
+
+@main.command()
+@check_options
+def check(directory: Path | None, *, listing: bool, **options: Any) -> None:  # noqa: ANN401
+    """Walk through the production checklist.
+
+    Exit codes: 0; 1 a check failed; 2 the command line is wrong, or it was broken off.
+    """
+    with _exit_codes():
+        from lasso_trio.check import command
+        from lasso_trio.check.order import Order
+        from lasso_trio.check.setup import Setup
+
+        order = Order(**options)
+        if listing:
+            sys.exit(command.list_rows(order))
+        environ = _environment()
+        sys.exit(command.execute(order, Setup.read(environ, _profiles_directory(directory, environ))))
 
 
 @main.command()

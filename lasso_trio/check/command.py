@@ -1,0 +1,77 @@
+"""The command behind the command line: run the check, show progress on stderr, print the report. The exit code is its
+answer: 0; 1 a row failed; 2 it was broken off.
+
+Ctrl-C and SIGTERM end it with what is known; a second one ends at once.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Final
+
+import trio
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from lasso_trio.check.order import Order
+from lasso_trio.check.report import Report
+from lasso_trio.check.run import Tell, check
+from lasso_trio.check.setup import Setup
+from lasso_trio.check.table import listing, show
+
+WIDE: Final = 140
+"""Columns where there is no terminal that has a width."""
+
+
+def execute(order: Order, setup: Setup) -> int:
+    """Check and print."""
+    with _progress() as tell:
+        report = trio.run(partial(_interruptible, order, setup, tell))
+    if order.as_json:
+        sys.stdout.write(json.dumps(report.to_json(), indent=2) + "\n")
+    else:
+        show(_console(), report, fix_hints=order.fix_hints)
+    return report.exit_code
+
+
+def list_rows(order: Order) -> int:
+    listing(_console(), order.rows)
+    return 0
+
+
+async def _interruptible(order: Order, setup: Setup, tell: Tell) -> Report:
+    stop = trio.CancelScope()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(_watch, stop)
+        report = await check(order, setup, tell, stop)
+        nursery.cancel_scope.cancel("the report is made")
+    return report
+
+
+async def _watch(stop: trio.CancelScope, *, task_status: trio.TaskStatus[None]) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
+        async for number in signals:
+            if stop.cancel_called:
+                signal.signal(number, signal.SIG_DFL)
+                signal.raise_signal(number)
+            stop.cancel("a signal")
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
+
+
+@contextmanager
+def _progress() -> Iterator[Tell]:
+    """What is being done, on a terminal; silence elsewhere."""
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        task = bars.add_task("", total=None)
+        yield lambda what: bars.update(task, description=what)
