@@ -10,7 +10,7 @@ for milliseconds on the loop, is held back for that time: neither pages nor call
 from __future__ import annotations
 
 import gc
-import gzip
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from time import thread_time
@@ -19,20 +19,35 @@ from typing import Final
 import attrs
 import trio
 
-from lasso_trio.telemetry.prometheus import Table, render
+from lasso_trio.telemetry.prometheus import Table, written
 
 KEPT_S: Final = 1.0
 SLICE_S: Final = 0.001
+PIECE: Final = 65_536
+"""Bytes that belong together at least: megabytes in one would be joined, copied and freed in one, while calls wait."""
 _GZIP_LEVEL: Final = 1
 """A third of the time of the default for a tenth more bytes."""
+_GZIP: Final = 31
+"""zlib's word for the gzip format with the largest window."""
 
 Reader = Callable[[Table, float], Iterable[None]]
 
 
 @attrs.frozen
-class _Page:
+class Page:
+    """`at`: trio's clock, when it was made."""
+
     at: float
-    body: bytes
+    pieces: tuple[bytes, ...]
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.pieces))
+
+    @property
+    def body(self) -> bytes:
+        """In one, for who is not in a hurry."""
+        return b"".join(self.pieces)
 
 
 @attrs.define(eq=False)
@@ -41,10 +56,10 @@ class Exporter:
 
     readers: list[Reader]
     longest_slice_s: float = 0.0
-    _pages: dict[tuple[str, bool], _Page] = attrs.field(factory=dict)
+    _pages: dict[tuple[str, bool], Page] = attrs.field(factory=dict)
     _lock: trio.Lock = attrs.field(factory=trio.Lock)
 
-    async def page(self, kind: str, *, zipped: bool = False) -> bytes:
+    async def page(self, kind: str, *, zipped: bool = False) -> Page:
         """In `kind`, a content type of `telemetry.prometheus`; at most a second old. One is made at a time.
 
         Cancelled, it leaves the thread to itself: it ends soon, and nobody reads what it made.
@@ -54,13 +69,13 @@ class Exporter:
             kept = self._pages.get(key)
             if kept is None or trio.current_time() - kept.at >= KEPT_S:
                 kept = self._pages[key] = await self._make(kind, zipped)
-        return kept.body
+        return kept
 
-    async def _make(self, kind: str, zipped: bool) -> _Page:
+    async def _make(self, kind: str, zipped: bool) -> Page:
         with uncollected():
             table, now = await self.read(), trio.current_time()
-            body = await trio.to_thread.run_sync(_write, table, kind, zipped, abandon_on_cancel=True)
-        return _Page(now, body)
+            pieces = await trio.to_thread.run_sync(_write, table, kind, zipped, abandon_on_cancel=True)
+        return Page(now, pieces)
 
     async def read(self) -> Table:
         """All counters as they are now."""
@@ -92,7 +107,25 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _write(table: Table, kind: str, zipped: bool) -> bytes:
-    body = render(table, kind)
-    table.rows.clear()  # here, so that the loop need not
-    return gzip.compress(body, _GZIP_LEVEL) if zipped else body
+def _write(table: Table, kind: str, zipped: bool) -> tuple[bytes, ...]:
+    pieces = written(table, kind)
+    return tuple(gathered(_zipped(pieces) if zipped else pieces))
+
+
+def _zipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    packer = zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP)
+    yield from map(packer.compress, pieces)
+    yield packer.flush()
+
+
+def gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in larger pieces."""
+    held, size = list[bytes](), 0
+    for piece in pieces:
+        held.append(piece)
+        size += len(piece)
+        if size >= PIECE:
+            yield b"".join(held)
+            held, size = [], 0
+    if size:
+        yield b"".join(held)

@@ -1,8 +1,9 @@
 """Metric families as values, a table of what was read of them, and its text: what Prometheus scrapes.
 
 Whoever knows the counters declares a `Family` and fills a `Table` on the loop, which is copying and nothing else.
-`render` turns the table into text and is made for a worker thread: it lets go of the interpreter after every few
+`written` turns the table into text and is made for a worker thread: it lets go of the interpreter after every few
 lines, because a thread that computes takes up to five milliseconds from the loop at each of the loop's system calls.
+It uses the table up row by row: to free a large one in one go takes the interpreter for as long.
 
 The lines are written here, as prometheus-client needs 11 µs for each, 0.6 s for a large node's page; its parsers are
 what the tests read the page with, and the process' own figures are its. Formats: OpenMetrics 1.0, text 0.0.4
@@ -98,16 +99,21 @@ def content_type(accept: str) -> str:
     return OPENMETRICS if "application/openmetrics-text" in accept else TEXT
 
 
-def render(table: Table, kind: str, pause: Callable[[], None] = lambda: time.sleep(PAUSE_S)) -> bytes:
-    """The page in `kind` (a content type of ours), with the process' own figures. Takes its time: not on the loop."""
-    pieces = []
-    for family, rows in table.rows.items():
+def written(table: Table, kind: str, pause: Callable[[], None] = lambda: time.sleep(PAUSE_S)) -> Iterator[bytes]:
+    """The page in `kind` (a content type of ours), piece by piece, with the process' own figures; `table` is used up.
+
+    Takes its time: not on the loop.
+    """
+    while table.rows:
+        family = next(iter(table.rows))
+        rows = table.rows.pop(family)
         stem = family.name.removesuffix("_total") if kind == OPENMETRICS else family.name
-        pieces.append(f"# HELP {stem} {family.help}\n# TYPE {stem} {family.kind}\n".encode())
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            pieces.append("".join(_lines(family, rows[start : start + ROWS_AT_ONCE])).encode())
+        yield f"# HELP {stem} {family.help}\n# TYPE {stem} {family.kind}\n".encode()
+        rows.reverse()
+        while rows:
+            yield "".join(_lines(family, [rows.pop() for _ in range(min(len(rows), ROWS_AT_ONCE))])).encode()
             pause()
-    return b"".join([*pieces, _process(kind)])
+    yield _process(kind)
 
 
 def _lines(family: Family, rows: Iterable[Row]) -> Iterator[str]:

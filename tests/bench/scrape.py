@@ -15,10 +15,10 @@ from time import perf_counter, thread_time
 import attrs
 import trio
 
-from lasso_trio.metrics.exporter import KEPT_S, Exporter
+from lasso_trio.metrics.exporter import KEPT_S, Exporter, gathered
 from lasso_trio.routing.directory import Directory
 from lasso_trio.telemetry.loop import settle_memory
-from lasso_trio.telemetry.prometheus import TEXT, Table, render
+from lasso_trio.telemetry.prometheus import TEXT, Table, written
 from tests.metrics.scene import make_directory, routed_of
 from tests.metrics.test_readers import exporter_of
 
@@ -57,7 +57,9 @@ def large(providers: int, methods: int) -> Directory:
 def longest_hold(table: Table) -> float:
     """Seconds of CPU between two pauses of writing the page, its end included: neighbours do not show in it."""
     times = [thread_time()]
-    render(table, TEXT, lambda: times.append(thread_time()))
+    pieces = gathered(written(table, TEXT, lambda: times.append(thread_time())))
+    size = sum(map(len, tuple(pieces)))
+    assert size
     return max(after - before for before, after in pairwise([*times, thread_time()]))
 
 
@@ -77,7 +79,7 @@ async def scraped(exporter: Exporter) -> tuple[Stalls, float, int]:
         nursery.start_soon(stalls.watch)
         for _ in range(SCRAPES):
             began = perf_counter()
-            size = len(await exporter.page(TEXT))
+            size = (await exporter.page(TEXT)).size
             spent += perf_counter() - began
             await trio.sleep(KEPT_S)
         nursery.cancel_scope.cancel()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lasso_trio.telemetry.prometheus import TEXT
 from tests.e2e.toolbox import ROOT, promtool
 from tests.metrics.conftest import make_directory
 from tests.metrics.test_readers import exporter_of
@@ -44,4 +45,4 @@ async def test_the_page_has_nothing_to_find_fault_with() -> None:
     for instance in directory.registry.instances.values():
         for channel in instance.channels.values():
             channel.succeeded("eth_call", 0.01, 0.0)
-    check("check", "metrics", given=await exporter_of(directory).page("text/plain; version=0.0.4; charset=utf-8"))
+    check("check", "metrics", given=(await exporter_of(directory).page(TEXT)).body)

@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from lasso_trio.metrics.exporter import KEPT_S, SLICE_S, Exporter
+from lasso_trio.metrics.exporter import KEPT_S, PIECE, SLICE_S, Exporter
 from lasso_trio.telemetry.prometheus import OPENMETRICS, TEXT, Table, counter
 
 CALLS = counter("lasso_calls_total", "", "Calls.")
@@ -27,11 +27,11 @@ class Counting:
 async def test_a_page_is_kept_for_a_second(mock_clock: MockClock) -> None:
     reader = Counting()
     exporter = Exporter([reader])
-    assert b"\nlasso_calls_total 1.0\n" in await exporter.page(TEXT)
+    assert b"\nlasso_calls_total 1.0\n" in (await exporter.page(TEXT)).body
     mock_clock.jump(KEPT_S * 0.9)
-    assert b"\nlasso_calls_total 1.0\n" in await exporter.page(TEXT)
+    assert b"\nlasso_calls_total 1.0\n" in (await exporter.page(TEXT)).body
     mock_clock.jump(KEPT_S * 0.2)
-    assert b"\nlasso_calls_total 2.0\n" in await exporter.page(TEXT)
+    assert b"\nlasso_calls_total 2.0\n" in (await exporter.page(TEXT)).body
 
 
 async def test_those_who_ask_at_once_share_one_page() -> None:
@@ -49,9 +49,9 @@ async def test_those_who_ask_at_once_share_one_page() -> None:
 
 async def test_each_format_is_a_page_of_its_own() -> None:
     exporter = Exporter([Counting()])
-    assert (await exporter.page(OPENMETRICS)).endswith(b"# EOF\n")
-    assert not (await exporter.page(TEXT)).endswith(b"# EOF\n")
-    assert b"lasso_calls_total" in gzip.decompress(await exporter.page(TEXT, zipped=True))
+    assert (await exporter.page(OPENMETRICS)).body.endswith(b"# EOF\n")
+    assert not (await exporter.page(TEXT)).body.endswith(b"# EOF\n")
+    assert b"lasso_calls_total" in gzip.decompress((await exporter.page(TEXT, zipped=True)).body)
 
 
 async def test_others_run_between_the_slices() -> None:
@@ -86,7 +86,7 @@ async def test_who_stops_waiting_leaves_the_exporter_usable() -> None:
     with trio.CancelScope() as scope:
         scope.cancel()
         await exporter.page(TEXT)
-    assert b"lasso_calls_total" in await exporter.page(TEXT)
+    assert b"lasso_calls_total" in (await exporter.page(TEXT)).body
 
 
 @pytest.mark.parametrize("enabled", [True, False])
@@ -105,3 +105,18 @@ async def test_the_collector_is_held_back_for_the_page_and_no_longer(enabled: bo
         assert (seen, gc.isenabled()) == ([False], enabled)
     finally:
         (gc.enable if was else gc.disable)()
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+async def test_a_large_page_is_made_in_pieces_that_are_the_page(zipped: bool) -> None:
+    def many(table: Table, now: float) -> tuple[()]:
+        for number in range(20_000):
+            table.add(CALLS, number)
+        return ()
+
+    page = await Exporter([many]).page(TEXT, zipped=zipped)
+    assert page.size == len(page.body)
+    assert all(len(piece) >= PIECE for piece in page.pieces[:-1])
+    assert max(map(len, page.pieces)) < 2 * PIECE
+    text = gzip.decompress(page.body) if zipped else page.body
+    assert text.count(b"\nlasso_calls_total ") == 20_000

@@ -5,8 +5,8 @@ import gzip
 import pytest
 from quart_trio import QuartTrio
 
-from lasso_trio.metrics.exporter import Exporter
-from lasso_trio.metrics.page import PIECE, serve
+from lasso_trio.metrics.exporter import PIECE, Exporter
+from lasso_trio.metrics.page import serve
 from lasso_trio.telemetry.prometheus import OPENMETRICS, TEXT, Table, counter
 
 CALLS = counter("lasso_calls_total", "", "Calls.")

@@ -66,6 +66,6 @@ async def test_no_key_of_an_upstream_is_on_the_page(directory: Directory) -> Non
     for candidate in routed_of(directory).candidates:
         candidate.channel.succeeded("eth_call", 0.01, 0.0)
         candidate.channel.breaker.quarantine(f"refused {KEY}", 0.0)
-    page = await exporter_of(directory).page(TEXT)
+    page = (await exporter_of(directory).page(TEXT)).body
     assert b"beta.example" in page
     assert KEY.encode() not in page

@@ -16,7 +16,7 @@ from lasso_trio.telemetry.prometheus import (
     counter,
     gauge,
     histogram,
-    render,
+    written,
 )
 
 CALLS = counter("lasso_calls_total", "chain", "Calls.")
@@ -26,7 +26,7 @@ TIMES = histogram("lasso_times_seconds", "chain", "Times.")
 
 def samples(table: Table, kind: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     read = read_openmetrics if kind == OPENMETRICS else read_text
-    families = list(read(render(table, kind).decode()))
+    families = list(read(b"".join(written(table, kind)).decode()))
     return {(s.name, tuple(sorted(s.labels.items()))): s.value for family in families for s in family.samples}
 
 
@@ -69,8 +69,18 @@ def test_the_interpreter_is_let_go_after_every_few_rows() -> None:
         nonlocal pauses
         pauses += 1
 
-    render(table, TEXT, pause)
+    assert all(written(table, TEXT, pause))
     assert pauses == 10
+
+
+def test_the_table_is_used_up_as_it_is_written() -> None:
+    table = Table()
+    for number in range(3 * ROWS_AT_ONCE):
+        table.add(CALLS, number, str(number))
+    page, held = written(table, TEXT), table.rows[CALLS]
+    left = [len(held) for piece in page if b"# HELP lasso_calls" not in piece]
+    assert left[:3] == [2 * ROWS_AT_ONCE, ROWS_AT_ONCE, 0]
+    assert not table.rows
 
 
 @pytest.mark.parametrize(
