@@ -21,6 +21,7 @@ from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.plan import Plan
 from lasso_trio.routing.retry_budget import RetryBudget
 from lasso_trio.routing.room import Room
+from lasso_trio.routing.trail import Trail, followed
 
 if TYPE_CHECKING:
     from lasso_trio.routing.routed_chain import RoutedChain  # which knows what calls share
@@ -62,6 +63,8 @@ class Call:
     retries: RetryBudget | None = None
     fair_s: float = 0.0
     """Attempts that were given less time are not held against their provider when it is over."""
+    trail: Trail | None = None
+    """Where its attempts are written down; None: nobody traces it."""
 
     def late_at(self, candidate: Candidate, now: float) -> float:
         """When an attempt sent now is late; infinity when it is not hedged."""
@@ -154,10 +157,11 @@ def admitted(call: Call, candidate: Candidate, progress: Progress, now: float) -
 
 
 def ask(call: Call, candidate: Candidate, now: float, until: float, late: float) -> Awaitable[Attempt]:
-    return attempt(
+    going = attempt(
         call.method, call.params, call.client_id, candidate, now, until, call.stream, call.clock, call.room, late,
         call.fair_s,
     )  # fmt: skip
+    return going if call.trail is None else followed(call.trail, call, candidate, now, going)
 
 
 def until_of(call: Call, progress: Progress, now: float) -> float:

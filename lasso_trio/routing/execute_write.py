@@ -33,6 +33,7 @@ from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.execute import FIRST_SHARE, MAX_DISPATCHES, Call, execute, nobody
 from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.raw_transaction import hash_in
+from lasso_trio.routing.trail import followed
 from lasso_trio.routing.write_verdict import MAY_HAVE_IT, SETTLED, SUCCESS, WORTH_A_LOOK, Said, most_telling, said_by
 
 LOOK_UP_SHARE: Final = 0.2
@@ -134,10 +135,11 @@ class Write:
         if self.selection_s is None:
             self.selection_s = now - call.started
         self.dispatches += 1
-        done = await attempt(
+        going = attempt(
             call.method, call.params, call.client_id, candidate, now, self._until(now), False, call.clock,
             fair_s=call.fair_s,
         )  # fmt: skip
+        done = await (going if call.trail is None else followed(call.trail, call, candidate, now, going, "broadcast"))
         if not done.dispatched:
             self.dispatches -= 1
             self.taken.discard(candidate.channel.instance_id)  # its other channel may reach it

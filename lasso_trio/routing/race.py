@@ -98,9 +98,13 @@ class Race:
             runner.waiting = runner.done.waiting
             if runner.waiting is not None:
                 await finish(runner.done)
+                if self.call.trail is not None:
+                    self.call.trail.heard(runner.done, self.call.clock())
         except trio.Cancelled:
             evidence, now = self._evidence(runner.candidate), self.call.clock()
             evidence.record_censored(now - runner.started, now)
+            if self.call.trail is not None:
+                self.call.trail.lost(runner.candidate, now)
             raise
         self._ended.append(runner)
         self._bell.set()

@@ -37,6 +37,7 @@ from lasso_trio.routing.retry_budget import RetryBudget
 from lasso_trio.routing.room import Room
 from lasso_trio.routing.routed_chain import ChainCounts, RoutedChain
 from lasso_trio.routing.sessions import Session, Sessions
+from lasso_trio.routing.trail import Trail
 
 _NO_PARAMS: Final = b"[]"
 _LOGS: Final = known("eth_getLogs")
@@ -59,6 +60,9 @@ class Wish:
     deadline_s: float | None = None
     hedge_s: float | None = None
     bypass_cache: bool = False
+    traceparent: str = ""
+    tracestate: str = ""
+    """As the client sent them; read by who traces calls only."""
     key: Key = attrs.field(init=False)
     """What calls that share an answer must have in common, besides the call itself."""
     plain: bool = attrs.field(init=False)
@@ -105,10 +109,12 @@ class Service:
         stream: bool = True,
         prefer: Candidate | None = None,
         room: Room | None = None,
+        trail: Trail | None = None,
     ) -> Served:
         """Carry out `request`, admitted at `now` (trio's clock). Raises only Cancelled, which is counted too.
 
-        `stream`: a large result may come half-way; else it is held whole, in `room` if that is given.
+        `stream`: a large result may come half-way; else it is held whole, in `room` if that is given. `trail`: where
+        the attempts are written down.
         """
         counts = chain.counts
         counts.calls += 1
@@ -147,6 +153,7 @@ class Service:
             wish.hedge_s,
             self.retries,
             FAIR_SHARE * budget,
+            trail,
         )
         try:
             if not method.replay_safe or wish.session is not None or wish.min_block is not None:

@@ -71,6 +71,8 @@ class _Result(msgspec.Struct):
 _decode: Final = msgspec.json.Decoder(_Result).decode
 _WISH: Final = Wish(strategy=Strategy.FASTEST)
 _NEWEST: Final = Wish(strategy=Strategy.FASTEST, bypass_cache=True)
+READS: Final = (_WISH, _NEWEST)
+"""By these wishes the reads of streams are told from clients' calls."""
 _LATEST: Final = b'["latest",false]'
 
 

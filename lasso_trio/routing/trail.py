@@ -1,0 +1,129 @@
+"""Which attempts a call made, when, why and how each ended: written down only for calls that are traced.
+
+A call without a trail pays for one comparison per attempt. A step holds facts and no answers, so that a trail may wait
+to be exported without keeping results alive. Times are trio's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+
+from lasso_trio.routing.attempt import Attempt
+from lasso_trio.routing.candidate import Candidate
+
+if TYPE_CHECKING:
+    from lasso_trio.routing.call import Call
+
+Role = Literal["first", "failover", "hedge", "broadcast"]
+
+
+@attrs.define(eq=False)
+class Step:
+    """One attempt. `part`: the number of the call's part that it served, where a call is cut into parts.
+
+    `ended` is None as long as it is under way. `cancelled`: nobody waited for its end, so its length is a lower bound.
+    `category` is None when it answered with a result.
+    """
+
+    provider: str
+    instance: str
+    transport: str
+    role: Role
+    reason: str
+    part: int
+    started: float
+    ended: float | None = None
+    cancelled: bool = False
+    dispatched: bool = True
+    category: str | None = None
+    code: int | None = None
+
+    def told(self, done: Attempt, now: float) -> None:
+        self.ended, self.dispatched = now, done.dispatched
+        if done.verdict is not None:
+            self.category = str(done.verdict.category)
+        if done.reply is not None and done.reply.error is not None:
+            self.code = done.reply.error.code
+            self.category = self.category or "unknown_error"
+
+    def lost(self, now: float) -> None:
+        self.ended, self.cancelled = now, True
+
+
+@attrs.define(eq=False)
+class Trail:
+    """`steps` in the order in which they were sent."""
+
+    steps: list[Step] = attrs.field(factory=list)
+    _parts: dict[int, Call] = attrs.field(factory=dict)
+    _under_way: dict[int, tuple[Step, Candidate]] = attrs.field(factory=dict)
+
+    def begin(self, call: Call, candidate: Candidate, now: float, role: Role | None = None) -> Step:
+        part = self._part(call)
+        role = role or self._role(part)
+        reason = call.plan.reason if role == "first" else role
+        channel = candidate.channel
+        step = Step(candidate.provider.id, channel.instance_id, str(channel.transport), role, reason, part, now)
+        self.steps.append(step)
+        self._under_way[id(step)] = (step, candidate)
+        return step
+
+    def heard(self, done: Attempt, now: float) -> None:
+        """An attempt that came back `waiting` is finished."""
+        step = self._taken(done.candidate)
+        if step is not None:
+            step.told(done, now)
+
+    def lost(self, candidate: Candidate, now: float) -> None:
+        """Nobody waits for `candidate` any more."""
+        step = self._taken(candidate)
+        if step is not None:
+            step.lost(now)
+
+    def end(self, now: float) -> None:
+        """The call is answered. What is still under way belongs to nobody that waits for it."""
+        for step, _ in self._under_way.values():
+            step.lost(now)
+        self._under_way.clear()
+        self._parts.clear()
+
+    def over(self, step: Step) -> None:
+        self._under_way.pop(id(step), None)
+
+    def _part(self, call: Call) -> int:
+        part = next((number for number, known in self._parts.items() if known is call), None)
+        if part is None:
+            part = len(self._parts)
+            self._parts[part] = call
+        return part
+
+    def _role(self, part: int) -> Role:
+        if any(step.part == part for step, _ in self._under_way.values()):
+            return "hedge"
+        return "failover" if any(step.part == part for step in self.steps) else "first"
+
+    def _taken(self, candidate: Candidate) -> Step | None:
+        found = next((step for step, asked in self._under_way.values() if asked is candidate), None)
+        if found is not None:
+            self.over(found)
+        return found
+
+
+async def followed(
+    trail: Trail, call: Call, candidate: Candidate, now: float, attempt: Awaitable[Attempt], role: Role | None = None
+) -> Attempt:
+    """`attempt`, written down in `trail`. One that comes back `waiting` is `heard` or `lost` later."""
+    step = trail.begin(call, candidate, now, role)
+    try:
+        done = await attempt
+    except BaseException:  # cancelled: how long it took so far is known
+        trail.over(step)
+        step.lost(call.clock())
+        raise
+    if done.waiting is None and step.ended is None:
+        trail.over(step)
+        step.told(done, call.clock())
+    return done
