@@ -117,11 +117,13 @@ class App:
         load: Load | None = None,
         bus: Bus | None = None,
         reload: Reload | None = None,
+        service: Service | None = None,
     ) -> App:
         """Join the parts. Must be called inside `trio.run`. `record` is told of every finished call.
 
         `load`: what a reload reads, in a thread; unless given, the files in the settings' `profiles_dir`.
         `bus`: to the other workers of the node; then `reload`, which the admin API orders, is theirs as well.
+        `service`: in the place of the usual one.
         """
         reaper, alarm = Reaper(), Alarm()
 
@@ -139,7 +141,7 @@ class App:
         directory = Directory.of(profiles, registry, makers_of(shared))
         supervisor = Supervisor()
         node = Node(settings.node_id, trio.current_time(), restarts=lambda: supervisor.restarts)
-        handler = RpcHandler(directory, Service(), settings, record)
+        handler = RpcHandler(directory, service or Service(), settings, record)
         if load is None and settings.profiles_dir is not None:
             load = from_disk(settings.profiles_dir)
         tasks = InstanceTasks(supervisor)

@@ -106,7 +106,13 @@ def resolve(target: str, headers: Mapping[str, str], directory: Directory) -> Ro
     transport = _TRANSPORTS.get(asked.get("transport") or headers.get("x-lasso-transport", ""))
     route = Route(
         path=path,
-        wish=Wish(strategy, provider, transport),
+        wish=Wish(
+            strategy,
+            provider,
+            transport,
+            traceparent=headers.get("traceparent", ""),
+            tracestate=headers.get("tracestate", ""),
+        ),
         meta=_METAS.get(asked.get("include_meta") or headers.get("x-lasso-include-meta", ""), Meta.NONE),
         explain=(asked.get("explain") or headers.get("x-lasso-explain", "")) in _YES,
     )
