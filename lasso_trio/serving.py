@@ -28,6 +28,7 @@ from lasso_trio.server.call_teller import CallTeller
 from lasso_trio.telemetry.call_record import CallLog
 from lasso_trio.telemetry.log import Log, configure
 from lasso_trio.telemetry.loop import settle_memory
+from lasso_trio.tracing.tracing import Tracing, check, service_of, tracing
 
 if TYPE_CHECKING:  # a node of one process does not have it
     from lasso_trio.workers.post import Post
@@ -47,8 +48,8 @@ async def watch_signals(app: App, *, task_status: trio.TaskStatus[None] = trio.T
 
 
 async def _main(settings: Settings, profiles: ProfileSet, log_: Log) -> None:
-    app = App.make(settings, profiles, tell_calls(log_, settings))
-    async with trio.open_nursery() as root:
+    async with tracing(settings) as traced, trio.open_nursery() as root:
+        app = App.make(settings, profiles, tell_calls(log_, settings, traced), service=service_of(traced))
         await root.start(watch_signals, app)
         await root.start(app.run)
         settle_memory()
@@ -62,9 +63,11 @@ async def _work(settings: Settings, profiles: ProfileSet, log_: Log, post: Post)
     from lasso_trio.workers.reload import reload_node
 
     bus = post.open_bus()
-    app = App.make(settings, profiles, tell_calls(log_, settings), bus=bus, reload=partial(reload_node, bus))
-    worker.obey(bus, app)
-    async with trio.open_nursery() as root:
+    reload = partial(reload_node, bus)
+    async with tracing(settings) as traced, trio.open_nursery() as root:
+        record, service = tell_calls(log_, settings, traced), service_of(traced)
+        app = App.make(settings, profiles, record, bus=bus, reload=reload, service=service)
+        worker.obey(bus, app)
         await root.start(worker.watch_signals, app)
         await root.start(app.run)
         settle_memory()
@@ -73,8 +76,9 @@ async def _work(settings: Settings, profiles: ProfileSet, log_: Log, post: Post)
         root.cancel_scope.cancel()
 
 
-def tell_calls(log_: Log, settings: Settings) -> Record:
-    return CallTeller(CallLog(log_, settings.log_sample_rate))
+def tell_calls(log_: Log, settings: Settings, traced: Tracing | None = None) -> Record:
+    teller = CallTeller(CallLog(log_, settings.log_sample_rate))
+    return teller if traced is None else traced.teller(teller)
 
 
 def run(main: Callable[..., Awaitable[None]], *args: object) -> None:
@@ -94,6 +98,7 @@ def serve(settings: Settings, profiles: ProfileSet) -> int:
 
     Raises OSError when the address cannot be had, ConfigError when the error catalogue's own rows are wrong.
     """
+    check(settings)
     if settings.workers == 1:
         return _serve(settings, profiles, None)
     from lasso_trio.workers import parent

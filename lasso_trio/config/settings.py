@@ -13,12 +13,13 @@ from typing import Final
 
 import attrs
 
-from lasso_trio.config import cluster_terms, redis_terms
+from lasso_trio.config import cluster_terms, redis_terms, tracing_terms
 from lasso_trio.config.cluster_terms import ClusterTerms
 from lasso_trio.config.cpus import usable_cpus
 from lasso_trio.config.redis_terms import RedisTerms
 from lasso_trio.config.report import Report, nearest
 from lasso_trio.config.secret import Secret
+from lasso_trio.config.tracing_terms import TracingTerms
 from lasso_trio.config.variables import Network, Variables
 from lasso_trio.errors import ConfigError, Problem
 
@@ -59,6 +60,7 @@ KNOWN: Final = frozenset(
         "LASSO_MAX_RESPONSE_BYTES",
         "LASSO_NODE_ID",
         "LASSO_OPS_PORT",
+        "LASSO_OTEL",
         "LASSO_PROBES",
         "LASSO_PROFILES_DIR",
         "LASSO_REDIS_URL",
@@ -146,6 +148,8 @@ class Settings:
     """None: a lone node."""
     redis: RedisTerms | None = None
     """Where nodes share limits and kept answers; None: they do not."""
+    tracing: TracingTerms | None = None
+    """None: calls are not traced."""
     warnings: tuple[Problem, ...] = ()
 
     @classmethod
@@ -207,6 +211,7 @@ def _settings(variables: Variables, mode: Mode) -> Settings:
         ws_idle_s=variables.number("LASSO_WS_IDLE_S", usual.ws_idle_s),
         cluster=cluster_terms.read(variables),
         redis=redis_terms.read(variables),
+        tracing=tracing_terms.read(variables),
         warnings=tuple(_unknown(variables.environ)),
     )
 
