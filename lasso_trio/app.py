@@ -38,7 +38,6 @@ from lasso_trio.server.address_tally import AddressTally
 from lasso_trio.server.admin_api import Admin
 from lasso_trio.server.batch import Record
 from lasso_trio.server.budget import ByteBudget
-from lasso_trio.server.calls_per_address import capped
 from lasso_trio.server.front_door import FrontDoor
 from lasso_trio.server.hypercorn_lane import HypercornLane
 from lasso_trio.server.limits import LaneLimits
@@ -168,7 +167,7 @@ class App:
         show(shared, node, lambda: handler.directory, operators.exporter.readers)
         web = HypercornLane(operators.app)
         door = FrontDoor(
-            capped(handler, AddressTally(settings.max_in_flight_per_ip), settings.trusted_proxies),
+            handler,
             web.lane,
             limits=limits,
             budget=budget,
@@ -176,6 +175,7 @@ class App:
             supervisor=supervisor,
             websockets=websockets.serve,
             trusted=settings.trusted_proxies,
+            calls_per_address=AddressTally(settings.max_in_flight_per_ip),
         )
         operators.watch(door)
         return cls(

@@ -14,7 +14,12 @@ from lasso_trio.telemetry.prometheus import Table, counter, gauge
 CONNECTIONS = gauge("lasso_door_connections", "", "Clients' connections.")
 IN_FLIGHT = gauge("lasso_door_requests_in_flight", "", "Requests being answered on the rpc lane.")
 ACCEPTED = counter("lasso_door_connections_accepted_total", "", "Connections taken from the kernel.")
-TURNED_AWAY = counter("lasso_door_connections_turned_away_total", "", "Connections beyond the limit, answered 503.")
+TURNED_AWAY = counter(
+    "lasso_door_connections_turned_away_total", "", "Connections beyond a limit, answered 503 or 429."
+)
+PER_ADDRESS = counter(
+    "lasso_address_refused_total", "what", "Refused because its address held too much: connection, call, body."
+)
 HANDED_OVER = counter("lasso_door_connections_handed_over_total", "", "Connections given to another lane.")
 REQUESTS = counter("lasso_door_requests_total", "", "Requests on the rpc lane.")
 REFUSED = counter("lasso_door_requests_refused_total", "", "Requests that were malformed, too large or without room.")
@@ -41,8 +46,8 @@ WS_TIMEOUTS = counter(
     "lasso_ws_timeouts_total", "phase", "WebSocket clients' time limits that ran out: heartbeat, idle, message, write."
 )
 
-FAMILIES: Final = (CONNECTIONS, IN_FLIGHT, ACCEPTED, TURNED_AWAY, HANDED_OVER, REQUESTS, REFUSED, BROKEN, HANGUPS,
-                   TIMEOUTS, CRASHES, BODY_BYTES, BODY_LIMIT, BODY_REFUSED, WS_CLIENTS, WS_BEHIND, WS_OPENED,
+FAMILIES: Final = (CONNECTIONS, IN_FLIGHT, ACCEPTED, TURNED_AWAY, PER_ADDRESS, HANDED_OVER, REQUESTS, REFUSED, BROKEN,
+                   HANGUPS, TIMEOUTS, CRASHES, BODY_BYTES, BODY_LIMIT, BODY_REFUSED, WS_CLIENTS, WS_BEHIND, WS_OPENED,
                    WS_REFUSED, WS_MESSAGES, WS_CALLS, WS_SUBSCRIBED, WS_PUBLISHED, WS_CONFLATED, WS_OVERFLOWS,
                    WS_TIMEOUTS)  # fmt: skip
 
@@ -52,6 +57,9 @@ def read_door(door: FrontDoor, table: Table, now: float) -> tuple[()]:
     table.add(IN_FLIGHT, door.in_flight)
     _counters(door.counters, table)
     _bodies(door.budget, table)
+    table.add(PER_ADDRESS, door.per_address.refused, "connection")
+    table.add(PER_ADDRESS, door.calls_per_address.refused, "call")
+    table.add(PER_ADDRESS, door.budget.each.refused, "body")
     return ()
 
 

@@ -27,6 +27,7 @@ from lasso_trio.server.address_tally import AddressTally, address_of
 from lasso_trio.server.answer import ErrorAnswer, plain_error
 from lasso_trio.server.answer_writer import AnswerWriter
 from lasso_trio.server.budget import ByteBudget
+from lasso_trio.server.calls_per_address import capped
 from lasso_trio.server.client_address import Network
 from lasso_trio.server.connection import CALL, HANDED, IDLE, WRITING, Connection, Cut, Peer
 from lasso_trio.server.door_counters import DoorCounters
@@ -78,17 +79,25 @@ class FrontDoor:
         supervisor: Supervisor | None = None,
         websockets: WebSockets | None = None,
         trusted: Sequence[Network] = (),
+        calls_per_address: AddressTally | None = None,
     ) -> None:
         self.limits: Final = limits or LaneLimits()
         self.budget: Final = budget or ByteBudget()
         self.counters: Final = DoorCounters()
         self.per_address: Final = AddressTally(self.limits.max_connections_per_address)
+        self.calls_per_address: Final = calls_per_address or AddressTally()
         self._trusted = trusted
         self._other = other
         self._websockets = websockets
         self._supervisor = supervisor or Supervisor()
+        lane_handler = capped(handler, self.calls_per_address, trusted)
         self._lane = RpcLane(
-            handler, self.limits, self.budget, error_answer, self.counters, AnswerWriter(self.limits.gzip_min_bytes)
+            lane_handler,
+            self.limits,
+            self.budget,
+            error_answer,
+            self.counters,
+            AnswerWriter(self.limits.gzip_min_bytes),
         )
         self._open: set[Connection] = set()
         self._accepting = trio.CancelScope()

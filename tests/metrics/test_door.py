@@ -22,10 +22,12 @@ def test_every_counter_of_the_door_is_told() -> None:
     for number, field in enumerate(attrs.fields(DoorCounters), 1000):
         setattr(made.counters, field.name, number)
     assert made.budget.reserve(5000)
+    made.per_address.refused, made.calls_per_address.refused, made.budget.each.refused = 1, 2, 3
     door.read_door(made, table, 0.0)
     told = {value for rows in table.rows.values() for _, value in rows}
     assert told >= {getattr(made.counters, field.name) for field in attrs.fields(DoorCounters)}
     assert (table.value(door.BODY_BYTES), table.value(door.CONNECTIONS)) == (5000, 0)
+    assert [table.value(door.PER_ADDRESS, what) for what in ("connection", "call", "body")] == [1, 2, 3]
     assert table.value(door.TIMEOUTS, "body") == made.counters.body_timeouts
 
 
