@@ -1,0 +1,58 @@
+"""Two real worker processes: to its clients, the node is one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+import trio
+
+from lasso_trio.devnet import Chain, Devnet, Faults
+from tests.e2e import lasso as proxies
+from tests.e2e.anvil import CHAIN_ID
+from tests.e2e.lasso import CHAIN, Lasso
+
+RPS, BURST, CLIENTS, EACH, WARM_S, SECONDS = 60, 10, 24, 8, 2.0, 6.0
+CALL = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
+
+
+@pytest.mark.timeout(90)
+async def test_a_clients_limit_holds_for_the_node_within_a_tenth(tmp_path: Path) -> None:
+    async with Devnet.open({"steady": Faults()}, chain=Chain(CHAIN_ID, 1.0, 100)) as net:
+        options = {"rps": RPS, "burst": BURST, "env": {"LASSO_WORKERS": "2", "LASSO_LOG_SAMPLE_RATE": "0"}}
+        running = proxies.running(tmp_path / "lasso", {"steady": net.url("steady")}, **options)  # type: ignore[arg-type]
+        lasso = await trio.to_thread.run_sync(running.__enter__)
+        try:
+            passed, asked, took = await given(lasso)
+        finally:
+            with trio.CancelScope(deadline=trio.current_time() + 20, shield=True):
+                await trio.to_thread.run_sync(running.__exit__, None, None, None)
+    assert asked > RPS * took
+    assert RPS * took * 0.9 - BURST <= passed <= RPS * took * 1.1 + BURST
+
+
+async def given(lasso: Lasso) -> tuple[int, int, float]:
+    """Calls let through and asked while many connections ask more than the limit; how long that was."""
+    passed = asked = 0
+    ended = False
+
+    async def ask(n: int) -> None:
+        nonlocal passed, asked
+        async with httpx.AsyncClient(trust_env=False, timeout=10) as client:  # a connection of its own
+            await trio.sleep(n / CLIENTS / EACH)
+            while not ended:
+                answer = await client.post(f"http://127.0.0.1:{lasso.port}/rpc/{CHAIN}", json=CALL)
+                assert answer.status_code in (200, 429)
+                asked, passed = asked + 1, passed + (answer.status_code == 200)
+                await trio.sleep(1 / EACH)
+
+    async with trio.open_nursery() as nursery:
+        for n in range(CLIENTS):
+            nursery.start_soon(ask, n)
+        await trio.sleep(WARM_S)
+        before, began = (passed, asked), trio.current_time()
+        await trio.sleep(SECONDS)
+        told = passed - before[0], asked - before[1], trio.current_time() - began
+        ended = True
+    return told
