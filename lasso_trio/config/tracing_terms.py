@@ -63,10 +63,10 @@ def read(variables: Variables) -> TracingTerms | None:
 
 
 def _asked_for(variables: Variables) -> bool:
-    wanted = variables.choice("LASSO_OTEL", ("on", "off", "auto"), "auto")
+    wanted = variables.choice("LASSO_OTEL", ("on", "off"), "")
     if (variables.get("OTEL_SDK_DISABLED") or "").lower() == "true":
         return False
-    if wanted != "auto":
+    if wanted:
         return wanted == "on"
     return variables.get(ENDPOINT) is not None or variables.get(TRACES_ENDPOINT) is not None
 
