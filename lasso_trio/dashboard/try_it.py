@@ -1,7 +1,8 @@
 """One call from the page: explained, and if wanted carried out on the way that all calls go.
 
 It counts against the client limit of its profile like any other, is recorded like any other, and its answer is held
-whole, within the node's bound for one. What is shown of a result is cut.
+whole, within the node's bound for one. What is shown of a result is cut. Its attempts are written down
+(`routing.trail`), so that a race can be shown with those who lost it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from lasso_trio.routing.client_limit import client_key
 from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.room import Room
 from lasso_trio.routing.service import Served, Wish
+from lasso_trio.routing.trail import Step, Trail
 from lasso_trio.server import request_id
 from lasso_trio.server.exchange import Exchange
 from lasso_trio.server.routes import Route
@@ -32,6 +34,8 @@ from lasso_trio.telemetry.scrub import scrub
 Row = dict[str, Any]
 SHOWN_BYTES: Final = 65_536
 MOST_HEDGE_MS: Final = 600_000
+MOST_LANES: Final = 24
+"""A call that is cut into parts may have hundreds of attempts."""
 
 
 class Ask(msgspec.Struct):
@@ -117,16 +121,19 @@ def _hedge_s(hedge: str | float | None) -> float | None:
 
 async def _carried_out(board: Board, route: Route, request: Request, now: float) -> Row:
     exchange = Exchange(route, request_id.made(), now)
-    room = Room(board.settings.max_response_bytes)
-    served = await board.service.serve(route.routed_chain, route.wish, request, now, stream=False, room=room)
+    room, trail = Room(board.settings.max_response_bytes), Trail()
+    served = await board.service.serve(
+        route.routed_chain, route.wish, request, now, stream=False, room=room, trail=trail
+    )
     ended = trio.current_time()
     if board.doors:
         board.doors[0][0].record(exchange, request, served, ended)
-    return outcome_row(served, ended - now)
+    trail.end(ended)
+    return outcome_row(served, ended - now, timeline(trail.steps, served.outcome, now))
 
 
-def outcome_row(served: Served, total_s: float) -> Row:
-    """What became of the call, as the page shows it."""
+def outcome_row(served: Served, total_s: float, lanes: list[Row]) -> Row:
+    """What became of the call, as the page shows it. `lanes`: see `timeline`."""
     outcome = served.outcome
     who = outcome.candidate
     return {
@@ -145,7 +152,7 @@ def outcome_row(served: Served, total_s: float) -> Row:
         "upstream_ms": _fine_ms(outcome.upstream_s),
         "total_ms": _fine_ms(total_s),
         "cache": outcome.cache,
-        "timeline": _timeline(outcome, total_s),
+        "timeline": lanes,
     }
 
 
@@ -168,15 +175,42 @@ def _error(outcome: Outcome) -> Row | None:
     return {"code": code, "category": category, "message": scrub(message)}
 
 
-def _timeline(outcome: Outcome, total_s: float) -> list[Row]:
-    """The attempt that was answered, and the one that it raced; who the loser was is not kept."""
-    who = None if outcome.candidate is None else outcome.candidate.provider.id
-    won = outcome.hedge_won
-    begun, end = _fine_ms(outcome.selection_s), _fine_ms(total_s)
-    if who is None:
-        return []
-    first = {"kind": "first", "start_ms": begun, "end_ms": end, "provider": None if won else who, "won": not won}
-    if not outcome.hedges:
-        return [first]
-    late = _fine_ms(outcome.selection_s + outcome.hedge_delay_s)
-    return [first, {"kind": "hedge", "start_ms": late, "end_ms": end, "provider": who if won else None, "won": won}]
+def timeline(steps: list[Step], outcome: Outcome, began: float) -> list[Row]:
+    """Each attempt: who, when, how long, and how it ended. `began`: the call, on trio's clock.
+
+    `end`: `won` (its answer was taken, be it an error), `failed`, `lost` (given up; it took that long at least), or
+    `outdone` (answered, and another's answer was better).
+    """
+    winner = _winner(steps, outcome)
+    return [_lane(step, began, step is winner) for step in steps[:MOST_LANES]]
+
+
+def _winner(steps: list[Step], outcome: Outcome) -> Step | None:
+    """The last one that was heard of him whose answer was taken."""
+    who = outcome.candidate
+    if who is None or outcome.reply is None:
+        return None
+    its = [s for s in steps if (s.provider, s.transport) == (who.provider.id, str(who.transport)) and not s.cancelled]
+    return its[-1] if its else None
+
+
+def _lane(step: Step, began: float, won: bool) -> Row:
+    ended = step.started if step.ended is None else step.ended
+    return {
+        "kind": step.role,
+        "provider": step.provider,
+        "transport": step.transport,
+        "start_ms": _fine_ms(step.started - began),
+        "end_ms": _fine_ms(ended - began),
+        "took_ms": _fine_ms(ended - step.started),
+        "end": _end(step, won),
+        "category": step.category,
+    }
+
+
+def _end(step: Step, won: bool) -> str:
+    if won:
+        return "won"
+    if step.cancelled:
+        return "lost"
+    return "outdone" if step.category is None else "failed"

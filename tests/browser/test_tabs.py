@@ -38,6 +38,9 @@ def test_headline_numbers_are_the_snapshots(demo: Demo, open_page: Open) -> None
     headline = demo.get("/dashboard/api/demo/snapshot")["headline"]
     under = page.locator(".figure", has=page.get_by_text("Calls per second", exact=True)).locator(".under")
     expect(under).to_have_text(f"{headline['calls_total']:,} since start")
+    p50 = page.locator(".figure", has=page.get_by_text("p50", exact=True)).locator(".value")
+    expect(p50).to_have_text(re.compile(r"\d"), timeout=8_000)  # figures are refreshed every five seconds
+    headline = demo.get("/dashboard/api/demo/snapshot")["headline"]
     assert number(figure(page, "p50")) == pytest.approx(headline["p50_ms"], rel=0.5)
 
 
@@ -142,6 +145,20 @@ def test_a_call_can_be_tried_and_is_explained(demo: Demo, open_page: Open) -> No
     expect(page.locator(".timeline rect.won")).to_be_visible()
     assert re.fullmatch(r'"0x[0-9a-f]+"', page.get_by_label("Result").inner_text())
     expect(page.locator("ol.plan")).to_contain_text("steady")
+
+
+def test_a_raced_call_names_who_lost_and_what_he_had_taken(demo: Demo, open_page: Open) -> None:
+    page = open_page(demo, "#try").page
+    page.get_by_label("Race").select_option("5")
+    page.get_by_label("Strategy").first.select_option("priority")
+    for _ in range(8):  # a provider may be quicker than that
+        page.get_by_role("button", name="Call", exact=True).click()
+        expect(page.get_by_role("button", name="Call", exact=True)).to_be_enabled()
+        lost = page.locator(".timeline g", has_text="given up")
+        if lost.count():
+            break
+    expect(lost.first).to_contain_text(re.compile("(steady|flaky|lagging|throttled).*after [0-9.]+ ms"))
+    expect(page.locator(".chooser")).to_contain_text("asked after 5.00 ms")
 
 
 def test_a_call_can_be_explained_without_being_made(demo: Demo, open_page: Open) -> None:

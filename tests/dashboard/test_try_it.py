@@ -9,10 +9,20 @@ import trio
 
 from lasso_trio.config.profile import Strategy, Transport
 from lasso_trio.dashboard.board import Board
-from lasso_trio.dashboard.try_it import SHOWN_BYTES, Ask, Refused, outcome_row, read, try_call
+from lasso_trio.dashboard.try_it import (
+    MOST_LANES,
+    SHOWN_BYTES,
+    Ask,
+    Refused,
+    outcome_row,
+    read,
+    timeline,
+    try_call,
+)
 from lasso_trio.jsonrpc.request import Request
 from lasso_trio.routing.routed_chain import RoutedChain
 from lasso_trio.routing.service import Served, Wish
+from lasso_trio.routing.trail import Role, Step
 from tests.dashboard.boards import KEY, board_of, directory_of, refusal, reply_of, routed_of, served_by
 
 
@@ -121,22 +131,45 @@ async def test_a_large_result_is_cut_where_it_is_shown() -> None:
     board = board_of()
     served = served_by(board)
     served.outcome.reply = reply_of(b'"' + b"x" * 100_000 + b'"')
-    told = outcome_row(served, 0.1)
+    told = outcome_row(served, 0.1, [])
     assert (len(told["result"]), told["result_bytes"], told["truncated"]) == (SHOWN_BYTES, 100_002, True)
 
 
-async def test_a_race_is_told_as_a_time_line() -> None:
-    board = board_of()
-    won = outcome_row(
-        served_by(board, hedges=1, hedge_won=True, hedge_delay_s=0.03, saved_s=0.1, selection_s=0.001), 0.05
-    )
-    assert won["timeline"] == [
-        {"kind": "first", "start_ms": 1.0, "end_ms": 50.0, "provider": None, "won": False},
-        {"kind": "hedge", "start_ms": 31.0, "end_ms": 50.0, "provider": "alpha", "won": True},
+def step(provider: str, role: Role, started: float, ended: float, **how: Any) -> Step:  # noqa: ANN401
+    return Step(provider, f"1:{provider}:0", "http", role, role, 0, started, ended, **how)
+
+
+async def test_a_race_is_told_with_who_lost_it_and_what_he_had_taken() -> None:
+    outcome = served_by(board_of(), "beta:http", hedges=1, hedge_won=True, hedge_delay_s=0.03, saved_s=0.1)
+    steps = [step("alpha", "first", 10.001, 10.05, cancelled=True), step("beta", "hedge", 10.031, 10.05)]
+    lanes = timeline(steps, outcome.outcome, 10.0)
+    assert [(lane["provider"], lane["kind"], lane["end"]) for lane in lanes] == [
+        ("alpha", "first", "lost"),
+        ("beta", "hedge", "won"),
     ]
-    assert (won["hedge_delay_ms"], won["saved_ms"]) == (30.0, 100.0)
-    lost = outcome_row(served_by(board, hedges=1, hedge_delay_s=0.03), 0.05)
-    assert [(row["provider"], row["won"]) for row in lost["timeline"]] == [("alpha", True), (None, False)]
-    alone = outcome_row(served_by(board), 0.05)
-    assert (len(alone["timeline"]), alone["hedge_delay_ms"], alone["saved_ms"]) == (1, None, None)
-    assert outcome_row(served_by(board, None), 0.05)["timeline"] == []
+    assert [(lane["start_ms"], lane["took_ms"], lane["end_ms"]) for lane in lanes] == [(1, 49, 50), (31, 19, 50)]
+    told = outcome_row(outcome, 0.05, lanes)
+    assert (told["hedge_delay_ms"], told["saved_ms"], told["timeline"]) == (30.0, 100.0, lanes)
+
+
+async def test_a_failover_is_told_with_what_failed() -> None:
+    outcome = served_by(board_of(), "beta:http", retries=1).outcome
+    steps = [
+        step("alpha", "first", 0.0, 0.01, category="network_error"),
+        step("beta", "failover", 0.01, 0.02, category="revert"),
+    ]
+    lanes = timeline(steps, outcome, 0.0)
+    assert [(lane["end"], lane["category"]) for lane in lanes] == [("failed", "network_error"), ("won", "revert")]
+
+
+async def test_who_answered_second_best_was_outdone_and_of_two_answers_of_one_the_last_counts() -> None:
+    outcome = served_by(board_of(), "beta:http").outcome
+    steps = [step("alpha", "first", 0.0, 0.01), step("beta", "hedge", 0.0, 0.01), step("beta", "failover", 0.01, 0.02)]
+    assert [lane["end"] for lane in timeline(steps, outcome, 0.0)] == ["outdone", "outdone", "won"]
+
+
+async def test_without_an_answer_nobody_has_won_and_lanes_are_bounded() -> None:
+    failed = served_by(board_of(), error=refusal()).outcome
+    steps = [step("alpha", "first", 0.0, 0.01, category="timeout")] * (MOST_LANES + 5)
+    assert [lane["end"] for lane in timeline(steps, failed, 0.0)] == ["failed"] * MOST_LANES
+    assert timeline([], served_by(board_of(), None).outcome, 0.0) == []

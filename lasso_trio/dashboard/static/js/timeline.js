@@ -1,4 +1,5 @@
-/* A call's attempts on one axis of milliseconds: a lane each, filled for who answered, dashed for who was given up. */
+/* A call's attempts on one axis of milliseconds: a lane each, filled for who answered, dashed for who was given
+ * up: he would have taken at least that long. */
 
 import { html } from "./lib.js";
 import { ms } from "./format.js";
@@ -6,7 +7,8 @@ import { useWidth } from "./parts.js";
 
 const LANE = 34;
 const LEFT = 92;
-const RIGHT = 72;
+const RIGHT = 96;
+const ENDS = { won: "answered", lost: "given up", failed: "failed", outdone: "answered too" };
 
 export function Timeline({ outcome }) {
   const [box, width] = useWidth();
@@ -24,13 +26,14 @@ export function Timeline({ outcome }) {
 }
 
 function Lane({ lane, y, x, width, outcome }) {
-  const kind = lane.won ? (outcome.ok ? "won" : "failed") : "lost";
+  const kind = lane.end === "won" && !outcome.ok ? "failed" : lane.end;
   return html`<g>
-    <text x="0" y=${y + 15}>${lane.provider ?? (lane.kind === "hedge" ? "the second" : "the first")}</text>
-    <text class="axis" x="0" y=${y + 28}>${lane.kind === "hedge" ? "raced" : lane.kind ?? ""}</text>
+    <text x="0" y=${y + 15}>${lane.provider}</text>
+    <text class="axis" x="0" y=${y + 28}>${lane.kind === "hedge" ? "raced" : lane.kind}</text>
     <rect class="lane" x=${x(0)} y=${y + 7} width=${width - LEFT - RIGHT} height="16" rx="3" />
     <rect class=${kind} x=${x(lane.start_ms)} y=${y + 7} width=${Math.max(2, x(lane.end_ms) - x(lane.start_ms))} height="16" rx="3" />
-    <text class="axis" x=${width - RIGHT + 8} y=${y + 19}>${{ won: "answered", failed: "failed", lost: "given up" }[kind]}</text>
+    <text class="axis" x=${width - RIGHT + 8} y=${y + 15}>${lane.end === "failed" && lane.category ? words(lane.category) : ENDS[lane.end]}</text>
+    <text class="axis" x=${width - RIGHT + 8} y=${y + 28}>${lane.end === "lost" ? "after " : ""}${ms(lane.took_ms)} ms</text>
   </g>`;
 }
 
@@ -42,4 +45,6 @@ export function ticks(end) {
   return Array.from({ length: Math.floor(end / step) + 1 }, (_, i) => i * step);
 }
 
-const told = (lanes) => lanes.map((lane) => `${lane.provider ?? "somebody"} was asked after ${ms(lane.start_ms)} ms and ${lane.won ? `answered at ${ms(lane.end_ms)} ms` : "was given up"}`).join("; ");
+const words = (category) => String(category).replaceAll("_", " ");
+
+const told = (lanes) => lanes.map((lane) => `${lane.provider} was asked after ${ms(lane.start_ms)} ms and ${lane.end === "lost" ? "given up after" : lane.end === "failed" ? "failed after" : "answered after"} ${ms(lane.took_ms)} ms`).join("; ");
