@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 
 import attrs
 
+from lasso_trio.config.dump_access import access_told
 from lasso_trio.config.profile import Capabilities, Chain, HedgePolicy, MethodOverride, Profile, Provider, Routing
 from lasso_trio.config.settings import Settings
 
@@ -55,6 +56,7 @@ def _profile(profile: Profile) -> dict[str, Value]:
         "unlisted": profile.unlisted,
         "routing": _routing(profile.routing),
         "cache": attrs.asdict(profile.cache),
+        **access_told(profile.access),
         "chains": {chain.key: _chain(chain) for chain in profile.chains},
     }
 

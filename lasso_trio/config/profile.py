@@ -13,6 +13,7 @@ from typing import Final
 
 import attrs
 
+from lasso_trio.config.access import OPEN, AccessPolicy
 from lasso_trio.config.secret import Secret, SecretUrl
 
 
@@ -211,4 +212,5 @@ class Profile:
     unlisted: bool = False
     routing: Routing = Routing()
     cache: CachePolicy = CachePolicy()
+    access: AccessPolicy = OPEN
     source: str = "<memory>"

@@ -10,7 +10,18 @@ import pytest
 from lasso_trio.config.categories import ERROR_CATEGORIES, METHOD_CATEGORIES
 from lasso_trio.config.loader import load_profile_text
 from lasso_trio.config.profile import Strategy
-from lasso_trio.config.sections import allowance, capabilities, chain, provider, routing, top
+from lasso_trio.config.sections import (
+    access,
+    access_keys,
+    access_names,
+    allowance,
+    capabilities,
+    chain,
+    jwt,
+    provider,
+    routing,
+    top,
+)
 
 DOCS = (Path(__file__).parent.parent.parent / "docs" / "profiles.md").read_text()
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", DOCS, re.MULTILINE | re.DOTALL)
@@ -23,6 +34,11 @@ FIELDS = (
     + chain.OLD_FAILOVER_KEYS
     + chain.TOPOLOGY_KEYS
     + provider.PROVIDER_KEYS
+    + access.AUTH_KEYS
+    + access.CORS_KEYS
+    + access_keys.KEY_KEYS
+    + access_names.NAMES_KEYS
+    + jwt.JWT_KEYS
     + allowance.ALLOWANCE_KEYS
     + capabilities.CAPABILITY_KEYS
     + capabilities.LIMIT_KEYS
@@ -45,4 +61,4 @@ def test_front_matter_and_one_document_are_really_the_same_profile() -> None:
 
 @pytest.mark.parametrize("word", [*dict.fromkeys(FIELDS), *METHOD_CATEGORIES, *ERROR_CATEGORIES, *Strategy])
 def test_every_field_and_word_is_documented(word: str) -> None:
-    assert re.search(rf"`([\w.<>-]*\.)?{re.escape(word)}(\.[\w.<>-]+)?`", DOCS)
+    assert re.search(rf"`([\w.<>\[\]-]*\.)?{re.escape(word)}(\.[\w.<>-]+)?`", DOCS)

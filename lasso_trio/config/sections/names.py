@@ -16,7 +16,7 @@ from lasso_trio.config.profile import STRATEGY_NAMES
 from lasso_trio.config.report import Report
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-_ROUTE_WORDS: Final = frozenset({"provider", "profile", *STRATEGY_NAMES})
+_ROUTE_WORDS: Final = frozenset({"provider", "profile", "k", *STRATEGY_NAMES})
 
 
 def check_name(what: str, name: str, line: int, report: Report) -> None:

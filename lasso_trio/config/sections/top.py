@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from lasso_trio.config.document import Table
 from lasso_trio.config.fields import Fields, found
 from lasso_trio.config.profile import CachePolicy, Profile
 from lasso_trio.config.report import Report
+from lasso_trio.config.sections.access import ACCESS_KEYS, read_access
 from lasso_trio.config.sections.chain import CHAIN_KEYS, ChainDraft, read_chain
 from lasso_trio.config.sections.names import check_collisions, check_name
 from lasso_trio.config.sections.routing import RoutingDraft, check_mentions, read_routing, settled
@@ -25,6 +27,7 @@ PROFILE_KEYS: Final = (
     "unlisted",
     "routing",
     "cache",
+    *ACCESS_KEYS,
     "chains",
 )
 CACHE_KEYS: Final = ("enabled", "max_bytes", "price_ms")
@@ -50,8 +53,16 @@ def read_profile(document: Table, base_name: str | None, report: Report) -> Prof
         unlisted=fields.boolean("unlisted", False),
         routing=settled(routing, RoutingDraft(), known),
         cache=_cache(fields.section("cache", CACHE_KEYS)),
+        access=read_access(fields, tuple(_names(drafts))),
         source=report.file,
     )
+
+
+def _names(drafts: Iterable[ChainDraft]) -> Iterator[str]:
+    for draft in drafts:
+        yield from (name for name, _ in draft.names.names)
+        if draft.names.chain_id is not None:
+            yield str(draft.names.chain_id)
 
 
 def _cache(fields: Fields | None) -> CachePolicy:
