@@ -9,6 +9,7 @@ Pure: the clock is passed in.
 
 from __future__ import annotations
 
+from itertools import islice
 from math import inf
 from typing import Final
 
@@ -17,8 +18,10 @@ import attrs
 from lasso_trio.routing.client_limit import Bucket, ClientLimit
 from lasso_trio.routing.lease import ALONE_S, LATEST_S, Lease, Report
 
-AT_ONCE: Final = 500
-"""Reports of one limit in one round: what a bank does for them takes it a few milliseconds."""
+LEAST: Final = 2.0
+"""Tokens that fit into a bucket however small its share, up to the burst: time must not be lost to one that is always
+full between two calls.
+"""
 
 
 @attrs.define(eq=False)
@@ -30,10 +33,13 @@ class LeasedBucket(Bucket):
     spent: float = 0.0
     asked: float = 0.0
 
+    def holds(self, burst: int) -> float:
+        """Tokens, at most."""
+        return max(burst * self.share, min(burst, LEAST))
+
     def fill(self, rate: int, burst: int, now: float) -> None:
         """Up to `now`. A share that nobody has confirmed for long is the whole again."""
-        tokens, most = self.tokens + (now - self.at) * rate * self.share, burst * self.share
-        self.tokens = min(tokens, most)
+        self.tokens = min(self.tokens + (now - self.at) * rate * self.share, self.holds(burst))
         self.at = now
         if now - self.settled > ALONE_S:
             self.share = 1.0
@@ -61,7 +67,7 @@ class LeasedLimit(ClientLimit):
         bucket = self._buckets.get(client) or self._open(client, now)
         assert isinstance(bucket, LeasedBucket)
         bucket.fill(self.rate, self.burst, now)
-        need, full = min(self.burst, n), self.burst * bucket.share
+        need, full = min(self.burst, n), bucket.holds(self.burst)
         enough = min(need, full)
         bucket.asked += need
         short = bucket.tokens < enough
@@ -72,9 +78,9 @@ class LeasedLimit(ClientLimit):
             self._waiting[client] = bucket
         return (enough - bucket.tokens) / (self.rate * bucket.share) if short else 0.0
 
-    def turn(self, name: str, now: float) -> Turn:
-        """What is to be reported now, at most `AT_ONCE`; `name` is the limit's. It is not reported again."""
-        clients = [client for client, _ in zip(self._waiting, range(AT_ONCE), strict=False)]
+    def turn(self, name: str, now: float, most: int) -> Turn:
+        """What is to be reported now, of at most so many clients; `name` is the limit's. It is not reported again."""
+        clients = list(islice(self._waiting, most))
         buckets = tuple(self._waiting.pop(client) for client in clients)
         reports = tuple(
             Report(name, client, self.rate, self.burst, bucket.spent, bucket.asked)
@@ -92,7 +98,7 @@ class LeasedLimit(ClientLimit):
             # The bank's word is from about half-way; what was spent since the report is not in it yet.
             since = (now - turn.at) / 2
             most = (lease.level + since * self.rate) * lease.share - bucket.spent
-            bucket.tokens = min(bucket.tokens, most, self.burst * lease.share)
+            bucket.tokens = min(bucket.tokens, most, bucket.holds(self.burst))
 
     def _new(self, now: float) -> LeasedBucket:
         return LeasedBucket(float(self.burst), now)

@@ -60,7 +60,7 @@ for i, key in ipairs(KEYS) do
   redis.call('PEXPIRE', key, math.ceil(1000 * math.max((most - level) / rate, 2 * memory)))
   local share = 1
   if whole > 0 then share = mine / whole end
-  table.insert(leases, string.format('%.17g', math.min(level, burst)))
+  table.insert(leases, string.format('%.17g', level))
   table.insert(leases, string.format('%.17g', share))
 end
 return leases

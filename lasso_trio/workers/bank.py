@@ -52,7 +52,7 @@ class Account:
         asked[member] = asked.get(member, 0.0) + report.asked
         self.full_at = now + max((most - self.level) / report.rate, MEMORY_S * 2)
         whole = sum(asked.values())
-        return Lease(min(self.level, report.burst), asked[member] / whole if whole > 0 else 1.0)
+        return Lease(self.level, asked[member] / whole if whole > 0 else 1.0)
 
 
 @attrs.define(eq=False)

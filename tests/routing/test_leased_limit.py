@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lasso_trio.routing import leased_limit
 from lasso_trio.routing.client_limit import ClientLimit
 from lasso_trio.routing.lease import ALONE_S, LATEST_S, Lease
 from lasso_trio.routing.leased_limit import LeasedLimit
@@ -23,7 +22,7 @@ def test_without_leases_it_is_a_plain_limit(rate: int, burst: int, asked: list[t
 
 
 def settle(limit: LeasedLimit, now: float, lease: Lease) -> None:
-    turn = limit.turn("p", now)
+    turn = limit.turn("p", now, 500)
     limit.settle(turn, tuple(lease for _ in turn.reports), now)
 
 
@@ -61,15 +60,15 @@ def test_what_is_reported_is_what_was_given_and_what_was_asked_for_once() -> Non
     limit = LeasedLimit(rate=1, burst=2)
     for _ in range(5):
         limit.take("x", 1, 0.0)
-    (report,) = limit.turn("p", 0.0).reports
+    (report,) = limit.turn("p", 0.0, 500).reports
     assert (report.limit, report.client, report.spent, report.asked) == ("p", "x", 2.0, 5.0)
-    assert limit.turn("p", 0.0).reports == ()
+    assert limit.turn("p", 0.0, 500).reports == ()
 
 
 def test_what_is_spent_while_a_report_is_under_way_is_still_counted() -> None:
     limit = LeasedLimit(rate=10, burst=10)
     limit.take("x", 6, 0.0)
-    turn = limit.turn("p", 0.0)
+    turn = limit.turn("p", 0.0, 500)
     assert limit.take("x", 3, 0.0) == 0.0
     limit.settle(turn, (Lease(4.0, 1.0),), 0.0)
     assert limit.take("x", 1, 0.0) == 0.0
@@ -81,13 +80,13 @@ def test_who_has_plenty_is_reported_twice_a_second_and_who_has_not_at_each_turn(
     limit.take("x", 1, 0.0)
     settle(limit, 0.0, WHOLE)
     limit.take("x", 1, 0.1)
-    assert limit.turn("p", 0.1).reports == ()
+    assert limit.turn("p", 0.1, 500).reports == ()
     limit.take("x", 6, 0.1)
-    assert len(limit.turn("p", 0.2).reports) == 1
+    assert len(limit.turn("p", 0.2, 500).reports) == 1
     settle(limit, 0.2, WHOLE)
-    assert limit.turn("p", 0.2 + LATEST_S).reports == ()  # nothing was asked
+    assert limit.turn("p", 0.2 + LATEST_S, 500).reports == ()  # nothing was asked
     limit.take("x", 1, 0.2 + LATEST_S)
-    assert len(limit.turn("p", 0.2 + LATEST_S).reports) == 1
+    assert len(limit.turn("p", 0.2 + LATEST_S, 500).reports) == 1
 
 
 def test_a_share_that_nobody_confirms_becomes_the_whole_again() -> None:
@@ -99,9 +98,8 @@ def test_a_share_that_nobody_confirms_becomes_the_whole_again() -> None:
     assert [limit.take("x", 1, now) for _ in range(11)].count(0.0) == 10
 
 
-def test_a_turn_is_bounded_and_goes_on_where_it_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leased_limit, "AT_ONCE", 2)
+def test_a_turn_is_bounded_and_goes_on_where_it_stopped() -> None:
     limit = LeasedLimit(rate=1, burst=1)
     for client in "abc":
         limit.take(client, 1, 0.0)
-    assert [[report.client for report in limit.turn("p", 0.0).reports] for _ in range(3)] == [["a", "b"], ["c"], []]
+    assert [[report.client for report in limit.turn("p", 0.0, 2).reports] for _ in range(3)] == [["a", "b"], ["c"], []]

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from lasso_trio.routing.client_limit import ClientLimit
 from lasso_trio.routing.lease import ALONE_S, BankFault, Lease, Report
 from lasso_trio.routing.leased_limit import LeasedLimit
-from lasso_trio.shared.leasing import LONGEST_S, TURN_S, Leasing
+from lasso_trio.shared.leasing import AT_ONCE, LONGEST_S, TURN_S, Leasing
 
 HALF = Lease(0.0, 0.5)
 
@@ -42,7 +42,7 @@ async def test_all_buckets_of_a_turn_are_settled_together_and_idle_ones_not(
         for limit, client in ((one, "x"), (one, "y"), (other, "x")):
             limit.take(client, 1, now)
         await trio.sleep(5 * TURN_S)
-        assert bank.asked == [["one x", "one y", "other x"]]
+        assert [sorted(asked) for asked in bank.asked] == [["one x", "one y", "other x"]]
         assert other.take("x", 1, trio.current_time()) == 0.0  # half a second at half the rate
         assert other.take("x", 2, trio.current_time()) > 0.0
         nursery.cancel_scope.cancel()
@@ -79,3 +79,17 @@ async def test_without_its_bank_each_is_for_itself_says_so_and_comes_back(
             nursery.cancel_scope.cancel()
     assert [line["event"] for line in logs] == ["limits.together", "limits.alone", "limits.together"]
     assert leasing.lost > 0
+
+
+async def test_a_turn_has_room_for_so_many_and_none_of_several_limits_is_left_behind(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    bank, limits = FakeBank(), {name: LeasedLimit(10, 4) for name in "abc"}
+    leasing = Leasing(bank, lambda: list(limits.items()))
+    for limit in limits.values():
+        for n in range(AT_ONCE):
+            limit.take(f"{n}", 1, trio.current_time())
+    for _ in range(4):
+        await leasing.turn()
+    assert [len(asked) for asked in bank.asked] == [AT_ONCE] * 3
+    assert len({name for asked in bank.asked for name in asked}) == 3 * AT_ONCE

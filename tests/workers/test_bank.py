@@ -56,7 +56,7 @@ class Town:
         return given
 
     def settle(self, member: int, at: float) -> None:
-        turn = self.limits[member].turn("p", at)
+        turn = self.limits[member].turn("p", at, 500)
         self.limits[member].settle(turn, tuple(self.ledger.settle(str(member), turn.reports, at)), at)
 
 
