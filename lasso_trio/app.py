@@ -22,11 +22,13 @@ import structlog
 import trio
 
 from lasso_trio import __version__, notify
+from lasso_trio.access import exposure
 from lasso_trio.cluster.cluster import Cluster
 from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.reload import ReloadResult
 from lasso_trio.config.settings import Settings
 from lasso_trio.instances import InstanceTasks
+from lasso_trio.key_sources import KeySources
 from lasso_trio.operators import Operators
 from lasso_trio.providers.prober import Prober
 from lasso_trio.providers.registry import Registry
@@ -249,6 +251,7 @@ class App:
             "reaper": self.reaper.run,
             "housekeeping": self._housekeeping,
             "reloading": self.reloading.run,
+            "key sources": KeySources(self.reloading.handler.gates, lambda: self.directory).run,
         }
         if self.operators.dashboard is not None:
             children["dashboard"] = self.operators.dashboard.run
@@ -286,6 +289,7 @@ class App:
 
     async def _traffic(self, task_status: trio.TaskStatus[None]) -> None:
         self.operators.warn(self.settings)
+        exposure.warn(self.settings, self.directory.set)
         listeners = await self._listen()
         with self._cut:
             async with trio.open_nursery() as traffic:

@@ -53,6 +53,8 @@ class CallTeller:
         )
         if outcome.hedges:
             record.hedges, record.hedge_won = outcome.hedges, outcome.hedge_won
+        if exchange.route.guard is not None:
+            record.client = exchange.route.guard.client
         return _with_error(record, outcome) if outcome.failed else record
 
 

@@ -2,6 +2,7 @@
 
     /rpc/:chain                       /rpc/{strategy}/:chain             /rpc/provider/:provider/:chain
     /rpc/:chain/:provider             and all of them behind /rpc/profile/:profile
+    all of that behind /rpc/k/:key    which is taken out before (access.credential)
 
     provider      ?provider_override=  before  ?provider_id=  before  X-Lasso-Provider  before the path
     strategy      the path  before  ?strategy=
@@ -28,6 +29,7 @@ from urllib.parse import parse_qsl, unquote
 
 import attrs
 
+from lasso_trio.access.guard import Guard
 from lasso_trio.config.profile import STRATEGY_NAMES, Strategy, Transport
 from lasso_trio.errors import LassoError
 from lasso_trio.jsonrpc.errors import (
@@ -73,6 +75,8 @@ class Route:
     error: RpcError | None = None
     explain: bool = False
     """The call is not to be carried out: what would be done with it is the answer."""
+    guard: Guard | None = None
+    """Who may call, where not everybody may."""
 
     @property
     def routed_profile(self) -> RoutedProfile:

@@ -12,6 +12,9 @@ from collections.abc import Sequence
 import attrs
 import trio
 
+from lasso_trio.access.credential import taken_out
+from lasso_trio.access.gates import Gates
+from lasso_trio.access.guard import Guard
 from lasso_trio.config.settings import Settings
 from lasso_trio.jsonrpc.errors import RpcError, invalid_request, websocket_only
 from lasso_trio.jsonrpc.methods import WEBSOCKET_ONLY
@@ -21,11 +24,12 @@ from lasso_trio.routing.directory import Directory
 from lasso_trio.routing.service import Service
 from lasso_trio.server import request_id, rpc_answer
 from lasso_trio.server.answer import Answer
-from lasso_trio.server.batch import Record, run_batch
+from lasso_trio.server.batch import BatchResult, Record, run_batch
 from lasso_trio.server.client_address import client_address
 from lasso_trio.server.connection import Peer
 from lasso_trio.server.exchange import Exchange
 from lasso_trio.server.explanation import explanation
+from lasso_trio.server.guarded import Items, dressed, guarded, id_of, permitted, refusal
 from lasso_trio.server.http_head import Head
 from lasso_trio.server.http_request import HttpRequest
 from lasso_trio.server.large_body import LargeBody
@@ -40,6 +44,7 @@ class Memo:
     route: Route | None
     request_id: str | None
     forwarded_for: str
+    guard: Guard | None = None
 
 
 @attrs.define(eq=False)
@@ -48,6 +53,7 @@ class RpcHandler:
     service: Service
     settings: Settings
     record: Record
+    gates: Gates = attrs.field(factory=Gates)
 
     async def __call__(self, http: HttpRequest, peer: Peer) -> Answer:
         """Answer one HTTP request on `/rpc…`. Raises only Cancelled."""
@@ -56,6 +62,8 @@ class RpcHandler:
         if memo is None or memo.generation != self.directory.generation:
             memo = head.route = self._memo(head)
         id_ = memo.request_id or request_id.made()
+        if memo.guard is not None:
+            return await self._guarded(memo.guard, memo, http, peer, id_)
         if head.method != "POST":
             return rpc_answer.preflight(id_)
         if memo.route is None:
@@ -69,16 +77,33 @@ class RpcHandler:
 
     def _memo(self, head: Head) -> Memo:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
+        target, in_path = taken_out(head.target)
         try:
-            route = resolve(head.target, headers, self.directory)
+            route = guarded(resolve(target, headers, self.directory), in_path, headers, self.gates)
         except NoSuchRoute:
             route = None
         given = request_id.sane(headers.get("x-request-id", ""))
         forwarded = ",".join(v.decode("latin-1") for name, v in head.headers if name == b"x-forwarded-for")
-        return Memo(self.directory.generation, route, given, forwarded)
+        return Memo(self.directory.generation, route, given, forwarded, None if route is None else route.guard)
+
+    async def _guarded(self, guard: Guard, memo: Memo, http: HttpRequest, peer: Peer, id_: str) -> Answer:
+        assert memo.route is not None, "nobody guards a route that leads nowhere"
+        if http.head.method != "POST":
+            return dressed(rpc_answer.preflight(id_), guard)
+        try:
+            exchange = Exchange(memo.route, id_, http.received_at)
+            answer = await self._answer(exchange, http.body, memo.forwarded_for, peer)
+        except RpcError as error:
+            answer = rpc_answer.of_error(error, id_)
+        return dressed(answer, guard)
 
     async def _answer(self, exchange: Exchange, body: bytes, forwarded_for: str, peer: Peer) -> Answer:
         decoded = decode(body, self.settings.max_batch)
+        if exchange.route.guard is not None:
+            let_in = self._let_in(exchange.route.guard, exchange, decoded, forwarded_for, peer)
+            if isinstance(let_in, Answer):
+                return let_in
+            decoded = let_in
         refused = self._refuse_beyond_limit(exchange, decoded, forwarded_for, peer)
         if refused is not None:
             return refused
@@ -93,6 +118,26 @@ class RpcHandler:
         batch = await run_batch(self.service, self.record, exchange, decoded, self.settings.max_response_bytes)
         return rpc_answer.of_batch(exchange, batch, trio.current_time())
 
+    def _let_in(
+        self, guard: Guard, exchange: Exchange, decoded: Request | Invalid | Items, forwarded_for: str, peer: Peer
+    ) -> Request | Invalid | Items | Answer:
+        """What of it may be called, or the refusal. A refused credential counts against its address's limit."""
+        host = client_address(peer.host, forwarded_for, self.settings.trusted_proxies)
+        error = guard.admit(host, self.gates.clock())
+        if error is not None:
+            limit = exchange.route.routed_profile.limit
+            wait = limit.take(client_key(host), 1, exchange.started)
+            if wait:
+                return rpc_answer.limited(limit.rate, wait, exchange.request_id, id_of(decoded))
+            return refusal(error, exchange.request_id, id_of(decoded))
+        if isinstance(decoded, Request):
+            error = guard.forbids(decoded.method.name)
+            return decoded if error is None else rpc_answer.of_local_error(exchange, decoded, error)
+        if isinstance(decoded, Invalid) or not decoded:
+            return decoded
+        kept = permitted(guard, decoded)
+        return kept or rpc_answer.of_batch(exchange, BatchResult([], []), trio.current_time())
+
     def _refuse_beyond_limit(
         self, exchange: Exchange, decoded: Request | Invalid | Sequence[object], forwarded_for: str, peer: Peer
     ) -> Answer | None:
@@ -100,12 +145,16 @@ class RpcHandler:
         route = exchange.route
         host = client_address(peer.host, forwarded_for, self.settings.trusted_proxies) if forwarded_for else peer.host
         n = len(decoded) if isinstance(decoded, list) else 1
-        wait = route.routed_profile.limit.take(client_key(host), n, exchange.started)
+        limit = route.routed_profile.limit
+        if route.guard is None:
+            wait = limit.take(client_key(host), n, exchange.started)
+        else:
+            limit, wait = route.guard.take(limit, host, n, exchange.started)
         if not wait:
             return None
         route.routed_chain.counts.limited += n
         id_ = decoded.reply_id if isinstance(decoded, Request) else b"null"
-        return rpc_answer.limited(route.routed_profile.limit.rate, wait, exchange.request_id, id_)
+        return rpc_answer.limited(limit.rate, wait, exchange.request_id, id_)
 
     async def _single(self, exchange: Exchange, request: Request) -> Answer:
         route = exchange.route

@@ -7,6 +7,7 @@ body is read, gzip both ways, refusals in JSON-RPC's words, a crash contained.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Final
 
 import attrs
 import structlog
@@ -28,14 +29,16 @@ from lasso_trio.server.refusal import BadRequest, Kind, body_too_large
 from lasso_trio.server.rpc_answer import of_refusal
 from lasso_trio.server.rpc_lane import Handler
 
+ENDPOINT: Final = "rpc"
+
 log = structlog.get_logger(__name__)
 
 
 def serve(app: QuartTrio, handler: Handler, limits: LaneLimits, budget: ByteBudget) -> None:
-    """Let `app` answer POST on `/rpc/…` as the lane would."""
+    """Let `app` answer POST and OPTIONS on `/rpc/…` as the lane would."""
     door = _Door(handler, limits, budget)
 
-    @app.post("/rpc/<path:_>", provide_automatic_options=False)
+    @app.route("/rpc/<path:_>", endpoint=ENDPOINT, methods=["POST", "OPTIONS"], provide_automatic_options=False)
     async def rpc(_: str) -> Response:
         head = head_of_request()
         try:

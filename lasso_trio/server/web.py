@@ -117,11 +117,16 @@ async def _begin() -> Response | None:
     """Note when it began; answer preflights, and bodies that nobody will read and that are too large anyway."""
     g.began = trio.current_time()
     g.request_id = request_id.sane(request.headers.get("x-request-id", "")) or request_id.made()
-    if request.method == "OPTIONS" and not request.path.startswith(NOT_FOR_OTHERS):
+    if request.method == "OPTIONS" and not _says_itself():
         head = rpc_over_asgi.head_of_request()
         return await rpc_over_asgi.response_of(rpc_answer.preflight(g.request_id), head, 0)
     too_large = (request.content_length or 0) > (request.max_content_length or 0)
     return _problem(413, "Request Entity Too Large") if too_large and not request.path.startswith("/rpc/") else None
+
+
+def _says_itself() -> bool:
+    """Whether it is for the path's own door to say which web pages may read what it answers."""
+    return request.path.startswith(NOT_FOR_OTHERS) or request.endpoint == rpc_over_asgi.ENDPOINT
 
 
 async def _refused(error: HTTPException) -> Response:
@@ -137,7 +142,7 @@ async def _crashed(_: Exception) -> Response:
 
 async def _complete(response: Response) -> Response:
     headers = response.headers
-    for name, value in () if request.path.startswith(NOT_FOR_OTHERS) else _CORS:
+    for name, value in () if _says_itself() else _CORS:
         headers.setdefault(name, value)
     headers.setdefault("x-request-id", g.request_id)
     headers.setdefault("server-timing", f"total;dur={(trio.current_time() - g.began) * 1000:.3f}")

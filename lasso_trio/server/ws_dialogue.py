@@ -14,12 +14,14 @@ from collections.abc import Awaitable, Callable
 
 import attrs
 
+from lasso_trio.access.guard import Guard
 from lasso_trio.jsonrpc.errors import RpcError
 from lasso_trio.jsonrpc.request import Invalid, Request, decode
 from lasso_trio.routing.directory import Directory
 from lasso_trio.routing.room import Room
+from lasso_trio.server.guarded import permitted
 from lasso_trio.server.routes import Route
-from lasso_trio.server.ws_routes import Destination
+from lasso_trio.server.ws_routes import Destination, guarded_route
 from lasso_trio.server.ws_subscriptions import Subscription, Subscriptions
 from lasso_trio.server.ws_unary import Share, Unary, asks_for_meta, check_batch, is_about_subscriptions
 
@@ -59,6 +61,8 @@ class Dialogue:
             return
         try:
             route = self._admit(1)
+            if route.guard is not None and (forbidden := route.guard.forbids(item.method.name)) is not None:
+                raise forbidden
         except RpcError as error:
             if item.id is not None:
                 await self.put(error.encode(item.id))
@@ -92,6 +96,8 @@ class Dialogue:
         """Count them; where they are to go. Raises RpcError."""
         self.unary.counters.calls += calls
         route = self._route_now()
+        if route.guard is not None and (unwelcome := self._unwelcome(route.guard)) is not None:
+            raise unwelcome.with_traceback(None)  # it is kept, and would keep every traceback too
         refused = self.unary.limited(route, self.host, calls)
         if refused is not None:
             raise refused
@@ -106,11 +112,22 @@ class Dialogue:
             return False
         return True
 
+    @property
+    def is_welcome(self) -> bool:
+        """Whether its client's key or token is still good; True where none is wanted."""
+        guard = self.route.guard
+        return guard is None or self._unwelcome(guard) is None
+
+    def _unwelcome(self, guard: Guard) -> RpcError | None:
+        return guard.admit(self.host, self.unary.gates.clock())
+
     def _route_now(self) -> Route:
         """Raises RpcError when the new configuration does not have what the handshake asked for."""
         directory = self.directory()
         if directory.generation != self.generation:
-            self.route, self.generation = self.to.route(directory), directory.generation
+            route = self.to.route(directory)
+            self.route = guarded_route(route, self.to, self.unary.gates)
+            self.generation = directory.generation
         if self.route.error is not None:
             raise self.route.error
         return self.route
@@ -121,6 +138,8 @@ class Dialogue:
         """Calls go side by side, subscriptions after them, one by one. The answers keep the order of the requests."""
         check_batch(items)
         route = self._admit(len(items))
+        if route.guard is not None:
+            items = permitted(route.guard, items)
         answers: Answers = [None] * len(items)
         calls = [position for position, item in enumerate(items) if not is_about_subscriptions(item)]
         for position, text in zip(calls, await self.unary.many(route, [items[n] for n in calls]), strict=True):

@@ -27,6 +27,7 @@ PING: Final = ping_frame(b"lasso")
 NO_PONG: Final[Words] = (1002, "Heartbeat timeout - no pong responses")
 IDLE: Final[Words] = (1001, "idle: no call and no subscription for a long time")
 GONE: Final[Words] = (1008, "what this socket was opened for is configured no more")
+NOT_ANY_MORE: Final[Words] = (1008, "the key or token of this socket is not good any more")
 SLOW_MESSAGE: Final[Words] = (1008, "a message took too long to arrive")
 
 
@@ -34,6 +35,8 @@ def look(session: Session, now: float, limits: WsLimits, counters: WsCounters) -
     """Ping it, end it, or leave it alone."""
     if not session.dialogue.has_route:
         session.drain(GONE)  # subscriptions would go on with providers that are to be used no more
+    elif not session.dialogue.is_welcome:
+        session.drain(NOT_ANY_MORE)
     if session.sender.busy and now - session.sender.progress_at > limits.write_s:
         counters.write_timeouts += 1
         session.sever()

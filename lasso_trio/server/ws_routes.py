@@ -17,10 +17,13 @@ from urllib.parse import parse_qsl
 
 import attrs
 
+from lasso_trio.access.credential import taken_out
+from lasso_trio.access.gates import Gates
 from lasso_trio.jsonrpc.errors import RpcError, unknown_provider
 from lasso_trio.routing.directory import Directory
 from lasso_trio.server import request_id, rpc_answer
 from lasso_trio.server.answer import Answer
+from lasso_trio.server.guarded import guarded
 from lasso_trio.server.http_head import Head, parse_head
 from lasso_trio.server.routes import Meta, NoSuchRoute, Route, resolve
 
@@ -29,8 +32,9 @@ _OURS: Final = re.compile(rb"GET +(?:https?://[^/?# \r\n]*)?/ws/rpc[/? \r\n]", r
 _UPGRADE: Final = re.compile(rb"\r\nupgrade[ \t]*:[^\r\n]*websocket", re.IGNORECASE)
 _NO: Final = frozenset({"0", "false", "no", "off"})
 _KEPT: Final = frozenset(
-    f"x-lasso-{what}" for what in ("provider", "transport", "include-meta", "session", "min-block", "explain")
-)
+    f"x-lasso-{what}"
+    for what in ("provider", "transport", "include-meta", "session", "min-block", "explain", "api-key")
+) | {"authorization", "origin", "traceparent", "tracestate"}
 
 _TEXT: Final = b"content-type: text/plain; charset=utf-8\r\n"
 
@@ -46,10 +50,12 @@ class Destination:
 
     target: str
     """Path and query, without the `/ws`."""
-    headers: dict[str, str]
+    headers: dict[str, str] = attrs.field(repr=False)
     forwarded_for: str
     key: bytes
     wants_gaps: bool
+    credential: str | None = attrs.field(default=None, repr=False)
+    """What stood in the path; that of a header is among the headers."""
 
     def route(self, directory: Directory) -> Route:
         """Where its calls go. `error` is set when that is nowhere (any more). Raises NoSuchRoute."""
@@ -59,6 +65,11 @@ class Destination:
             error = unknown_provider(provider, chain.chain.chain_id, chain.profile.slug)
             return attrs.evolve(route, error=error)
         return route
+
+
+def guarded_route(route: Route, to: Destination, gates: Gates) -> Route:
+    """`route` with its guard, if its profile wants one."""
+    return guarded(route, to.credential, to.headers, gates)
 
 
 class Refused(Exception):
@@ -72,14 +83,14 @@ class Refused(Exception):
 def read_handshake(raw: bytes, max_headers: int, directory: Directory) -> tuple[Destination, Route]:
     """Read a whole head that `is_ws`. Raises Refused, and BadRequest when it is no HTTP."""
     head = parse_head(raw, max_headers)
-    target = head.target[len(PREFIX) :]
+    target, credential = taken_out(head.target[len(PREFIX) :])
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
     key = _checked_key(head, headers)
     asked = dict(parse_qsl(target.partition("?")[2]))
     gaps = asked.get("gaps") or headers.get("x-lasso-gaps", "")
     kept = {name: value for name, value in headers.items() if name in _KEPT}
     forwarded = ",".join(value.decode("latin-1") for name, value in head.headers if name == b"x-forwarded-for")
-    destination = Destination(target, kept, forwarded, key, gaps not in _NO)
+    destination = Destination(target, kept, forwarded, key, gaps not in _NO, credential)
     return destination, _checked_route(destination, directory)
 
 

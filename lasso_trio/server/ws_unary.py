@@ -14,6 +14,7 @@ import msgspec
 import structlog
 import trio
 
+from lasso_trio.access.gates import Gates
 from lasso_trio.config.settings import Settings
 from lasso_trio.jsonrpc.errors import RpcError, internal_error, invalid_request, rate_limited
 from lasso_trio.jsonrpc.methods import WEBSOCKET_ONLY
@@ -91,11 +92,15 @@ class Unary:
     settings: Settings
     record: Record
     counters: WsCounters
+    gates: Gates = attrs.field(factory=Gates)
 
     def limited(self, route: Route, host: str, calls: int) -> RpcError | None:
         """Count `calls` against their client's limit; the error when that is used up."""
-        limit = route.routed_profile.limit
-        wait = limit.take(client_key(host), calls, trio.current_time())
+        limit, now = route.routed_profile.limit, trio.current_time()
+        if route.guard is None:
+            wait = limit.take(client_key(host), calls, now)
+        else:
+            limit, wait = route.guard.take(limit, host, calls, now)
         if not wait:
             return None
         route.routed_chain.counts.limited += calls

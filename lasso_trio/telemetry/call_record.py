@@ -83,6 +83,8 @@ class CallRecord(msgspec.Struct, gc=False):
     ended_ns: int = 0
     hedges: int = 0
     hedge_won: bool = False
+    client: str = ""
+    """Who called, by the name of its key or token."""
 
     @property
     def level(self) -> str:
@@ -151,7 +153,7 @@ class _Response(msgspec.Struct, gc=False, omit_defaults=True):
     error: _Error | None = None
 
 
-class _Line(msgspec.Struct, gc=False):
+class _Line(msgspec.Struct, gc=False, omit_defaults=True):
     event: str
     timestamp: str
     level: str
@@ -166,6 +168,7 @@ class _Line(msgspec.Struct, gc=False):
     routing: _Routing
     timing: _Timing
     response: _Response
+    client: str = ""
 
 
 def json_line(record: CallRecord) -> bytes:
@@ -204,6 +207,7 @@ def _line(r: CallRecord) -> _Line:
         # Milliseconds, cut to the microsecond: rounding costs more than all the rest of the numbers.
         _Timing(int(r.selection_s * 1e6) / 1000, int(r.upstream_s * 1e6) / 1000, int(r.total_s * 1e6) / 1000),
         _error(r) if r.error_category else _Response("success", _RESULT_TYPES.get(r.result_byte), r.result_size),
+        r.client,
     )
 
 
@@ -235,6 +239,8 @@ def pretty_line(r: CallRecord) -> bytes:
     what = printable(r.method[:MAX_METHOD_CHARS])
     who = f"{r.provider or '-'}/{r.protocol or '-'}" + (f" +{r.retries}" if r.retries else "")
     line = f"{when} {r.level:<7} {what:<28} {r.scope.chain:<14} {who:<26} {r.total_s * 1000:>10.3f} ms  {_ending(r)}"
+    if r.client:
+        line += f"  by {r.client}"
     return line.encode("utf-8", "backslashreplace") + b"\n"
 
 

@@ -92,12 +92,18 @@ async def test_slashes_are_not_merged(app: QuartTrio) -> None:
     assert (await app.test_client().post("/rpc/profile//eth", data=b"{}")).status_code == 200  # the handler's to tell
 
 
-@pytest.mark.parametrize("path", ["/rpc/eth", "/api/health", "/nope"])
+@pytest.mark.parametrize("path", ["/api/health", "/nope", "/rpc"])
 async def test_a_preflight_is_answered_everywhere(app: QuartTrio, path: str) -> None:
     answer = await app.test_client().options(path)
     assert (answer.status_code, await answer.get_data(as_text=False)) == (204, b"")
     assert answer.headers["access-control-allow-methods"] == "GET, POST, OPTIONS"
     assert answer.headers.getlist("access-control-allow-origin") == ["*"]
+
+
+async def test_a_preflight_of_calls_is_the_handlers_to_answer(app: QuartTrio) -> None:
+    answer = await app.test_client().options("/rpc/eth")
+    assert answer.headers.getlist("x-request-id") == ["of-the-handler"]
+    assert "access-control-allow-origin" not in answer.headers
 
 
 async def test_a_body_that_nobody_will_read_and_is_too_large_is_refused(app: QuartTrio) -> None:
