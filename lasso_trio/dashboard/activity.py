@@ -17,7 +17,7 @@ import attrs
 
 from lasso_trio.jsonrpc.request import Request
 from lasso_trio.providers.latency import LogHistogram
-from lasso_trio.routing.outcome import Outcome
+from lasso_trio.routing.outcome import Outcome, Raced
 from lasso_trio.routing.service import Served
 from lasso_trio.server.batch import Record
 from lasso_trio.server.exchange import Exchange
@@ -27,6 +27,8 @@ from lasso_trio.telemetry.scrub import encodable, scrub
 
 KEPT: Final = 200
 PER_SECOND: Final = 40
+RACES_KEPT: Final = 20
+"""Apart from the others, so that a flood of plain calls does not push them out."""
 
 Row = dict[str, Any]
 
@@ -58,6 +60,7 @@ class Seen:
     cache: str
     request_id: str
     error: tuple[int | None, str, str] | None
+    raced: tuple[Raced, ...] = ()
 
     @property
     def row(self) -> Row:
@@ -80,6 +83,30 @@ class Seen:
             "error": None if self.error is None else _error_row(self.error),
         }
 
+    @property
+    def race(self) -> Row:
+        """The call as a race: who ran, winner and losers, as on the time line of a tried call."""
+        row = self.row
+        return {
+            **{key: row[key] for key in ("seq", "at", "chain", "method", "ms", "hedge_won")},
+            "ok": self.error is None,
+            "timeline": [_lane(racer) for racer in self.raced],
+        }
+
+
+def _lane(racer: Raced) -> Row:
+    begun, took = 1000 * racer.begun_s, 1000 * racer.took_s
+    return {
+        "kind": "hedge" if racer.hedge else "first",
+        "provider": racer.provider,
+        "transport": racer.transport,
+        "start_ms": round(begun, 3),
+        "end_ms": round(begun + took, 3),
+        "took_ms": round(took, 3),
+        "end": racer.end,
+        "category": None,
+    }
+
 
 def _error_row(error: tuple[int | None, str, str]) -> Row:
     code, category, message = error
@@ -91,6 +118,7 @@ class Activity:
     """`calls`: those kept, newest last. `raced` and `plain`: how long calls took while somebody looked, by hedging."""
 
     calls: deque[Seen] = attrs.field(factory=lambda: deque(maxlen=KEPT))
+    races: deque[Seen] = attrs.field(factory=lambda: deque(maxlen=RACES_KEPT))
     seen: int = 0
     raced: LogHistogram = attrs.field(factory=LogHistogram)
     plain: LogHistogram = attrs.field(factory=LogHistogram)
@@ -126,6 +154,8 @@ class Activity:
         if second != self._second:
             self._turn(second)
         (self.raced if outcome.hedges else self.plain).add(ended - exchange.started)
+        if outcome.raced:
+            self.races.append(_seen(self.seen, exchange, request, served, ended, client))
         if outcome.failed:
             self._bad += 1
             if self._bad > PER_SECOND:
@@ -140,6 +170,10 @@ class Activity:
         """The newest of a profile, newest last."""
         mine = [seen for seen in self.calls if seen.profile == profile]
         return [seen.row for seen in mine[-most:]]
+
+    def recent_races(self, profile: str) -> list[Row]:
+        """Those seen while somebody looked, newest first."""
+        return [seen.race for seen in reversed(self.races) if seen.profile == profile]
 
     def last(self, profile: str, chain: str) -> Row | None:
         return next((s.row for s in reversed(self.calls) if (s.profile, s.chain) == (profile, chain)), None)
@@ -191,6 +225,7 @@ def _seen(seq: int, exchange: Exchange, request: Request, served: Served, ended:
         outcome.cache,
         exchange.request_id,
         error_of(outcome) if outcome.failed else None,
+        outcome.raced,
     )
 
 

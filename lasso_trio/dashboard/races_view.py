@@ -34,10 +34,14 @@ def race_sums(profile: RoutedProfile) -> Row:
 
 
 def races_page(board: Board, profile: RoutedProfile) -> Row:
-    """`with_hedge`, `without_hedge`: calls of all profiles that were seen while somebody looked on."""
+    """`with_hedge`, `without_hedge`: calls of all profiles that were seen while somebody looked on.
+
+    `recent`: the profile's last races of that time, newest first.
+    """
     activity = board.activity
     return {
         "chains": [{"chain": routed.chain.key, **_chain(board, routed)} for routed in profile.chains],
+        "recent": activity.recent_races(profile.profile.slug),
         "with_hedge": _durations(activity.raced),
         "without_hedge": _durations(activity.plain),
     }

@@ -17,7 +17,7 @@ from lasso_trio.jsonrpc.methods import Method
 from lasso_trio.routing.attempt import Attempt, attempt, drop
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.hedge import Timing, policy_for
-from lasso_trio.routing.outcome import Outcome
+from lasso_trio.routing.outcome import Outcome, Raced
 from lasso_trio.routing.plan import Plan
 from lasso_trio.routing.retry_budget import RetryBudget
 from lasso_trio.routing.room import Room
@@ -111,6 +111,7 @@ class Progress:
     hedge_delay_s: float = 0.0
     hedge_won: bool = False
     saved_s: float = 0.0
+    raced: tuple[Raced, ...] = ()
     costs_token: bool = False
     """The next dispatch is a second one, and to be paid for."""
 
@@ -205,5 +206,5 @@ def outcome_of(progress: Progress, done: Attempt, reason: str, error: RpcError |
     )
     if progress.hedges:
         outcome.hedges, outcome.hedge_delay_s = progress.hedges, progress.hedge_delay_s
-        outcome.hedge_won, outcome.saved_s = progress.hedge_won, progress.saved_s
+        outcome.hedge_won, outcome.saved_s, outcome.raced = progress.hedge_won, progress.saved_s, progress.raced
     return outcome

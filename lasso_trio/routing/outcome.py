@@ -30,6 +30,21 @@ class Large:
         self.candidate.channel.failed(self.method.row, VERDICTS[Category.NETWORK_ERROR], 0.0, now)
 
 
+@attrs.frozen
+class Raced:
+    """One who ran in a race. `begun_s`: since the call began; `took_s`: to its end, or until it was given up (`lost`).
+
+    `end`: `won`, `lost`, `failed`, or `outdone`: it answered, and another's answer was better.
+    """
+
+    provider: str
+    transport: str
+    hedge: bool
+    begun_s: float
+    took_s: float
+    end: str
+
+
 @attrs.define(eq=False)
 class Outcome:
     """Exactly one of `reply`, `large` and `error` is set.
@@ -53,6 +68,8 @@ class Outcome:
     hedge_won: bool = False
     saved_s: float = 0.0
     """How much longer the attempt that was late would have taken, as far as its provider's past tells."""
+    raced: tuple[Raced, ...] = ()
+    """Who ran in its races, winner and losers; empty for a call that was not raced."""
     cache: str = ""
     """`hit`, `miss`, `coalesced` or `bypass`, and why: "hit; final". Empty where neither cache nor coalescing is on."""
     failed: bool = attrs.field(init=False)

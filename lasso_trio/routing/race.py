@@ -10,6 +10,7 @@ kept as a lower bound of their latency. Cancellation from outside (the client le
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import inf
 
 import attrs
@@ -23,6 +24,7 @@ from lasso_trio.routing.attempt import Attempt, Waiting, drop, finish
 from lasso_trio.routing.call import MAX_DISPATCHES, Call, Progress, admitted, ask, may_go_on
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.hedge import WIDE_BLOCKS, pick
+from lasso_trio.routing.outcome import Raced
 from lasso_trio.routing.winning import is_weak
 from lasso_trio.upstream.call import Call as HttpCall
 
@@ -56,6 +58,7 @@ async def race(call: Call, progress: Progress, late: Attempt, rest: list[Candida
             nursery.start_soon(racing.run, first)
             await racing.decide(nursery)
             racing.part()
+            progress.raced += tuple(racing.raced())
             nursery.cancel_scope.cancel()
     except BaseException:
         racing.renounce()
@@ -142,6 +145,22 @@ class Race:
         self._ended.clear()
         for done in self.unwanted:
             drop(done, self.call.room)
+
+    def raced(self) -> Iterator[Raced]:
+        """Who ran, and how far each has come; nothing where nobody was raced."""
+        now = self.call.clock()
+        for runner in self.runners if any(runner.hedge for runner in self.runners) else ():
+            candidate, done = runner.candidate, runner.done
+            took = now - runner.started if runner.alive or done is None else done.seconds
+            begun = runner.started - self.call.started
+            yield Raced(candidate.provider.id, str(candidate.transport), runner.hedge, begun, took, self._end(runner))
+
+    def _end(self, runner: Runner) -> str:
+        if runner.done is not None and runner.done is self.winner:
+            return "won"
+        if runner.alive or runner.done is None:
+            return "lost"
+        return "outdone" if runner.done.verdict is None else "failed"
 
     # What came back
 

@@ -129,6 +129,18 @@ def test_races_show_what_hedging_did(demo: Demo, open_page: Open) -> None:
     assert number(figure(page, "Races run")) == demo.get("/dashboard/api/demo/snapshot")["races"]["fired"]
 
 
+def test_a_race_that_was_just_run_is_drawn_with_its_loser(demo: Demo, open_page: Open) -> None:
+    page = open_page(demo, "#races").page
+    expect(page.locator(".link-state")).to_have_text("Live")
+    body = {"jsonrpc": "2.0", "id": 1, "method": "eth_getBalance", "params": ["0x" + 40 * "0", "latest"]}
+    for _ in range(5):  # the budget is for all of these tests
+        demo.ask("POST", "/rpc/priority/demo", body, {"x-lasso-hedge": "1"})
+    race = page.locator(".race").first
+    expect(race).to_contain_text("eth_getBalance")
+    expect(race.locator(".timeline")).to_contain_text(re.compile("answered"))
+    expect(page.locator(".race", has_text="given up").first).to_contain_text(re.compile(r"after [\d.]+ ms"))
+
+
 def test_the_system_tab_shows_the_living_task_tree(demo: Demo, open_page: Open) -> None:
     page = open_page(demo, "#system").page
     tree = page.locator(".tree")

@@ -6,11 +6,11 @@ import attrs
 import trio
 
 from lasso_trio.dashboard import activity as module
-from lasso_trio.dashboard.activity import Activity, Tap, error_of
+from lasso_trio.dashboard.activity import KEPT, RACES_KEPT, Activity, Tap, error_of
 from lasso_trio.jsonrpc.reply import ErrorObject, Reply
 from lasso_trio.jsonrpc.request import Request
 from lasso_trio.providers.catalogue import VERDICTS, Category
-from lasso_trio.routing.outcome import Outcome
+from lasso_trio.routing.outcome import Outcome, Raced
 from lasso_trio.routing.service import Served
 from lasso_trio.server.exchange import Exchange
 from tests.dashboard.boards import KEY, board_of, exchange_of, refusal, request_of, served_by
@@ -114,3 +114,23 @@ async def test_errors_of_ours_and_of_upstreams_are_told_with_their_category() ->
     outcome = Outcome(reply=theirs, verdict=VERDICTS[Category.SERVER_ERROR])
     assert error_of(outcome) == (3, VERDICTS[Category.SERVER_ERROR].category, "execution reverted")
     assert error_of(Outcome(reply=theirs)) == (3, "unknown_error", "execution reverted")
+
+
+RACERS = (Raced("alpha", "http", False, 0.001, 0.049, "lost"), Raced("beta", "http", True, 0.031, 0.019, "won"))
+
+
+async def test_races_are_kept_apart_from_the_flood_with_who_lost_them() -> None:
+    board, now = board_of(), trio.current_time()
+    activity = board.activity
+    raced = served_by(board, "beta:http", hedges=1, hedge_won=True, raced=RACERS)
+    activity.take(exchange_of(board, now), request_of("eth_call"), raced, now + 0.05, "http")
+    for _ in range(3 * KEPT):
+        activity.take(exchange_of(board, now), request_of(), served_by(board), now, "http")
+    (race,) = activity.recent_races("public")
+    assert (race["method"], race["ok"], race["hedge_won"], race["ms"]) == ("eth_call", True, True, 50.0)
+    lanes = [(lane["provider"], lane["kind"], lane["end"], lane["took_ms"]) for lane in race["timeline"]]
+    assert lanes == [("alpha", "first", "lost", 49.0), ("beta", "hedge", "won", 19.0)]
+    assert activity.recent_races("other") == []
+    for _ in range(2 * RACES_KEPT):
+        activity.take(exchange_of(board, now), request_of(), raced, now, "http")
+    assert len(activity.recent_races("public")) == RACES_KEPT

@@ -57,6 +57,27 @@ async def test_the_first_may_still_win(autojump_clock: Clock, world: Build) -> N
     it.assert_nothing_leaked()
 
 
+async def test_who_ran_is_told_with_how_far_each_had_come(autojump_clock: Clock, world: Build) -> None:
+    it = world({"a": STALLING, "b": slow(10)}, routing=HEDGE)
+    first, second = (await it.serve()).outcome.raced
+    assert (first.provider, first.hedge, first.end) == ("a", False, "lost")
+    assert (second.provider, second.hedge, second.end) == ("b", True, "won")
+    assert first.took_s == pytest.approx(0.06, abs=0.002)
+    assert (second.begun_s, second.took_s) == pytest.approx((0.05, 0.01), abs=0.002)
+
+
+async def test_who_failed_in_a_race_is_told_too(autojump_clock: Clock, world: Build) -> None:
+    it = world({"a": failing(70), "b": slow(40), "c": slow(10)}, routing=HEDGE)
+    raced = (await it.serve()).outcome.raced
+    assert [(each.provider, each.end) for each in raced] == [("a", "failed"), ("b", "won")]
+    assert raced[0].took_s == pytest.approx(0.07, abs=0.002)
+
+
+async def test_a_call_that_nobody_could_race_has_no_racers(autojump_clock: Clock, world: Build) -> None:
+    it = world({"a": slow(80)}, routing=HEDGE)
+    assert (await it.serve()).outcome.raced == ()
+
+
 async def test_who_is_in_time_is_not_raced(autojump_clock: Clock, world: Build) -> None:
     it = world({"a": slow(40), "b": slow(10)}, routing=HEDGE)
     assert facts(await it.serve()) == ("a", "static_priority", 0, 0, False)

@@ -1,10 +1,11 @@
 /* The fourth tab: what hedging wins and what it costs. */
 
-import { html } from "./lib.js";
+import { html, useState } from "./lib.js";
 import { usePolled } from "./data.js";
-import { count, duration, ms, percent } from "./format.js";
+import { clock, count, duration, ms, percent } from "./format.js";
 import { Card, Figure, Pairs, Share, Table } from "./parts.js";
 import { Histogram } from "./histogram.js";
+import { Timeline } from "./timeline.js";
 import { Toolbar } from "./toolbar.js";
 
 const REASONS = {
@@ -26,8 +27,21 @@ export function Races({ live, profile }) {
     </dl>
     <div class="grid spaced">
       <div class="w6">${data && html`<${Compared} raced=${data.with_hedge} plain=${data.without_hedge} />`}</div>
-      <div class="stack w6">${(data?.chains ?? []).map((row) => html`<${ChainRaces} key=${row.chain} row=${row} />`)}</div>
+      <div class="stack w6">${data && html`<${Recent} rows=${data.recent} />`}${(data?.chains ?? []).map((row) => html`<${ChainRaces} key=${row.chain} row=${row} />`)}</div>
     </div>`;
+}
+
+const SHOWN = 5;
+
+/** The last races as time lines: who was late, who lost, and how long he had taken when he was given up. */
+function Recent({ rows }) {
+  const [all, setAll] = useState(false);
+  const more = rows.length - SHOWN;
+  return html`<${Card} title="Recent races" note="seen while a dashboard was open, newest first" end=${more > 0 && html`<button type="button" class="plain" aria-expanded=${all} onClick=${() => setAll(!all)}>${all ? "Fewer" : `${more} more`}</button>`}>
+    ${rows.length === 0 && html`<p class="empty">None yet.</p>`}
+    ${rows.slice(0, all ? rows.length : SHOWN).map((row) => html`<section class="race" key=${row.seq} aria-label="${row.method} at ${clock(row.at)}">
+      <h3 class="h3"><time>${clock(row.at)}</time> <code>${row.method}</code> ${row.chain}, ${ms(row.ms)} ms${row.ok ? "" : ", failed"}</h3><${Timeline} outcome=${{ ...row, total_ms: row.ms }} /></section>`)}
+  <//>`;
 }
 
 function Compared({ raced, plain }) {
