@@ -103,7 +103,8 @@ async def dial(terms: RedisTerms, nursery: trio.Nursery) -> RedisLine:
 
 def fault_of(error: BaseException) -> EngineFault:
     """Which fault a foreign error is. The detail is scrubbed: it may repeat what we sent."""
-    errors, detail = _errors(), scrub(str(error), LONGEST_DETAIL)
+    errors, cause = _errors(), error.__cause__
+    detail = scrub(str(error) if cause is None else f"{error} ({cause})", LONGEST_DETAIL)
     if isinstance(error, errors.AuthenticationError):
         return EngineFault("password", detail)
     if isinstance(error, TimeoutError):

@@ -107,6 +107,24 @@ async def test_a_chain_that_was_set_back_has_no_final_blocks_left(
     assert await here.says(BLOCK, at(here, 64)) == "miss; final"
 
 
+async def test_who_else_uses_the_store_is_told_once_that_the_chain_was_set_back(
+    autojump_clock: Clock, build: Callable[..., Cached]
+) -> None:
+    told: list[bytes] = []
+
+    class Store(MemoryStore):
+        async def set_back(self, scope: bytes) -> None:
+            told.append(scope)
+
+    here = build()
+    here.cache.store = Store(1 << 20)
+    await here.says(BLOCK, at(here, 64))
+    here.it.routed.heads.rollbacks += 1
+    for _ in range(3):
+        await here.says(BLOCK, at(here, 64))
+    assert told == [b"default/1"]
+
+
 async def test_what_a_provider_does_not_call_final_is_not_kept_as_final(
     autojump_clock: Clock, build: Callable[..., Cached]
 ) -> None:

@@ -32,6 +32,12 @@ def test_foreign_errors_have_a_reason(error: Exception, reason: str) -> None:
     assert fault_of(error).reason == reason
 
 
+def test_why_no_connection_came_about_is_told() -> None:
+    error = exceptions.ConnectionError("Unable to connect")
+    error.__cause__ = OSError("certificate verify failed")
+    assert str(fault_of(error)) == "unreachable: Unable to connect (certificate verify failed)"
+
+
 @asynccontextmanager
 async def server(folder: Path, *answers: bytes) -> AsyncIterator[RedisTerms]:
     """Answers what comes with these, one after the other, and then no more."""
