@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from lasso_trio import __version__
+from lasso_trio.access.key_command import key
 from lasso_trio.check.options import check_options
 
 if TYPE_CHECKING:
@@ -67,6 +68,10 @@ def serve(host: str | None, port: int | None, directory: Path | None) -> None:
     with _exit_codes():
         settings, profiles = _configuration(directory)
         settings = _chosen(settings, host, port)
+        if settings.workers > 1 and WORKER not in os.environ:
+            from lasso_trio.workers import parent
+
+            sys.exit(parent.serve(settings))
         from lasso_trio import serving
         from lasso_trio.config.profile_set import ProfileSet
 
@@ -262,6 +267,9 @@ def secret() -> None:
 def version() -> None:
     """Print the version."""
     click.echo(__version__)
+
+
+main.add_command(key)
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
     SIGTERM, SIGINT   drain, and when it comes again cut       SIGHUP   read the profiles again
 
-This is a node of one process. With `LASSO_WORKERS` the parent and its workers are served by `workers.parent` and
-`workers.worker`, which nothing else imports.
+A node of one process, or one worker of several, which obeys its parent instead of signals. The parent itself is
+`workers.parent`, which needs nothing of this and so imports none of it.
 """
 
 from __future__ import annotations
@@ -93,19 +93,19 @@ def run(main: Callable[..., Awaitable[None]], *args: object) -> None:
 
 
 def serve(settings: Settings, profiles: ProfileSet) -> int:
-    """Run a node until it is told to stop; with several workers as their parent, or as one of them. Returns the exit
-    code.
+    """Run a node until it is told to stop, or one worker of it if its parent started us. Returns the exit code.
 
     Raises OSError when the address cannot be had, ConfigError when the error catalogue's own rows are wrong.
     """
     check(settings)
     if settings.workers == 1:
         return _serve(settings, profiles, None)
-    from lasso_trio.workers import parent
     from lasso_trio.workers.post import taken
 
     post = taken(os.environ)
-    return parent.serve(settings) if post is None else _serve(post.settled(settings), profiles, post)
+    if post is None:
+        raise RuntimeError("a node of several workers begins with their parent")
+    return _serve(post.settled(settings), profiles, post)
 
 
 def _serve(settings: Settings, profiles: ProfileSet, post: Post | None) -> int:

@@ -16,6 +16,7 @@ from lasso_trio import cli
 from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.settings import Settings
 from lasso_trio.errors import LassoError
+from lasso_trio.workers import parent
 
 GOOD = "chains: {ethereum: {chain_id: 1, providers: [{id: a, url: 'https://a/${KEY}'}]}}\n"
 
@@ -159,6 +160,16 @@ def test_a_failure_with_a_reason_is_one_line_and_exit_code_1(app: FakeApp, failu
     done = lasso("demo")
     assert done.exit_code == 1
     assert done.stderr == f"lasso: {failure}\n"
+
+
+def test_several_workers_begin_with_their_parent(home: Path, app: FakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_profile(home / "profiles")
+    served: list[Settings] = []
+    monkeypatch.setattr(parent, "serve", lambda settings: served.append(settings) or 3)
+    assert lasso("serve", LASSO_WORKERS="2", KEY="k").exit_code == 3
+    assert ([settings.workers for settings in served], app.calls) == ([2], [])
+    assert lasso("serve", LASSO_WORKERS="2", _LASSO_WORKER="{}", KEY="k").exit_code == 0
+    assert [name for name, *_ in app.calls] == ["serve"]
 
 
 def test_the_demo_has_ports_of_its_own(app: FakeApp) -> None:

@@ -32,8 +32,8 @@ async def test_a_signal_stops_the_node(nursery: trio.Nursery, number: signal.Sig
 def _serve_until(monkeypatch: pytest.MonkeyPatch, act: Callable[[App], None], **settings: Any) -> int:  # noqa: ANN401
     make_app = App.make
 
-    def make(*args: Any) -> App:  # noqa: ANN401
-        app = make_app(*args)
+    def make(*args: Any, **options: Any) -> App:  # noqa: ANN401
+        app = make_app(*args, **options)
         trio.lowlevel.spawn_system_task(_act_when_ready, app, act)
         return app
 
@@ -50,6 +50,11 @@ async def _act_when_ready(app: App, act: Callable[[App], None]) -> None:
 
 def test_serve_returns_0_when_it_was_told_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _serve_until(monkeypatch, lambda _: signal.raise_signal(signal.SIGTERM)) == 0
+
+
+def test_several_workers_without_a_parent_are_a_mistake_of_ours() -> None:
+    with pytest.raises(RuntimeError, match="parent"):
+        serving.serve(Settings(workers=2), PROFILES)
 
 
 def test_an_address_in_use_is_an_os_error(monkeypatch: pytest.MonkeyPatch) -> None:
