@@ -72,6 +72,13 @@ def redis_server() -> str:
     return binary
 
 
+def slowhttptest() -> str:
+    binary = shutil.which("slowhttptest", path=_PATH)
+    if binary is None:
+        lacking("slowhttptest is not installed (Debian: apt-get install slowhttptest)")
+    return binary
+
+
 def free_port() -> int:
     """A port nobody listens on, below those the kernel gives to clients: a restarted server finds it free again."""
     while True:

@@ -1,0 +1,62 @@
+"""Clients who only want their calls answered, while others behave badly: what each call took, and what went wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from itertools import count
+
+import attrs
+import trio
+
+from tests.e2e.caller import Caller, WrongAnswer
+
+BODY = b'{"jsonrpc":"2.0","id":%d,"method":"eth_getBalance","params":["0x%040x","latest"]}'
+CLIENTS = 10
+PAUSE_S = 0.02
+
+
+@attrs.define(eq=False)
+class Bystanders:
+    """`seconds_each`: one figure for each call that was answered. `wrong`: in words; empty when nothing was."""
+
+    port: int
+    path: str
+    seconds_each: list[float] = attrs.field(factory=list)
+    wrong: list[str] = attrs.field(factory=list)
+    _ids: count[int] = attrs.field(factory=lambda: count(1))
+
+    async def call_for(self, seconds: float) -> None:
+        with trio.move_on_after(seconds):
+            async with trio.open_nursery() as nursery:
+                for _ in range(CLIENTS):
+                    nursery.start_soon(self._client)
+
+    async def call_during(self, misdeed: Callable[[], Awaitable[object]]) -> None:
+        async with trio.open_nursery() as nursery:
+            for _ in range(CLIENTS):
+                nursery.start_soon(self._client)
+            await misdeed()
+            nursery.cancel_scope.cancel()
+
+    async def _client(self) -> None:
+        caller = await Caller.connect(self.port, self.path)
+        try:
+            while True:
+                await self._call(caller, next(self._ids))
+                await trio.sleep(PAUSE_S)
+        except (OSError, WrongAnswer) as problem:
+            self.wrong.append(repr(problem))
+        finally:
+            caller.close()
+
+    async def _call(self, caller: Caller, id_: int) -> None:
+        began = trio.current_time()
+        answer = await caller.call(BODY % (id_, id_))
+        self.seconds_each.append(trio.current_time() - began)
+        if answer.status != 200 or json.loads(answer.body).get("id") != id_ or b'"result"' not in answer.body:
+            self.wrong.append(f"{answer.status} {answer.body[:200]!r}")
+
+    def p99_ms(self) -> float:
+        ordered = sorted(self.seconds_each)
+        return ordered[int(0.99 * (len(ordered) - 1))] * 1e3
