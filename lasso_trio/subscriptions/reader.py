@@ -97,20 +97,21 @@ class RoutedReader:
         return header
 
     async def logs(self, hash_: str, filter_: LogFilter) -> list[Log]:
-        raw = await self._ask("eth_getLogs", _encode([{"blockHash": hash_, **filter_.members()}]))
+        raw = await self.ask("eth_getLogs", _encode([{"blockHash": hash_, **filter_.members()}]))
         try:
             return read_all(raw, hash_)
         except BadLog as bad:
             raise Unreadable(str(bad)) from None
 
     async def _block(self, method: str, params: bytes) -> Header | None:
-        raw = await self._ask(method, params)
+        raw = await self.ask(method, params)
         try:
             return None if raw == b"null" else of_block(raw)
         except BadHeader as bad:
             raise Unreadable(str(bad)) from None
 
-    async def _ask(self, name: str, params: bytes) -> bytes:
+    async def ask(self, name: str, params: bytes) -> bytes:
+        """The raw JSON of the result of one call. Raises Unreadable."""
         method = known(name)
         assert method is not None, name
         request = Request(method, params, b"0")

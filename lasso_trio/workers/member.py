@@ -24,6 +24,7 @@ from lasso_trio.workers.keeping import Keeping
 from lasso_trio.workers.relay_desk import RelayDesk
 from lasso_trio.workers.relay_sources import RelaySources
 from lasso_trio.workers.shared_clock import SharedClock
+from lasso_trio.workers.shared_reads import SharedReads
 
 
 @attrs.define(eq=False)
@@ -38,6 +39,7 @@ class Member:
     desk: RelayDesk
     sources: RelaySources
     keeping: Keeping
+    reads: SharedReads
 
     @classmethod
     def of(cls, bus: Bus, reloading: Reloading, hub: Hub, machine: Callable[[], float] = perf_counter) -> Member:
@@ -47,11 +49,14 @@ class Member:
         heads = HeadShare(bus, registry, clock, sources.tell_connected)
         channels = ChannelShare(bus, registry, clock)
         desk = RelayDesk(bus, registry, clock)
-        return cls(bus, registry, hub, channels, heads, desk, sources, Keeping(reloading, heads.expect))
+        handler = reloading.handler
+        reads = SharedReads(bus, handler.service, lambda: handler.directory)
+        return cls(bus, registry, hub, channels, heads, desk, sources, Keeping(reloading, heads.expect), reads)
 
     def __attrs_post_init__(self) -> None:
         self.registry.on_made = self._attach
         self.hub.sources = self._sources_of
+        self.hub.make_reader = self.reads.reader
         self.bus.on_role(self._role_changed)
 
     def services(self) -> dict[str, Callable[[], Awaitable[object]]]:

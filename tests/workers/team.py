@@ -19,7 +19,7 @@ import pytest
 import trio
 import trio.testing
 
-from lasso_trio.config.profile import CachePolicy, Chain, Profile, Provider, Routing, Strategy
+from lasso_trio.config.profile import Chain, Profile, Provider, Routing, Strategy
 from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.secret import SecretUrl
 from lasso_trio.config.settings import Settings
@@ -91,7 +91,7 @@ class Network:
             for rank, name in enumerate(self.nodes)
         )
         chain = Chain("test", 31337, "Test", providers, routing=Routing(Strategy.PRIORITY), block_time_ms=2000)
-        return ProfileSet({"default": Profile("default", "Default", (chain,), cache=CachePolicy(enabled=True))})
+        return ProfileSet({"default": Profile("default", "Default", (chain,))})
 
 
 @attrs.define(eq=False)
