@@ -151,13 +151,16 @@ def found_in(text: bytes) -> list[bytes]:
     return [line for line in text.splitlines() if any(word in line or word in line.lower() for word in FORBIDDEN)]
 
 
-async def run_node(directory: Path, log_format: str, ask: Ask) -> tuple[Node, bytes]:
-    """Start a node, let `ask` talk to it, stop it; what it said to clients, and all of its output."""
+async def run_node(directory: Path, log_format: str, ask: Ask, **more: str) -> tuple[Node, bytes]:
+    """Start a node, let `ask` talk to it, stop it; what it said to clients, and all of its output.
+
+    `more`: of its environment.
+    """
     command = [sys.executable, "-m", "lasso_trio", "serve", "--port", "0", "--profiles", str(directory)]
     async with trio.open_nursery() as nursery:
         process = await trio.lowlevel.open_process(
             command,
-            env=environment(LASSO_LOG_FORMAT=log_format),
+            env=environment(LASSO_LOG_FORMAT=log_format, **more),
             cwd=directory,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
