@@ -13,7 +13,7 @@ from lasso_trio.cluster.cluster import Cluster
 from lasso_trio.config.settings import Settings
 from lasso_trio.dashboard.activity import Activity, Recorder
 from lasso_trio.dashboard.collector import Collector
-from lasso_trio.dashboard.cpu import Cpu
+from lasso_trio.dashboard.cpu import Cpu, loop_seconds
 from lasso_trio.dashboard.issues import IssueLog
 from lasso_trio.providers.prober import unix_time
 from lasso_trio.routing.directory import Directory
@@ -49,5 +49,6 @@ class Board:
     activity: Activity = attrs.field(factory=Activity)
     issues: IssueLog = attrs.field(factory=IssueLog)
     cpu: Cpu = attrs.field(factory=Cpu)
+    loop: Cpu = attrs.field(factory=lambda: Cpu(loop_seconds))
     collector: Collector = attrs.field(factory=Collector)
     viewers: Callable[[], int] = int

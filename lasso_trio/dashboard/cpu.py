@@ -1,14 +1,20 @@
-"""How much of a core the process uses, for any number of readers: the figure of the last whole second or more."""
+"""How much of a core is used, by the process or its loop, for any readers: of the last whole second or more."""
 
 from __future__ import annotations
 
 import resource
 from collections.abc import Callable
+from time import thread_time
 from typing import Final
 
 import attrs
 
 SPAN_S: Final = 1.0
+
+
+def loop_seconds() -> float:
+    """CPU of the thread that asks, which is the loop's: what is left of its core is time that the loop waits."""
+    return thread_time()
 
 
 def cpu_seconds() -> float:
@@ -18,7 +24,7 @@ def cpu_seconds() -> float:
 
 @attrs.define(eq=False)
 class Cpu:
-    """`spent` tells the process' CPU seconds. Readers do not disturb each other."""
+    """`spent` tells CPU seconds: the process', or the loop's. Readers do not disturb each other."""
 
     spent: Callable[[], float] = cpu_seconds
     _last: tuple[float, float] | None = None

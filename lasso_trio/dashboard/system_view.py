@@ -22,6 +22,7 @@ def system_summary(board: Board, now: float) -> Row | None:
     living, _ = task_figures()
     return {
         "cpu_percent": board.cpu.percent(now),
+        "loop_busy_percent": board.loop.percent(now),
         "memory_mb": memory_mib(),
         "loop_lag_ms": _ms(board.lag.last),
         "loop_lag_p99_ms": _ms(board.lag.p99),
@@ -39,7 +40,7 @@ def system_page(board: Board, now: float) -> Row:
         "cpu_percent": board.cpu.percent(now),
         "memory_mb": memory_mib(),
         "uptime_s": int(board.node.uptime_s(now)),
-        "loop": _loop(board),
+        "loop": {**_loop(board), "busy_percent": board.loop.percent(now)},
         "tasks": living,
         "runnable": runnable,
         "connections": connections,

@@ -6,6 +6,7 @@ security policy had to stop.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +19,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_pla
 from tests.browser import tools
 from tests.browser.tools import Demo
 from tests.e2e import toolbox
+
+COLLECTED_S = 20.0
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -55,7 +58,16 @@ def demo(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
                 demo.ask(
                     "POST", "/rpc/fastest/demo", {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
                 )
+            until_collected(demo)
         yield demo
+
+
+def until_collected(demo: Demo) -> None:
+    """The dashboard's memory is written every five seconds: wait for its second line."""
+    url, end = "/dashboard/api/demo/series/demo?range=5m&provider=steady", time.monotonic() + COLLECTED_S
+    while not any(demo.get(url)["p50_ms"]):
+        assert time.monotonic() < end, "nothing was collected"
+        time.sleep(0.3)
 
 
 @attrs.define

@@ -73,6 +73,8 @@ def test_a_chosen_provider_shows_its_head_breaker_and_latencies(demo: Demo, open
     expect(panel).to_contain_text("closed")
     expect(panel.locator(".u-legend").first).to_contain_text("p95 ms")
     expect(panel.locator("svg.heat rect:not(.none)").first).to_be_attached()
+    panel.get_by_label("Method").select_option("eth_gasPrice")
+    expect(panel.locator(".u-legend").first).to_contain_text("p95 ms")
     told = demo.get("/dashboard/api/demo/chains/demo/providers/steady")
     expect(panel).to_contain_text(f"{told['attempts_total']:,} attempts")
     page.keyboard.press("Escape")
@@ -147,6 +149,7 @@ def test_the_system_tab_shows_the_living_task_tree(demo: Demo, open_page: Open) 
     tree = page.locator(".tree")
     expect(tree).to_contain_text("prober")
     expect(tree).to_contain_text("running")
+    assert 0 <= number(figure(page, "Loop busy")) <= 100
     assert number(figure(page, "Memory")) == pytest.approx(demo.get("/dashboard/api/system")["memory_mb"], rel=0.2)
 
 

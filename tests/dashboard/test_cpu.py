@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from lasso_trio.dashboard.cpu import Cpu, cpu_seconds
+from threading import Thread
+from time import thread_time
+
+from lasso_trio.dashboard.cpu import Cpu, cpu_seconds, loop_seconds
 
 
 def test_the_figure_is_of_the_last_whole_second_and_readers_do_not_disturb_each_other() -> None:
@@ -15,3 +18,16 @@ def test_the_figure_is_of_the_last_whole_second_and_readers_do_not_disturb_each_
 
 def test_a_process_has_used_some() -> None:
     assert cpu_seconds() > 0
+
+
+def test_other_threads_do_not_count_as_the_loop() -> None:
+    def work() -> None:
+        end = thread_time() + 0.05
+        while thread_time() < end:
+            pass
+
+    before = loop_seconds()
+    thread = Thread(target=work)
+    thread.start()
+    thread.join()
+    assert loop_seconds() - before < 0.04

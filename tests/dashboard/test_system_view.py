@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import trio
 
 from lasso_trio.dashboard.system_view import HINT, system_page, system_summary
@@ -19,6 +20,10 @@ async def test_the_page_says_what_the_process_uses_and_what_runs_in_it(nursery: 
     page = system_page(board, trio.current_time())
     assert (page["enabled"], page["connections"], page["in_flight"], page["viewers"]) == (True, 7, 2, 3)
     assert page["loop"]["lag_ms"] == 4.0
+    assert page["loop"]["busy_percent"] == 0.0
+    board.loop.spent = lambda: 0.3
+    board.loop._last = (trio.current_time() - 2.0, 0.1)
+    assert system_page(board, trio.current_time())["loop"]["busy_percent"] == pytest.approx(10.0, rel=0.05)
     assert page["memory_mb"] > 1
     assert page["tasks"] >= 3
     assert "a service" in str(page["tree"])
@@ -28,7 +33,7 @@ async def test_the_page_says_what_the_process_uses_and_what_runs_in_it(nursery: 
 async def test_the_summary_is_small() -> None:
     row = system_summary(board_of(), trio.current_time())
     assert row is not None
-    assert set(row) == {"cpu_percent", "memory_mb", "loop_lag_ms", "loop_lag_p99_ms", "tasks"}
+    assert set(row) == {"cpu_percent", "loop_busy_percent", "memory_mb", "loop_lag_ms", "loop_lag_p99_ms", "tasks"}
 
 
 async def test_when_the_collection_is_off_there_is_nothing_to_see() -> None:

@@ -23,7 +23,7 @@ export function ProviderPanel({ profile, chain, provider, profiles, snapshot }) 
       <div><h3 class="h3">Head</h3><${Pairs} rows=${head(provider, data)} /></div>
     </div>
     ${data ? html`<${Details} data=${data} />` : html`<p class="empty">${error || "Loading."}</p>`}
-    <${Times} profile=${profile} chain=${chain} provider=${provider} />
+    <${Times} profile=${profile} chain=${chain} provider=${provider} methods=${data?.methods ?? []} />
     ${data && html`<${Methods} rows=${data.methods} />
       <${Connections} data=${data} />
       <h3 class="h3">Issues of this provider</h3><div class="inset"><${IssueList} rows=${data.issues} snapshot=${snapshot} /></div>`}
@@ -55,11 +55,15 @@ function Details({ data }) {
     ${learned.length > 0 && html`<h3 class="h3">Learned limits</h3><${Pairs} rows=${learned.map(([kind, value]) => [kind.replaceAll("_", " "), typeof value === "number" ? count(value) : JSON.stringify(value)])} />`}`;
 }
 
-function Times({ profile, chain, provider }) {
+function Times({ profile, chain, provider, methods }) {
   const [range, setRange] = useState("5m");
   const [transport, setTransport] = useState("any");
-  const query = `provider=${encodeURIComponent(provider.provider)}${transport === "any" ? "" : `&transport=${transport}`}`;
+  const [method, setMethod] = useState("");
+  const names = [...new Set([...methods.map((row) => row.method), ...(method ? [method] : [])])].sort();
+  const query = `provider=${encodeURIComponent(provider.provider)}${transport === "any" ? "" : `&transport=${transport}`}${method ? `&method=${encodeURIComponent(method)}` : ""}`;
   return html`
+    <div class="series-head"><h3 class="h3">Method</h3><select aria-label="Method" value=${method} onChange=${(event) => setMethod(event.target.value)}>
+      <option value="" selected=${!method}>all methods</option>${names.map((name) => html`<option key=${name} value=${name} selected=${name === method}>${name}</option>`)}</select></div>
     ${provider.channels.length > 1 && html`<div class="series-head"><h3 class="h3">Transport</h3><${Segments} label="Transport" options=${[["any", "Both"], ["http", "HTTP"], ["ws", "WS"]]} value=${transport} choose=${setTransport} /></div>`}
     <${Series} url="/dashboard/api/${encodeURIComponent(profile)}/series/${encodeURIComponent(chain.chain)}" query=${query} range=${range} setRange=${setRange} about=${provider.name} />`;
 }

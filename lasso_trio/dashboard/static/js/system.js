@@ -27,6 +27,7 @@ function Numbers({ data, past }) {
   return html`<dl class="figures" aria-label="The process in numbers">
     <${Figure} term="CPU" value=${data.cpu_percent == null ? "–" : data.cpu_percent.toFixed(1)} unit="% of a core" tone=${data.cpu_percent > 85 ? "bad" : data.cpu_percent > 60 ? "warn" : ""}><${Spark} values=${past.map((one) => one.cpu_percent)} /><//>
     <${Figure} term="Memory" value=${data.memory_mb == null ? "–" : data.memory_mb.toFixed(0)} unit="MiB"><${Spark} values=${past.map((one) => one.memory_mb)} /><//>
+    <${Figure} term="Loop busy" value=${loop.busy_percent == null ? "–" : loop.busy_percent.toFixed(1)} unit="%" tone=${loop.busy_percent > 85 ? "bad" : loop.busy_percent > 60 ? "warn" : ""} under="the rest it waits" />
     <${Figure} term="Loop lag" value=${ms(loop.lag_ms)} unit="ms" tone=${loop.p99_ms > 50 ? "bad" : loop.p99_ms > 10 ? "warn" : ""} under=${`p99 ${ms(loop.p99_ms)}, worst ${ms(loop.worst_ms ?? loop.max_ms)} ms`} />
     <${Figure} term="Tasks" value=${count(data.tasks)} under=${`${count(data.runnable)} ready to run`} />
     <${Figure} term="Connections" value=${count(data.connections)} under=${`${count(data.in_flight)} calls in flight`} />
