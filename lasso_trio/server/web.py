@@ -33,6 +33,10 @@ NOT_FOR_OTHERS = "/dashboard"
 
 _encode = msgspec.json.Encoder().encode
 _CORS = [tuple(line.split(": ", 1)) for line in CORS.decode().split("\r\n") if line]
+_AS_SAID = ("x-content-type-options", "nosniff")
+    "x-content-type-options",
+    "nosniff",
+)  # what came from somewhere else is JSON or text, whatever it looks like
 
 
 def make_app(
@@ -144,6 +148,8 @@ async def _complete(response: Response) -> Response:
     headers = response.headers
     for name, value in () if _says_itself() else _CORS:
         headers.setdefault(name, value)
+    if not request.path.startswith("/rpc"):  # there every byte is as it is on the rpc lane
+        headers.setdefault(*_AS_SAID)
     headers.setdefault("x-request-id", g.request_id)
     headers.setdefault("server-timing", f"total;dur={(trio.current_time() - g.began) * 1000:.3f}")
     return response
