@@ -34,9 +34,6 @@ NOT_FOR_OTHERS = "/dashboard"
 _encode = msgspec.json.Encoder().encode
 _CORS = [tuple(line.split(": ", 1)) for line in CORS.decode().split("\r\n") if line]
 _AS_SAID = ("x-content-type-options", "nosniff")
-    "x-content-type-options",
-    "nosniff",
-)  # what came from somewhere else is JSON or text, whatever it looks like
 
 
 def make_app(
