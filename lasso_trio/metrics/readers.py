@@ -8,6 +8,7 @@ from functools import partial
 from lasso_trio.cluster.cluster import Cluster
 from lasso_trio.metrics.chains import read_chains
 from lasso_trio.metrics.cluster import read_cluster
+from lasso_trio.metrics.clients import read_clients
 from lasso_trio.metrics.door import read_websockets
 from lasso_trio.metrics.exporter import Reader
 from lasso_trio.metrics.node import read_children, read_loop, read_node, read_service
@@ -40,6 +41,7 @@ def readers_of(
         partial(read_upstreams, directory),
         StreamReader(hub),
         partial(read_websockets, websockets),
+        partial(read_clients, websockets.unary.gates),
         partial(read_node, node),
         partial(read_children, supervisor),
         partial(read_loop, lag),

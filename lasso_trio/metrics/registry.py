@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from lasso_trio.metrics import chains, cluster, door, node, providers, shared, streams, upstreams
+from lasso_trio.metrics import chains, clients, cluster, door, node, providers, shared, streams, upstreams
 from lasso_trio.telemetry.prometheus import Family
 
 ROOMS: Final[Mapping[str, tuple[Family, ...]]] = {
@@ -14,6 +14,7 @@ ROOMS: Final[Mapping[str, tuple[Family, ...]]] = {
     "Upstreams": upstreams.FAMILIES,
     "Streams": streams.FAMILIES,
     "The door, and clients on WebSockets": door.FAMILIES,
+    "Clients with keys": clients.FAMILIES,
     "The node": node.FAMILIES,
     "Shared state": shared.FAMILIES,
     "The cluster": cluster.FAMILIES,
