@@ -34,9 +34,13 @@ def _least(first: int | None, second: int | None) -> int | None:
 
 @attrs.define(eq=False)
 class Budget:
-    """What was spent of `terms`, which may be exchanged at any time. `until`: exhausted before this time."""
+    """What was spent of `terms`, which may be exchanged at any time. `until`: exhausted before this time.
+
+    `share`: the part of it that is this process'.
+    """
 
     terms: Allowance
+    share: float = 1.0
     until: float = attrs.field(default=-inf, init=False)
     _second: deque[tuple[float, int]] = attrs.field(factory=deque, init=False)
     """When each call stops counting, and its weight."""
@@ -48,17 +52,25 @@ class Budget:
     def over(self, now: float) -> bool:
         return now < self.until
 
+    @property
+    def _rps(self) -> float | None:
+        return None if self.terms.rps is None else self.terms.rps * self.share
+
+    @property
+    def _daily(self) -> float | None:
+        return None if self.terms.daily is None else self.terms.daily * self.share
+
     def affords(self, method: str, now: float) -> bool:
         """Does one more call fit? A call that alone is worth more than `rps` fits when nothing else counts."""
         self._forget(now)
-        weight, rps, daily = weight_of(method, self.terms.weights), self.terms.rps, self.terms.daily
+        weight, rps, daily = weight_of(method, self.terms.weights), self._rps, self._daily
         if daily is not None and self._in_day + weight > daily:
             return False
         return rps is None or not self._in_second or self._in_second + weight <= rps
 
     def spend(self, method: str, now: float) -> bool:
         """Count a call that `affords` let through. True if nothing fits any more from now on."""
-        weight, rps = weight_of(method, self.terms.weights), self.terms.rps
+        weight, rps = weight_of(method, self.terms.weights), self._rps
         if rps is not None and weight:
             # What is worth more than a second's budget counts for as many seconds as it is worth.
             self._second.append((now + max(1.0, weight / rps), weight))
@@ -80,7 +92,7 @@ class Budget:
         self._in_day += weight
 
     def _exhausted(self, now: float) -> bool:
-        rps, daily = self.terms.rps, self.terms.daily
+        rps, daily = self._rps, self._daily
         if daily is not None and self._in_day >= daily:
             self.until = self._hours[0][0] + _KEPT_S
         elif rps is not None and self._in_second >= rps:

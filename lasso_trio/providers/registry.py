@@ -58,6 +58,13 @@ class Instance:
         for channel in self.channels.values():
             channel.budget = self.budget
 
+    def keep_part(self, part: float) -> None:
+        """Of what it allows, and of a limit that it names, keep to `part`: others have the rest."""
+        for channel in self.channels.values():
+            channel.pacing.share = part
+        if self.budget is not None:
+            self.budget.share = part
+
 
 @attrs.define(eq=False)
 class Registry:
@@ -67,6 +74,8 @@ class Registry:
     rng: Random = attrs.field(factory=Random)
     version: Version = attrs.field(factory=Version)
     instances: dict[str, Instance] = attrs.field(factory=dict)
+    part: float = 1.0
+    """Of what an instance allows, what is this process'."""
     on_made: Callable[[Instance], None] | None = None
     """Told of each instance that comes."""
     _leaving: WeakSet[Line] = attrs.field(factory=WeakSet)
@@ -112,6 +121,13 @@ class Registry:
             terms[id_] = tightest(terms[id_], its) if id_ in terms else its
         for instance_id, allowance in terms.items():
             self.instances[instance_id].allow(allowance)
+            self.instances[instance_id].keep_part(self.part)
+
+    def keep_part(self, part: float) -> None:
+        """Use no more than `part` of what each instance allows a node: as many processes as share it are there now."""
+        self.part = part
+        for instance in self.instances.values():
+            instance.keep_part(part)
 
     def channels(self, provider: Provider) -> Iterator[Channel]:
         yield from self.instances[provider.instance_id].channels.values()

@@ -54,7 +54,6 @@ class ChannelShare:
         for channel in instance.channels.values():
             channel.on_news = self._mark
             channel.learned.on_change = partial(self._learned, channel)
-        self._portion_out()
 
     async def run(self) -> NoReturn:
         """Tell what is marked, until cancelled."""
@@ -94,8 +93,5 @@ class ChannelShare:
                 apply(channel, shifted(news, -self.clock.offset), now)
 
     def _portion_out(self, _: int = 0) -> None:
-        """Of a limit that a provider names each worker keeps an equal part."""
-        share = 1 / (1 + len(self.bus.others))
-        for instance in self.registry.instances.values():
-            for channel in instance.channels.values():
-                channel.pacing.share = share
+        """Of what a provider allows, or names as its limit, each worker keeps an equal part."""
+        self.registry.keep_part(1 / (1 + len(self.bus.others)))

@@ -11,7 +11,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from lasso_trio.config.profile import Chain, Profile, Provider
+from lasso_trio.config.profile import Allowance, Chain, Profile, Provider
 from lasso_trio.config.secret import SecretUrl
 from lasso_trio.providers.breaker import State
 from lasso_trio.providers.catalogue import Category
@@ -29,8 +29,9 @@ from tests.workers.crew import Crew, crew_of
 NAMES = ("a", "b")
 
 
-def profile(*names: str) -> Profile:
-    providers = tuple(Provider(name, name, name, SecretUrl(f"http://{name}/")) for name in names)
+def profile(*names: str, rps: int | None = None) -> Profile:
+    allowance = Allowance(rps, None, {})
+    providers = tuple(Provider(name, name, name, SecretUrl(f"http://{name}/"), allowance=allowance) for name in names)
     return Profile("default", "Default", (Chain("test", 1, "Test", providers),))
 
 
@@ -145,6 +146,13 @@ async def test_of_a_named_limit_each_worker_keeps_its_part_and_more_when_another
         assert all_.channel(0).pacing.share == 0.25
         await all_.crew.kill(3)
         assert all_.channel(0).pacing.share == pytest.approx(1 / 3)
+        registry = all_.shares[0].registry
+        registry.add([profile("a", "b", rps=30)])
+        budget = registry.instances["a"].budget
+        assert budget is not None
+        now = trio.current_time()
+        sent = [budget.affords("m", now) and budget.spend("m", now) is not None for _ in range(30)]
+        assert sum(sent) == 10
 
 
 async def test_an_instance_that_a_reload_brought_is_shared_as_well(autojump_clock: MockClock) -> None:
