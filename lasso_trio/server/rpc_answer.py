@@ -36,7 +36,7 @@ _PREFLIGHT: Final = CORS + (
     b"access-control-allow-headers: content-type, authorization, x-requested-with, x-request-id, x-lasso-provider, "
     b"x-lasso-api-key, "
     b"x-lasso-transport, x-lasso-include-meta, x-lasso-session, x-lasso-min-block, "
-    b"x-lasso-explain, x-lasso-hedge, x-lasso-cache, x-request-deadline-ms\r\n"
+    b"x-lasso-explain, x-lasso-hedge, x-lasso-cache, x-request-deadline-ms, traceparent, tracestate\r\n"
     b"access-control-max-age: 86400\r\n"
 )
 _NOT_FOUND: Final = b'{"errors":{"detail":"Not Found"}}'
