@@ -73,7 +73,7 @@ def test_a_chosen_provider_shows_its_head_breaker_and_latencies(demo: Demo, open
     expect(panel).to_contain_text("closed")
     expect(panel.locator(".u-legend").first).to_contain_text("p95 ms")
     expect(panel.locator("svg.heat rect:not(.none)").first).to_be_attached()
-    panel.get_by_label("Method").select_option("eth_gasPrice")
+    panel.get_by_label("Method", exact=True).select_option("eth_gasPrice")
     expect(panel.locator(".u-legend").first).to_contain_text("p95 ms")
     told = demo.get("/dashboard/api/demo/chains/demo/providers/steady")
     expect(panel).to_contain_text(f"{told['attempts_total']:,} attempts")
