@@ -85,6 +85,8 @@ class HeadShare:
     _marked: dict[str, None] = attrs.field(factory=dict)
     _overheard: list[Heard] = attrs.field(factory=list)
     _ears: dict[str, Ear] = attrs.field(factory=dict)
+    _known: set[str] = attrs.field(factory=set)
+    """Instances of which something was heard."""
     _awaited: dict[str, trio.Event] = attrs.field(factory=dict)
     _bell: trio.Event = attrs.field(factory=trio.Event)
 
@@ -100,6 +102,7 @@ class HeadShare:
         there = self.registry.instances
         self._ears = {id_: ear for id_, ear in self._ears.items() if id_ in there}
         self._awaited = {id_: event for id_, event in self._awaited.items() if id_ in there}
+        self._known.discard(instance.id)
         ear = self._ears[instance.id] = Ear(instance.id, self)
         instance.head.on_news = partial(self._mark, instance.id)
         instance.head.branches.add(ear)
@@ -107,7 +110,7 @@ class HeadShare:
     def expect(self) -> list[trio.Event]:
         """Another worker looks: an event for each instance of which nothing was heard yet, set when something is."""
         for instance in self.registry.instances.values():
-            if instance.head.check is ChainCheck.TRUSTED:  # nobody has looked, as far as we know
+            if instance.head.check is ChainCheck.TRUSTED and instance.id not in self._known:
                 instance.head.check = ChainCheck.PENDING
                 self._awaited[instance.id] = trio.Event()
         if self._awaited and self.bus.keeper is not None and not self.bus.keeping:
@@ -173,6 +176,7 @@ class HeadShare:
         if instance is None:
             return False
         changed = instance.head.adopt(shifted(news.head, -self.clock.offset))
+        self._known.add(instance.id)
         self.on_connected(instance.id, news.connected)
         awaited = None if instance.head.check is ChainCheck.PENDING else self._awaited.pop(instance.id, None)
         if awaited is not None:

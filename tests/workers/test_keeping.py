@@ -80,5 +80,8 @@ async def test_without_probes_providers_are_trusted_by_who_keeps_and_who_follows
         assert team.calls("eth_blockNumber") == 0
         checks = {colleague.instance("a").head.check for colleague in team.colleagues.values()}
         assert checks == {ChainCheck.TRUSTED}
+        follower = team[team.followers[0]]
+        assert follower.reloading.start_tasks(follower.reloading.handler.directory) == []  # as a reload does
+        assert follower.instance("a").head.check is ChainCheck.TRUSTED
         await team.kill(team.keeper)
         assert await team[team.keeper].ask()

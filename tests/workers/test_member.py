@@ -10,6 +10,8 @@ from lasso_trio.providers.head import ChainCheck
 from tests.subscriptions.simulated import fold_heads, fold_logs
 from tests.workers.team import BLOCK_S, NAMES, team_of
 
+START_OF_ALL = 900
+
 
 async def test_who_follows_knows_what_the_keeping_worker_sees(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
@@ -106,4 +108,19 @@ async def test_the_keeping_worker_is_killed_fifty_times_and_no_stream_has_a_gap_
         assert not logs.gaps
 
 
-START_OF_ALL = 900
+async def test_a_keeping_worker_that_hangs_stops_no_calls_and_no_streams(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with team_of(2, monkeypatch) as team:
+        follower = team[team.followers[0]]
+        heads, logs = await follower.join('["newHeads"]'), await follower.join('["logs",{}]')
+        await trio.sleep(3 * BLOCK_S)
+        began = team.network.chain.height(trio.current_time()) - 2
+        team[team.keeper].life.cancel()  # its socket stays open, and nobody reads it any more
+        for _ in range(60):
+            assert await follower.ask()
+            await trio.sleep(1)
+        assert fold_heads(heads.results)[-1] in team.hashes(START_OF_ALL)[-4:]
+        assert set(team.logs(began + 1)[:-20]) <= set(fold_logs(logs.results, began))
+        assert not heads.gaps
+        assert not logs.gaps
