@@ -30,7 +30,7 @@ HEDGES_WASTED = counter("lasso_hedges_wasted_total", _CHAIN, "Hedges whose answe
 HEDGES_SUPPRESSED = counter(
     "lasso_hedges_suppressed_total",
     f"{_CHAIN} reason",
-    "Late calls without a hedge, by reason: budget, in_flight, nobody_else, cooldown, deadline, not_admitted.",
+    "Late calls without a hedge, by reason; see docs/hedging.md.",
 )
 HEDGE_SAVED = counter("lasso_hedges_saved_seconds_total", _CHAIN, "Seconds that hedges saved their calls, estimated.")
 HEDGES_IN_FLIGHT = gauge("lasso_hedges_in_flight", _CHAIN, "Hedges under way.")

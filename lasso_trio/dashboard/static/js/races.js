@@ -9,7 +9,9 @@ import { Timeline } from "./timeline.js";
 import { Toolbar } from "./toolbar.js";
 
 const REASONS = {
-  budget: "the budget was spent", deadline: "too little time was left", lonely: "there was nobody to race with",
+  budget: "the budget was spent", in_flight: "enough hedges were under way", nobody_else: "there was nobody else to ask",
+  cooldown: "the others were throttled", deadline: "nobody would have answered in the time that was left",
+  dispatches: "three had been asked already", not_admitted: "a breaker let nobody through", wide_range: "a range of many blocks is heavy to answer",
 };
 
 export function Races({ live, profile }) {
