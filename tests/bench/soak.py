@@ -133,7 +133,8 @@ def write_docs(soak: Soak, lines: list[str]) -> None:
     page = ROOT / "docs" / "security.md"
     before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
-    page.write_text(f"{before}{BEGIN}\n{chr(10).join(lines)}\n{END}{after}", encoding="utf-8")
+    shown = [*lines, "", "![memory, tasks and descriptors over the run](images/soak.svg)"]
+    page.write_text(f"{before}{BEGIN}\n{chr(10).join(shown)}\n{END}{after}", encoding="utf-8")
 
 
 def main(arguments: list[str]) -> int:
