@@ -21,6 +21,7 @@ from lasso_trio import descriptors
 from lasso_trio.app import App
 from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.settings import Settings
+from lasso_trio.metrics.traces import read_traces
 from lasso_trio.providers.catalogue import use
 from lasso_trio.providers.own_catalogue import load_over
 from lasso_trio.server.batch import Record
@@ -50,6 +51,7 @@ async def watch_signals(app: App, *, task_status: trio.TaskStatus[None] = trio.T
 async def _main(settings: Settings, profiles: ProfileSet, log_: Log) -> None:
     async with tracing(settings) as traced, trio.open_nursery() as root:
         app = App.make(settings, profiles, tell_calls(log_, settings, traced), service=service_of(traced))
+        show(app, traced)
         await root.start(watch_signals, app)
         await root.start(app.run)
         settle_memory()
@@ -67,6 +69,7 @@ async def _work(settings: Settings, profiles: ProfileSet, log_: Log, post: Post)
     async with tracing(settings) as traced, trio.open_nursery() as root:
         record, service = tell_calls(log_, settings, traced), service_of(traced)
         app = App.make(settings, profiles, record, bus=bus, reload=reload, service=service)
+        show(app, traced)
         worker.obey(bus, app)
         await root.start(worker.watch_signals, app)
         await root.start(app.run)
@@ -79,6 +82,12 @@ async def _work(settings: Settings, profiles: ProfileSet, log_: Log, post: Post)
 def tell_calls(log_: Log, settings: Settings, traced: Tracing | None = None) -> Record:
     teller = CallTeller(CallLog(log_, settings.log_sample_rate))
     return teller if traced is None else traced.teller(teller)
+
+
+def show(app: App, traced: Tracing | None) -> None:
+    """Have it told in the metrics what becomes of traces."""
+    if traced is not None:
+        app.operators.exporter.readers.append(partial(read_traces, traced.tally))
 
 
 def run(main: Callable[..., Awaitable[None]], *args: object) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from lasso_trio.metrics import chains, clients, cluster, door, node, providers, shared, streams, upstreams
+from lasso_trio.metrics import chains, clients, cluster, door, node, providers, shared, streams, traces, upstreams
 from lasso_trio.telemetry.prometheus import Family
 
 ROOMS: Final[Mapping[str, tuple[Family, ...]]] = {
@@ -18,6 +18,7 @@ ROOMS: Final[Mapping[str, tuple[Family, ...]]] = {
     "The node": node.FAMILIES,
     "Shared state": shared.FAMILIES,
     "The cluster": cluster.FAMILIES,
+    "Traces": traces.FAMILIES,
 }
 PROCESS: Final = (
     "process_cpu_seconds_total",

@@ -85,6 +85,8 @@ class CallRecord(msgspec.Struct, gc=False):
     hedge_won: bool = False
     client: str = ""
     """Who called, by the name of its key or token."""
+    trace_id: str = ""
+    """Of the trace that the call's spans are in; 32 hexadecimal digits."""
 
     @property
     def level(self) -> str:
@@ -169,6 +171,7 @@ class _Line(msgspec.Struct, gc=False, omit_defaults=True):
     timing: _Timing
     response: _Response
     client: str = ""
+    trace_id: str = ""
 
 
 def json_line(record: CallRecord) -> bytes:
@@ -208,6 +211,7 @@ def _line(r: CallRecord) -> _Line:
         _Timing(int(r.selection_s * 1e6) / 1000, int(r.upstream_s * 1e6) / 1000, int(r.total_s * 1e6) / 1000),
         _error(r) if r.error_category else _Response("success", _RESULT_TYPES.get(r.result_byte), r.result_size),
         r.client,
+        r.trace_id,
     )
 
 

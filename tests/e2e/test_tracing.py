@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 import trio
+from websockets.sync.client import connect
 
 from lasso_trio.devnet import Chain, Devnet, Failure, Faults, Kind, Latency
 from tests.e2e import lasso as proxies
@@ -35,7 +37,17 @@ def collector() -> Iterator[Collector]:
         yield running
 
 
-async def traced(folder: Path, collector: Collector, *names: str, **env: str) -> list[dict[str, object]]:
+def asked(lasso: Lasso) -> None:
+    """One call in the client's trace, hedged when late, one in none, and a batch of two."""
+    priority = lasso.path("priority")
+    lasso.ask(CALL, priority, {**ASKED, "X-Lasso-Hedge": "30", "x-request-id": "asked-by-me"})
+    lasso.ask(CALL, priority, {"X-Lasso-Hedge": "off"})
+    lasso.ask(b"[" + CALL + b"," + CALL.replace(b'"id":1', b'"id":2') + b"]", priority, {"X-Lasso-Hedge": "off"})
+
+
+async def traced(
+    folder: Path, collector: Collector, *names: str, ask: Callable[[Lasso], None] = asked, **env: str
+) -> list[dict[str, object]]:
     """Ask a node before the providers of that name a few things; what its log told of the calls."""
     told: list[dict[str, object]] = []
 
@@ -48,14 +60,6 @@ async def traced(folder: Path, collector: Collector, *names: str, **env: str) ->
     async with Devnet.open(FAULTS, chain=Chain(block_time=None, chain_id=CHAIN_ID)) as net:
         await trio.to_thread.run_sync(partial(use, {name: f"{net.url(name)}/v2/{KEY}?key={KEY}" for name in names}))
     return told
-
-
-def ask(lasso: Lasso) -> None:
-    """One call in the client's trace, hedged when late, one in none, and a batch of two."""
-    priority = lasso.path("priority")
-    lasso.ask(CALL, priority, {**ASKED, "X-Lasso-Hedge": "30", "x-request-id": "asked-by-me"})
-    lasso.ask(CALL, priority, {"X-Lasso-Hedge": "off"})
-    lasso.ask(b"[" + CALL + b"," + CALL.replace(b'"id":1', b'"id":2') + b"]", priority, {"X-Lasso-Hedge": "off"})
 
 
 async def test_both_attempts_of_a_hedged_call_are_under_its_span_in_the_clients_trace(
@@ -96,6 +100,31 @@ async def test_each_call_of_a_batch_has_a_span(tmp_path: Path, collector: Collec
     requests = [span.attributes["lasso.request_id"] for span in calls]
     assert len(calls) == 4
     assert sorted(requests.count(each) for each in set(requests)) == [1, 1, 2]
+
+
+async def test_calls_over_a_websocket_are_in_the_trace_of_its_upgrade(tmp_path: Path, collector: Collector) -> None:
+    def say(lasso: Lasso) -> None:
+        with connect(lasso.ws_url, additional_headers=ASKED) as socket:
+            for _ in range(2):
+                socket.send(CALL.decode())
+                assert "result" in json.loads(socket.recv(10))
+
+    await traced(tmp_path, collector, "quick", ask=say)
+    calls = [span for span in collector.of(TRACE) if span.kind == SERVER]
+    assert [(span.parent_id, span.attributes["lasso.client.transport"]) for span in calls] == [(SPAN, "ws")] * 2
+
+
+async def test_what_became_of_traces_is_in_the_metrics(tmp_path: Path, collector: Collector) -> None:
+    pages: list[str] = []
+
+    def look(lasso: Lasso) -> None:
+        lasso.ask(CALL, headers=ASKED)
+        collector.wait_for(bool)
+        with urlopen(f"http://127.0.0.1:{lasso.port}/metrics") as page:
+            pages.append(page.read().decode())
+
+    await traced(tmp_path, collector, "quick", ask=look)
+    assert 'lasso_traces_total{outcome="dropped"} 0' in pages[0]
 
 
 async def test_no_key_is_in_a_span(tmp_path: Path, collector: Collector) -> None:
