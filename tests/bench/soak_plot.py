@@ -9,7 +9,7 @@ from race_plot import FONT, INK, PAPER, line, text
 from soak_figures import WARM_UP, Fault, Sample
 
 WIDTH, STRIP, GAP = 860, 130, 34
-LEFT, RIGHT, TOP, BOTTOM = 84, 24, 64, 56
+LEFT, RIGHT, TOP, BOTTOM = 84, 24, 84, 64
 SHADE = "#f3e3d3"
 STRIPS = (
     ("rss_mib", "resident memory, MiB", "#0072b2"),

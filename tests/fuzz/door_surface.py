@@ -50,7 +50,7 @@ _FOREIGN = re.compile(_PACKAGES + "(?:hypercorn|h2|hpack|hyperframe|h11|wsproto|
 MOST_SAID = 65_536
 _STATUS = re.compile(rb"HTTP/1\.1 ([0-9]{3})")
 _CODE = re.compile(rb'"code":(-?[0-9]+)')
-SILENT = 41
+SILENT = 211
 """Every so many inputs the client keeps its side open, so that a time limit must end the connection."""
 
 
