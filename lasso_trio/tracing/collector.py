@@ -7,6 +7,7 @@ that is slow or away costs traces, which are counted and told, never calls. The 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from time import monotonic
 from typing import Final, cast
@@ -38,6 +39,30 @@ _QUEUED: Final = SpanContext(1, 1, False, TraceFlags(TraceFlags.SAMPLED))
 log = structlog.get_logger(__name__)
 
 
+def mute() -> None:
+    """OpenTelemetry's own words repeat the collector's URL, which may hold a key: we say ourselves what was lost."""
+    theirs = logging.root.getChild("opentelemetry")
+    theirs.propagate = False
+    if not theirs.handlers:
+        theirs.addHandler(logging.NullHandler())
+
+
+@attrs.define(eq=False)
+class Teller:
+    """One line a minute at most, of one kind of loss."""
+
+    event: str
+    reason: str
+    _told_at: float = -TOLD_EVERY_S
+    _told_of: int = 0
+
+    def tell(self, lost: int, now: float) -> None:
+        """`lost`: so far, in all."""
+        if now - self._told_at >= TOLD_EVERY_S:
+            log.warning(self.event, traces=lost - self._told_of, reason=self.reason)
+            self._told_at, self._told_of = now, lost
+
+
 @attrs.define(eq=False)
 class Tally:
     """Traces: `kept` were queued, `taken` by the thread; of these `exported` and `failed`. `dropped`: no room."""
@@ -64,6 +89,7 @@ class Posting(SpanExporter):
     inner: SpanExporter
     resource: Resource
     tally: Tally
+    _teller: Teller = attrs.field(factory=lambda: Teller("traces.failed", "the collector is away or refuses them"))
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         queued = cast("Sequence[_Queued]", spans)
@@ -76,6 +102,7 @@ class Posting(SpanExporter):
                 self.tally.exported += len(queued)
             else:
                 self.tally.failed += len(queued)
+                self._teller.tell(self.tally.failed, monotonic())
         return result
 
     def shutdown(self) -> None:
@@ -92,12 +119,12 @@ class Collector:
     posting: Posting
     capacity: int = CAPACITY
     _processor: BatchSpanProcessor = attrs.field(init=False)
-    _told: float = -TOLD_EVERY_S
-    _told_of: int = 0
+    _teller: Teller = attrs.field(factory=lambda: Teller("traces.dropped", "the collector is too slow"))
 
     @classmethod
     def of(cls, terms: TracingTerms, node: str) -> Collector:
         """Spans go where `terms` say, over a thread that starts at once."""
+        mute()
         inner = OTLPSpanExporter(terms.endpoint.reveal(), headers=terms.header_fields(), timeout=POST_S)
         resource = resource_of(terms.service, dict(terms.attributes), node)
         return cls(Posting(inner, resource, Tally()))
@@ -119,16 +146,10 @@ class Collector:
         tally = self.tally
         if tally.kept - tally.taken >= self.capacity:
             tally.dropped += 1
-            self._tell(monotonic())
+            self._teller.tell(tally.dropped, monotonic())
             return
         tally.kept += 1
         self._processor.on_end(cast("ReadableSpan", _Queued(trace)))
-
-    def _tell(self, now: float) -> None:
-        """One line a minute at most."""
-        if now - self._told >= TOLD_EVERY_S:
-            log.warning("traces.dropped", traces=self.tally.dropped - self._told_of, reason="the collector is too slow")
-            self._told, self._told_of = now, self.tally.dropped
 
     async def aclose(self) -> None:
         """Post what is queued, at most `CLOSE_S` seconds long: for a shielded, bounded place. The loop goes on."""

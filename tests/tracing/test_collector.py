@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from structlog.testing import capture_logs
 
 from lasso_trio.config.secret import Secret
 from lasso_trio.config.tracing_terms import TracingTerms
 from lasso_trio.tracing import collector as room
-from lasso_trio.tracing.collector import Collector, Posting, Tally
+from lasso_trio.tracing.collector import Collector, Posting, Tally, Teller
 from lasso_trio.tracing.spans import resource_of
 from lasso_trio.tracing.traced import Trace
 
@@ -90,3 +91,19 @@ async def test_it_is_made_of_what_the_settings_say() -> None:
     assert ours.posting.resource.attributes["service.instance.id"] == "node-1"
     assert ours.posting.force_flush()
     await ours.aclose()
+
+
+async def test_the_collectors_url_is_in_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    terms = TracingTerms(Secret("http://u:sEkReT@127.0.0.1:9/otlp/sEkReT/v1/traces?k=sEkReT"))
+    ours = Collector.of(terms, "node-1")
+    ours.keep(trace())
+    await ours.aclose()
+    assert "sEkReT" not in "".join(capsys.readouterr())
+
+
+def test_losses_are_told_once_a_minute_and_added_up() -> None:
+    with capture_logs() as lines:
+        teller = Teller("traces.dropped", "too slow")
+        for lost, now in ((1, 100.0), (5, 130.0), (9, 161.0)):
+            teller.tell(lost, now)
+    assert [line["traces"] for line in lines] == [1, 8]
