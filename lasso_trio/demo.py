@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import structlog
 import trio
 
 from lasso_trio import descriptors
@@ -21,6 +22,8 @@ from lasso_trio.devnet.demo import ADMIN_PORT, BASE_PORT
 from lasso_trio.serving import run, tell_calls, watch_signals
 from lasso_trio.telemetry.log import Log, configure
 from lasso_trio.telemetry.loop import settle_memory
+
+logger = structlog.get_logger(__name__)
 
 _WELCOME: Final = """\
 lasso demo: one simulated chain (id 31337, a block every 2 s) behind four simulated providers
@@ -50,7 +53,9 @@ async def _main(settings: Settings, base_port: int, log: Log) -> None:
     async with trio.open_nursery() as root:
         net = demo_network(base_port, ADMIN_PORT + base_port - BASE_PORT if base_port else 0)
         await root.start(net.run)
-        app = App.make(settings, ProfileSet.of([demo_profile(net)]), tell_calls(log, settings))
+        profile = demo_profile(net)
+        logger.info(f"Loaded profile: {profile.slug}")
+        app = App.make(settings, ProfileSet.of([profile]), tell_calls(log, settings))
         await root.start(watch_signals, app)
         await root.start(app.run)
         settle_memory()

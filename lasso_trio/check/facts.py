@@ -163,6 +163,7 @@ class LimitSeen:
     burst: int
     sent: int
     limited: int
+    seconds: float = 0.0
     told_when: bool = False
     other: str = ""
     """An answer that was neither."""

@@ -20,7 +20,11 @@ SHARE: Final = 0.8
 """Of a client limit that a load test uses: others may call from this address too."""
 POLITE: Final = 150
 """Calls at once that nobody minds: the checklist's own number."""
+MOST_AT_ONCE: Final = 20_000
 BATCH: Final = 50
+SLOWEST_S: Final = 3
+"""That long many calls may take to be sent, while the limit gives back what it gives."""
+
 LOAD_METHOD: Final = "eth_blockNumber"
 FLOOD_METHOD: Final = "eth_chainId"
 """The node answers it by itself: running into its limit costs providers nothing."""
@@ -60,14 +64,14 @@ class TooMany:
     todo: str
 
 
-def plan_flood(rps: int, burst: int, impolite: bool, most: int) -> Flood | TooMany:
-    """How to exceed a limit: more than the burst and what a second gives back. Or why it is not tried."""
-    need = burst + rps + 1
-    if need <= POLITE:
+def plan_flood(rps: int, burst: int, impolite: bool) -> Flood | TooMany:
+    """How to exceed a limit: more than the burst and what comes back meanwhile. Or why it is not tried."""
+    if burst + rps < POLITE:
         return Flood(POLITE)
-    if not impolite or need > most:
-        why = f"a burst of {burst} takes {need} calls at once, and {most if impolite else POLITE} are allowed"
-        return TooMany(why, f"--load --load-calls {max(need, most)}; or name a profile with a small burst")
+    need, most = burst + rps * SLOWEST_S, MOST_AT_ONCE if impolite else POLITE
+    if need > most:
+        why = f"a burst of {burst} takes {need} calls at once, and {most} are allowed"
+        return TooMany(why, "" if impolite else "--load makes them; or name a profile with a small burst (--profile)")
     return Flood(ceil(need / BATCH), BATCH)
 
 

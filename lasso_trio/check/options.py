@@ -25,9 +25,13 @@ OPTIONS: Final = (
     click.option("--header", "-H", "headers", multiple=True, help="'Name: value', sent with each call. Repeatable."),
     click.option("--only", multiple=True, metavar="ID[,ID]", help="Rows (E1, P5) or families (profiles, recovery)."),
     click.option("--skip", multiple=True, metavar="ID[,ID]", help="The same, left out."),
-    click.option("--load", is_flag=True, help="Make more calls at once than is polite, for P5."),
+    click.option("--load", is_flag=True, help="For P5: make as many calls at once as it takes, up to 20000."),
     click.option(
-        "--load-calls", type=click.IntRange(0, 1_000_000), default=1000, show_default=True, help="Never more."
+        "--load-calls",
+        type=click.IntRange(0, 1_000_000),
+        default=1000,
+        show_default=True,
+        help="Of the load test; 0 is none.",
     ),
     click.option("--concurrency", type=click.IntRange(1, 100), default=20, show_default=True, help="Of the load test."),
     click.option(

@@ -43,7 +43,7 @@ class Order:
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     load: bool = False
-    """More calls at once than is polite may be made."""
+    """More calls at once than is polite may be made, to exceed a client limit."""
     load_calls: int = 1000
     concurrency: int = 20
     timeout: float = 10.0

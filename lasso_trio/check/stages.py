@@ -212,7 +212,7 @@ async def limit(bench: Bench) -> LimitSeen:
         slug = bench.order.profile
     found = profiles.get(slug or "")
     rps, burst = bench.limits if found is None else (found.rps_limit, found.burst_limit)
-    flood = plan_flood(rps, burst, bench.order.load, bench.order.load_calls)
+    flood = plan_flood(rps, burst, bench.order.load)
     if isinstance(flood, TooMany):
         raise Missing(flood.why, flood.todo)
     crowd = Crowd(
@@ -227,6 +227,7 @@ async def limit(bench: Bench) -> LimitSeen:
         burst,
         sent=len(answers) * flood.per_request,
         limited=len(limited) * flood.per_request,
+        seconds=crowd.seconds,
         told_when=any(said.retry_after for said in limited),
         other=next((said.problem for said in answers if said.problem and not said.limited), ""),
     )

@@ -84,7 +84,8 @@ def test_a_start_without_its_lines_on_profiles_is_told(world: World, log: LogSee
 @pytest.mark.parametrize(
     ("seen", "state", "why"),
     [
-        (LimitSeen("p", 20, 100, 150, 0), FAIL, "0 of 150"),
+        (LimitSeen("p", 20, 100, 150, 0, seconds=1.0), FAIL, "0 of 150"),
+        (LimitSeen("p", 20, 100, 150, 0, seconds=4.0), SKIP, "too slow"),
         (LimitSeen("p", 20, 100, 150, 0, other="HTTP 502"), FAIL, "HTTP 502"),
         (LimitSeen("p", 20, 100, 150, 40), WARN, "without Retry-After"),
         (LimitSeen("p", 20, 100, 150, 40, told_when=True, other="HTTP 502"), WARN, "another one"),

@@ -197,11 +197,11 @@ async def test_the_limit_is_run_into_with_calls_that_cost_providers_nothing(benc
 
 async def test_a_large_limit_is_left_alone_unless_that_is_wanted(bench: Bench, world: World, fake: FakeNode) -> None:
     bench.facts = attrs.evolve(bench.facts, setup=setup_of(world.folder))
-    with pytest.raises(Missing, match="601 calls at once"):
+    with pytest.raises(Missing, match="800 calls at once"):
         await stages.limit(ordered(bench, profile="public"))
     fake.pages |= limiting(10)
     seen = await stages.limit(ordered(bench, load=True, load_calls=1000))
-    assert (seen.sent, seen.limited) == (650, 150)
+    assert (seen.sent, seen.limited) == (800, 300)
 
 
 async def test_the_log_is_read_where_it_is(bench: Bench, world: World) -> None:
