@@ -4,11 +4,12 @@ see a chain without a gap, and the providers see one node.
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -26,6 +27,7 @@ BLOCK_S: Final = 0.5
 KILLS: Final = 5
 CLIENTS: Final = 24
 WORKERS: Final = 3
+TOKEN: Final = "a-token-for-the-operator-of-this-test"
 ANSWER_S: Final = 20.0
 LOOK_S: Final = 0.02
 
@@ -86,14 +88,15 @@ def ready_workers(lasso: Lasso) -> int:
 
 
 @asynccontextmanager
-async def node_over(net: Devnet, folder: Path, workers: int) -> AsyncIterator[Lasso]:
+async def node_over(net: Devnet, folder: Path, workers: int, env: Mapping[str, str] = {}) -> AsyncIterator[Lasso]:
     urls = {name: net.url(name) for name in net.providers}
     context = proxies.running(
-        folder, urls, env={"LASSO_WORKERS": str(workers)}, chain={"block_time_ms": 500}, websockets=True
+        folder, urls, env={"LASSO_WORKERS": str(workers), **env}, chain={"block_time_ms": 500}, websockets=True
     )
     lasso = await trio.to_thread.run_sync(context.__enter__)
     try:
-        await until(lambda: ready_workers(lasso) >= workers, "all workers to be ready")
+        if workers > 1:
+            await until(lambda: ready_workers(lasso) >= workers, "all workers to be ready")
         yield lasso
     except BaseException:
         os.kill(lasso.pid, signal.SIGKILL)
@@ -179,3 +182,28 @@ async def test_the_providers_see_the_sockets_and_subscriptions_of_one_node(tmp_p
             assert all(client.told for client in clients)
             seen.append([(node.calls["eth_subscribe"], node.calls["eth_chainId"]) for node in net.providers.values()])
     assert seen[0] == seen[1]
+
+
+async def test_an_operators_order_to_one_worker_holds_in_all(tmp_path: Path) -> None:
+    async with (
+        Devnet.open({"a": Faults(), "b": Faults()}, chain=Chain(block_time=BLOCK_S, start_height=1000)) as net,
+        node_over(net, tmp_path / "node", WORKERS, {"LASSO_ADMIN_TOKEN": TOKEN}) as lasso,
+    ):
+        path = f"/admin/providers/public/{CHAIN}/a"
+        await trio.to_thread.run_sync(order, lasso, f"{path}/cordon", b"")
+        await trio.to_thread.run_sync(order, lasso, f"{path}/breaker", b'{"state": "open"}')
+        seen = [await trio.to_thread.run_sync(order, lasso, "/admin/providers", None) for _ in range(20)]
+        for listing in seen:  # each over a connection of its own, so from any worker
+            (row,) = [row for row in listing["instances"] if f"public/{CHAIN}/a" in row["names"]]
+            assert row["cordoned"]
+            assert {channel["circuit_breaker"]["state"] for channel in row["channels"]} == {"open"}
+
+
+def order(lasso: Lasso, path: str, body: bytes | None) -> Any:
+    """A GET, or a POST where there is a body."""
+    connection = http.client.HTTPConnection("127.0.0.1", lasso.port, timeout=10)
+    with closing(connection):
+        connection.request("GET" if body is None else "POST", path, body, {"authorization": f"Bearer {TOKEN}"})
+        reply = connection.getresponse()
+        assert reply.status == 200, reply.read(500)
+        return json.load(reply)
