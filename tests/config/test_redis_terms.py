@@ -5,6 +5,7 @@ import pytest
 from lasso_trio.config.redis_terms import RedisTerms, read
 from lasso_trio.config.report import Report
 from lasso_trio.config.secret import Secret
+from lasso_trio.config.settings import Settings
 from lasso_trio.config.variables import Variables
 
 
@@ -62,3 +63,8 @@ def test_shown_it_tells_no_password() -> None:
     assert "hidden" not in f"{made} {made!r}"
     assert str(made) == "h:1"
     assert str(terms("unix:///run/redis.sock")) == "/run/redis.sock"
+
+
+def test_it_is_one_of_the_settings() -> None:
+    assert Settings.from_env({"LASSO_REDIS_URL": "redis://h"}).redis == RedisTerms("h")
+    assert Settings.from_env({}).redis is None

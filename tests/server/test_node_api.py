@@ -50,6 +50,11 @@ def test_health_counts_whole_seconds_of_life() -> None:
     }
 
 
+def test_health_tells_of_shared_state_where_there_is_any() -> None:
+    node = Node("us-east-1", 0.0, shared=lambda now: {"engine": f"at {now}"})
+    assert node_api.health(node, 5.0)["shared"] == {"engine": "at 5.0"}
+
+
 @pytest.mark.parametrize(
     ("readiness", "status", "body"),
     [
