@@ -30,6 +30,12 @@ def cluster_summary(cluster: Cluster | None) -> Row | None:
     }
 
 
+def is_known(cluster: Cluster, node: str | None) -> bool:
+    """Whether there is such a node, dead ones too; None are all of them. Others' names would each be a picture kept."""
+    membership = cluster.membership
+    return node in (None, membership.node_id) or any(peer.node_id == node for peer in membership.nodes())
+
+
 async def cluster_page(cluster: Cluster, routed: RoutedChain, node: str | None) -> Row:
     """Nodes, regions and problems, and one chain's figures: of all nodes that respond, or of the one called `node`.
 

@@ -21,7 +21,7 @@ from lasso_trio.dashboard import try_it
 from lasso_trio.dashboard.assets import Assets, templates
 from lasso_trio.dashboard.board import Board
 from lasso_trio.dashboard.chain_view import chain_panel
-from lasso_trio.dashboard.cluster_view import cluster_page
+from lasso_trio.dashboard.cluster_view import cluster_page, is_known
 from lasso_trio.dashboard.endpoints import origin_of, profiles_page
 from lasso_trio.dashboard.feed import Feed
 from lasso_trio.dashboard.gate import Gate, moved
@@ -196,7 +196,10 @@ class Pages:
         routed, cluster = self._routed(profile, chain), self.board.cluster
         if cluster is None:
             raise Refused(404, {"error": "this node is in no cluster"})
-        return _json(await cluster_page(cluster, routed, request.args.get("node")))
+        node = request.args.get("node")
+        if not is_known(cluster, node):
+            raise Refused(404, {"error": "no such node"})
+        return _json(await cluster_page(cluster, routed, node))
 
     async def _metrics(self, profile: str, chain: str) -> Response:
         routed = self._routed(profile, chain)

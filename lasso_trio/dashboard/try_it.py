@@ -71,6 +71,8 @@ class Refused(LassoError):
 async def try_call(board: Board, ask: Ask, host: str) -> Row:
     """`host`: the client's address. Raises Refused."""
     route, request = _checked(board, ask)
+    if ask.carry_out:
+        _check_access(board, route, request)
     now = trio.current_time()
     wait = route.routed_profile.limit.take(client_key(host), 1, now)
     if wait:
@@ -96,6 +98,16 @@ def _checked(board: Board, ask: Ask) -> tuple[Route, Request]:
     if request.method.name in WEBSOCKET_ONLY:
         raise Refused(400, {"error": "this method needs a WebSocket client"})
     return Route("/dashboard/api/try", _wish(ask), profile, chain), request
+
+
+def _check_access(board: Board, route: Route, request: Request) -> None:
+    """Who logged in may call without a key; where nobody has to, the page is no way around one. Raises Refused."""
+    policy = route.routed_chain.profile.access
+    is_open = board.settings.dashboard_password is None and not board.settings.dashboard_users
+    if is_open and not policy.lets_anybody_in:
+        raise Refused(403, {"error": "this profile lets in only clients it knows; give the dashboard a password first"})
+    if not policy.methods.permits(request.method.name):
+        raise Refused(403, {"error": "this profile does not allow the method"})
 
 
 def _wish(ask: Ask) -> Wish:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from lasso_trio.dashboard.cluster_view import cluster_page, cluster_summary
+from lasso_trio.dashboard.cluster_view import cluster_page, cluster_summary, is_known
 from tests.dashboard.boards import board_of, routed_of
 from tests.dashboard.clusters import cluster_of, dies, figures, responds
 
@@ -58,4 +58,11 @@ async def test_one_node_can_be_looked_at_alone() -> None:
     page = await cluster_page(cluster, routed, "eu-1")
     assert (page["nodes_counted"], page["chains"][0]["total_calls"]) == (1, 70)
     assert len(page["nodes"]) == 2
-    assert (await cluster_page(cluster, routed, "gone-1"))["chains"] == []
+
+
+async def test_a_dead_node_has_no_figures_and_is_known_all_the_same() -> None:
+    cluster, routed = cluster_of(), routed_of(board_of())
+    responds(cluster, "10.0.0.2", "eu-1", figures([0.1] * 50, 70))
+    dies(cluster, "10.0.0.2")
+    assert (await cluster_page(cluster, routed, "eu-1"))["chains"] == []
+    assert [is_known(cluster, node) for node in (None, "us-1", "eu-1", "xx-1")] == [True, True, True, False]

@@ -109,6 +109,7 @@ async def test_the_cluster_is_shown_where_there_is_one() -> None:
     assert (await web.json("/dashboard/api/profiles"))["features"]["cluster"]
     assert (await web.json(path))["chains"][0]["total_calls"] == 120
     assert (await web.json(f"{path}?node=eu-1"))["chains"][0]["total_calls"] == 70
+    assert (await web.client.get(f"{path}?node=nobody")).status_code == 404
     assert (await web.json("/dashboard/api/public/snapshot"))["cluster"]["responding"] == 2
 
 

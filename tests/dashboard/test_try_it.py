@@ -8,6 +8,9 @@ import pytest
 import trio
 
 from lasso_trio.config.profile import Strategy, Transport
+from lasso_trio.config.access import AccessPolicy, Auth, Names
+from lasso_trio.config.secret import Secret
+from lasso_trio.config.settings import Settings
 from lasso_trio.dashboard.board import Board
 from lasso_trio.dashboard.try_it import (
     MOST_LANES,
@@ -173,3 +176,18 @@ async def test_without_an_answer_nobody_has_won_and_lanes_are_bounded() -> None:
     steps = [step("alpha", "first", 0.0, 0.01, category="timeout")] * (MOST_LANES + 5)
     assert [lane["end"] for lane in timeline(steps, failed, 0.0)] == ["failed"] * MOST_LANES
     assert timeline([], served_by(board_of(), None).outcome, 0.0) == []
+
+
+async def test_an_open_dashboard_is_no_way_around_a_profiles_keys_and_one_with_a_password_is_trusted() -> None:
+    board, puppet = made()
+    routed = routed_of(board)
+    routed.profile = attrs.evolve(routed.profile, access=AccessPolicy(Auth(), methods=Names(deny=("eth_send*",))))
+    with pytest.raises(Refused) as refused:
+        await try_call(board, Ask("eth", "eth_call"), "192.0.2.1")
+    assert (refused.value.status, puppet.asked) == (403, [])
+    assert (await try_call(board, Ask("eth", "eth_call", carry_out=False), "192.0.2.1"))["outcome"] is None
+    board.settings = Settings(dashboard_password=Secret("x"))
+    assert (await try_call(board, Ask("eth", "eth_call"), "192.0.2.1"))["outcome"] is not None
+    with pytest.raises(Refused) as refused:
+        await try_call(board, Ask("eth", "eth_sendRawTransaction"), "192.0.2.1")
+    assert refused.value.status == 403

@@ -19,6 +19,7 @@ export function Cluster({ live, place, profile }) {
   const note = data ? `${data.coverage.text} nodes in the picture` : error || "Loading.";
   return html`<${Toolbar} title="Cluster" tab="cluster" snapshot=${live.snapshot} chain=${chain} note=${note}>
       ${data && html`<${Whose} nodes=${data.nodes} node=${node} chain=${chain.chain} />`}<//>
+    ${node && error && html`<p class="empty">${error}. <button type="button" class="link" onClick=${() => go("cluster", chain.chain)}>All nodes together</button></p>`}
     ${data && html`<${Problems} rows=${data.problems} />
       <${Totals} data=${data} node=${node} />
       <div class="grid spaced">
