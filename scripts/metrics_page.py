@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from lasso_trio.access.gate import MOST_CLIENTS
 from lasso_trio.metrics.latencies import BOUNDS, MOST_METHODS
 from lasso_trio.metrics.registry import PROCESS, ROOMS
 from lasso_trio.telemetry.prometheus import Family
@@ -32,7 +33,8 @@ scrape_configs:
   `lasso_provider_info` says which provider of which profile it stands for:
   `lasso_breaker_state * on (instance, upstream) group_left (provider) lasso_provider_info`.
 * Labels are bounded. Methods come from clients, so the first {MOST_METHODS} of an upstream's transport have lines of
-  their own and the others share `other`. Nothing else of what clients send is a label, and no URL or key is.
+  their own and the others share `other`. Clients that show a key or token are called by
+  its name, the first {MOST_CLIENTS} of a profile. Nothing else of what clients send is a label, and no URL or key is.
 * Latencies are within 2 %, buckets (seconds): {", ".join(f"{bound:g}" for bound in BOUNDS)}.
 """
 

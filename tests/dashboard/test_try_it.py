@@ -7,8 +7,8 @@ import attrs
 import pytest
 import trio
 
-from lasso_trio.config.profile import Strategy, Transport
 from lasso_trio.config.access import AccessPolicy, Auth, Names
+from lasso_trio.config.profile import Strategy, Transport
 from lasso_trio.config.secret import Secret
 from lasso_trio.config.settings import Settings
 from lasso_trio.dashboard.board import Board
