@@ -77,7 +77,8 @@ def tests(session: nox.Session) -> None:
 def fuzz(session: nox.Session) -> None:
     """The property tests with many examples, then 20 000 inputs by mutation (`-- --inputs 1000000 --surface door`)."""
     if not session.posargs:  # which are the mutating fuzzer's
-        python(session, "-m", "pytest", "-m", "fuzz", "--timeout=1800", HYPOTHESIS_PROFILE="fuzz")
+        patience = ("--timeout=1800", "-o", "faulthandler_timeout=1800")
+        python(session, "-m", "pytest", "-m", "fuzz", *patience, HYPOTHESIS_PROFILE="fuzz")
     python(session, "-m", "tests.fuzz.run", *session.posargs)
 
 
