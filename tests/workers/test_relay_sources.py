@@ -6,6 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from lasso_trio.devnet import Faults, Latency
 from lasso_trio.subscriptions.feed import NotConnected
 from lasso_trio.subscriptions.session_feeds import ROOM
 from lasso_trio.workers.relay import NEWS, Events, encode
@@ -43,6 +44,22 @@ async def test_the_loss_of_the_keeping_worker_ends_every_feed_at_once(
         await trio.sleep(2)
         assert source.connected
         await (await source.open(LOGS)).aclose()
+
+
+async def test_a_keeping_worker_that_dies_while_a_feed_is_opened_leaves_no_trace(
+    autojump_clock: MockClock, monkeypatch: Patch
+) -> None:
+    async with team_of(3, monkeypatch) as team:
+        for node in team.network.nodes.values():
+            node.set_faults(Faults(latency=Latency.constant(1000)))
+        sources = team[2].member.sources
+        before = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(team.kill, team.keeper)
+            with pytest.raises(NotConnected, match="gone"):
+                await sources.source("a").open(LOGS)
+        assert trio.current_time() == before
+        assert sources.feeds == {}
 
 
 async def test_who_keeps_itself_opens_nothing_over_the_relay(autojump_clock: MockClock, monkeypatch: Patch) -> None:
