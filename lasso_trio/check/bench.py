@@ -21,8 +21,6 @@ USUAL_RPS: Final = 100
 USUAL_BURST: Final = 500
 """What a profile has that says nothing: assumed of one that is not here."""
 
-Tell = Callable[[str], None]
-
 
 class Missing(Exception):
     """A stage cannot find out."""
@@ -43,6 +41,8 @@ class Bench:
     mark: str = attrs.field(factory=lambda: f"lasso-check-{token_hex(6)}")
     """How the request ids of our own calls begin."""
     remarks: list[str] = attrs.field(factory=list)
+    tell: Callable[[str], object] = lambda _: None
+    """Told what is being done."""
 
     @property
     def url(self) -> str:

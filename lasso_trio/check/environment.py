@@ -10,6 +10,8 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
+from lasso_trio.backup.literal_keys import literal_keys
+from lasso_trio.backup.manifest import variables_of
 from lasso_trio.check.facts import Facts, there
 from lasso_trio.check.row import Need, Row
 from lasso_trio.check.verdict import Verdict, failed, passed, skipped, warned
@@ -132,9 +134,6 @@ def judge_scheme(facts: Facts) -> Verdict:
 
 def judge_provider_keys(facts: Facts) -> Verdict:
     """E7. Names only, never values."""
-    from lasso_trio.backup.literal_keys import literal_keys
-    from lasso_trio.backup.manifest import variables_of
-
     setup = facts.setup
     if not setup.files:
         return skipped("there are no profiles to read", "see P1")

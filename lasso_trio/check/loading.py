@@ -6,6 +6,7 @@ count, so that no call is cut off.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil
 from typing import Final
 
@@ -76,10 +77,16 @@ def plan_flood(rps: int, burst: int, impolite: bool) -> Flood | TooMany:
 
 
 def flood_body(flood: Flood) -> bytes:
-    calls = [
-        {"jsonrpc": "2.0", "id": number, "method": FLOOD_METHOD, "params": []} for number in range(flood.per_request)
-    ]
+    calls = [_call(FLOOD_METHOD, number) for number in range(flood.per_request)]
     return msgspec.json.encode(calls if flood.per_request > 1 else calls[0])
+
+
+def load_body() -> bytes:
+    return msgspec.json.encode(_call(LOAD_METHOD, 1))
+
+
+def _call(method: str, id_: int) -> dict[str, object]:
+    return {"jsonrpc": "2.0", "id": id_, "method": method, "params": []}
 
 
 @attrs.define(eq=False)
@@ -93,6 +100,8 @@ class Crowd:
     concurrency: int
     pace: Pace = Pace()
     deadline_s: float = 60.0
+    tell: Callable[[int], object] | None = None
+    """Told how many are answered, after each."""
     answers: list[Said] = attrs.field(factory=list, init=False)
     seconds: float = attrs.field(default=0.0, init=False)
     _next: int = attrs.field(default=0, init=False)
@@ -114,6 +123,8 @@ class Crowd:
                 return
             await trio.sleep_until(began + due)
             self.answers.append(await self.caller.post(self.url, self.body))
+            if self.tell is not None:
+                self.tell(len(self.answers))
 
 
 def summed(answers: list[Said], seconds: float) -> LoadSeen:

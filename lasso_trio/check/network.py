@@ -8,6 +8,7 @@ from typing import Final
 from lasso_trio.check.facts import Facts, LoadSeen, PublicSeen, there
 from lasso_trio.check.row import Need, Row
 from lasso_trio.check.verdict import Verdict, failed, passed, skipped, warned
+from lasso_trio.config.profile import Profile
 from lasso_trio.config.settings import Settings
 
 PER_CPU: Final = 500.0
@@ -58,10 +59,9 @@ def _remarks(facts: Facts, settings: Settings) -> Iterator[str]:
         yield f"who reaches the port may call: strangers are let in by {', '.join(open_)}"
 
 
-def is_guarded(profile: object) -> bool:
+def is_guarded(profile: Profile) -> bool:
     """Whether a stranger's call to this profile is refused."""
-    access = getattr(profile, "access", None)
-    return access is not None and not access.lets_anybody_in
+    return not profile.access.lets_anybody_in
 
 
 def judge_capacity(facts: Facts) -> Verdict:

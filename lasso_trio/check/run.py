@@ -33,7 +33,7 @@ async def check(order: Order, setup: Setup, tell: Tell, stop: trio.CancelScope) 
     bench: Bench | None = None
     with stop:
         async with Caller.open(order.header_pairs, order.timeout) as caller:
-            bench = Bench(order, facts, caller, remarks=remarks)
+            bench = Bench(order, facts, caller, remarks=remarks, tell=tell)
             for stage in wanted(order.wants):
                 tell(stage.what)
                 await trio.lowlevel.checkpoint_if_cancelled()

@@ -32,7 +32,7 @@ from lasso_trio.check.facts import (
     StrategiesSeen,
     there,
 )
-from lasso_trio.check.loading import LOAD_METHOD, Crowd, Flood, Pace, TooMany, flood_body, plan_flood, summed
+from lasso_trio.check.loading import LOAD_METHOD, Crowd, Pace, TooMany, flood_body, load_body, plan_flood, summed
 from lasso_trio.check.log_lines import read_log
 from lasso_trio.check.machine import look_at_git, look_at_machine, look_at_shipped
 from lasso_trio.check.metric_page import MetricPage
@@ -178,9 +178,12 @@ async def load(bench: Bench) -> LoadSeen:
     if not order.load_calls:
         raise Missing("no calls were allowed", "--load-calls 1000")
     before = await _cost(bench)
-    body = flood_body(Flood(1)).replace(b"eth_chainId", LOAD_METHOD.encode())
     url, pace = bench.rpc(bench.url, Strategy.FASTEST), Pace.within(rps, burst)
-    crowd = Crowd(bench.caller, url, body, order.load_calls, order.concurrency, pace, LOAD_S)
+
+    def told(answered: int) -> None:
+        bench.tell(f"load test: {answered} of {order.load_calls}")
+
+    crowd = Crowd(bench.caller, url, load_body(), order.load_calls, order.concurrency, pace, LOAD_S, told)
     seen = summed(await crowd.run(), crowd.seconds)
     await trio.sleep(METRICS_KEPT_S)
     after = await _cost(bench)

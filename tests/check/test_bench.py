@@ -11,8 +11,7 @@ from lasso_trio.check.caller import Caller
 from lasso_trio.check.facts import Facts, NodeSeen
 from lasso_trio.check.order import Order
 from lasso_trio.check.setup import Setup
-from tests.check.conftest import METRICS, json_page, setup_of
-from tests.check.conftest import World as World
+from tests.check.conftest import METRICS, World, json_page, setup_of
 from tests.check.fake_node import FakeNode
 
 CHAINS = {"chains": [{"chain_name": "eth", "profiles": ["public"]}, {"chain_name": "base", "profiles": ["other"]}]}
@@ -21,7 +20,7 @@ CHAINS = {"chains": [{"chain_name": "eth", "profiles": ["public"]}, {"chain_name
 def bench_of(world: World, environ: Mapping[str, str] = {}, chains: object = CHAINS, **order: str | None) -> Bench:
     node = NodeSeen((json_page({}),), json_page({}), json_page(chains))
     facts = Facts(setup_of(world.folder, environ), "http://n:4000", node=node)
-    caller = Caller({}, 1.0, httpx.AsyncClient())
+    caller = Caller({}, 1.0, httpx.AsyncClient(transport=httpx.MockTransport(FakeNode().handle)))
     return Bench(Order(**{"url": "http://n:4000", **order}), facts, caller)  # type: ignore[arg-type]
 
 

@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import attrs
 import pytest
 
 from lasso_trio.check.facts import Facts, LoadSeen, MachineSeen, PublicSeen, StrategiesSeen
-from lasso_trio.check.network import is_guarded
 from lasso_trio.check.page import Page
 from lasso_trio.check.verdict import State
-from tests.check.conftest import World, json_page
+from tests.check.conftest import PROFILE, World, json_page
 
 FAIL, WARN, PASS, SKIP = State.FAIL, State.WARN, State.PASS, State.SKIP
 NOTHING = json_page({}, 404)
@@ -88,12 +86,9 @@ def test_a_strategy_that_does_not_answer_is_told(world: World) -> None:
     assert world.say("N3", strategies=None).state is PASS
 
 
-def test_a_profile_is_guarded_where_strangers_are_refused() -> None:
-    access = SimpleNamespace(lets_anybody_in=True)
-    assert not is_guarded(SimpleNamespace())
-    assert not is_guarded(SimpleNamespace(access=access))
-    access.lets_anybody_in = False
-    assert is_guarded(SimpleNamespace(access=access))
+def test_a_profile_is_guarded_where_strangers_are_refused(world: World) -> None:
+    guarded = PROFILE.replace(b"slug: public", b"slug: public\nnetworks: [10.0.0.0/8]")
+    assert world.say("N1", text=guarded, public=None).state is PASS
 
 
 def test_facts_of_no_node_have_no_health(world: World) -> None:

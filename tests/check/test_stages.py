@@ -160,7 +160,10 @@ async def test_a_load_test_never_makes_more_calls_than_allowed_nor_more_than_the
 ) -> None:
     fake.pages["/rpc/fastest/eth"] = result()
     began = trio.current_time()
+    told: list[str] = []
+    bench.tell = told.append
     seen = await stages.load(ordered(bench, load_calls=120))
+    assert (len(told), told[-1]) == (120, "load test: 120 of 120")
     assert (seen.sent, seen.errors, seen.paced, seen.cpu_s, seen.memory) == (120, 0, True, 0.0, 80_000_000)
     assert fake.paths.count("/rpc/fastest/eth") == 120
     assert trio.current_time() - began > 2  # 80 at once, then 16 a second
