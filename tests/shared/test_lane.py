@@ -58,12 +58,15 @@ async def test_each_change_is_said_once(autojump_clock: trio.testing.MockClock) 
         engine.fault = EngineFault("full", "OOM")
         await ask(lane)
         await ask(lane)
+        engine.fault = EngineFault("refused", "READONLY")
+        await ask(lane)
 
     with capture_logs() as logs:
         await lane.run(work)
     said = [(line["event"], line.get("reason")) for line in logs]
-    assert said == [("shared.down", "unreachable"), ("shared.up", None), ("shared.down", "full")]
-    assert lane.failures == 7
+    downs = [("shared.down", reason) for reason in ("unreachable", "full", "refused")]
+    assert said == [downs[0], ("shared.up", None), *downs[1:]]
+    assert lane.failures == 8
 
 
 async def test_who_fails_again_waits_longer_up_to_a_ceiling_and_health_is_forgotten_late(
