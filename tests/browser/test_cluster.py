@@ -113,8 +113,9 @@ def test_a_wrong_secret_and_an_id_in_use_are_told(land: Land, open_page: Open) -
     stranger, double = land.add(HOSTS[3], "sa-east-1", secret="t" * 64), land.add(HOSTS[4], "eu-west-1")
     land.list_hosts(*HOSTS)
     expect(page.get_by_role("alert").filter(has_text="Another secret").first).to_be_visible(timeout=FOUND_MS)
-    expect(page.get_by_role("alert").filter(has_text="One id, several nodes")).to_contain_text("eu-west-1")
-    expect(row(page, HOSTS[3])).to_contain_text(re.compile("(Does not tell|Unresponsive).*secret"))
+    double_id = page.get_by_role("alert").filter(has_text="One id, several nodes")
+    expect(double_id).to_contain_text("eu-west-1", timeout=FOUND_MS)
+    expect(row(page, HOSTS[3])).to_contain_text(re.compile("(Does not tell|Unresponsive).*secret"), timeout=FOUND_MS)
     for node in (stranger, double):
         assert node.process is not None
         node.process.send_signal(signal.SIGKILL)
