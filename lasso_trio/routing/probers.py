@@ -49,5 +49,5 @@ def _rules(chains: list[RoutedChain], instance_id: str) -> tuple[ErrorRule, ...]
 
 
 def _activity(chains: list[RoutedChain]) -> Callable[[], int]:
-    """Clients' calls, and what is read for their subscriptions."""
-    return lambda: sum(chain.counts.calls + chain.own_counts.calls for chain in chains)
+    """Clients' calls, and what is read for their subscriptions; and signs of both at other workers."""
+    return lambda: sum(chain.counts.calls + chain.own_counts.calls + chain.counts.elsewhere for chain in chains)

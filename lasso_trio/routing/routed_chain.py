@@ -51,6 +51,8 @@ class ChainCounts:
     limited: int = 0
     written: int = 0
     """Calls that are over and may have changed something: what was read before them is old."""
+    elsewhere: int = 0
+    """How often another worker of the node said that its clients use the chain."""
     call_rate: MinuteRates = attrs.field(factory=MinuteRates)
     failover_rate: MinuteRates = attrs.field(factory=MinuteRates)
     hedges: Hedges = attrs.field(factory=Hedges)

@@ -17,6 +17,7 @@ from lasso_trio.routing.routed_chain import RoutedChain
 from lasso_trio.subscriptions.feed import FeedSource
 from lasso_trio.subscriptions.hub import Hub, keepers_of, sources_of
 from lasso_trio.subscriptions.wanted import Kind
+from lasso_trio.workers.activity import Activity
 from lasso_trio.workers.bus import Bus
 from lasso_trio.workers.channel_share import ChannelShare
 from lasso_trio.workers.head_share import HeadShare
@@ -40,6 +41,7 @@ class Member:
     sources: RelaySources
     keeping: Keeping
     reads: SharedReads
+    activity: Activity
 
     @classmethod
     def of(cls, bus: Bus, reloading: Reloading, hub: Hub, machine: Callable[[], float] = perf_counter) -> Member:
@@ -51,7 +53,10 @@ class Member:
         desk = RelayDesk(bus, registry, clock)
         handler = reloading.handler
         reads = SharedReads(bus, handler.service, lambda: handler.directory)
-        return cls(bus, registry, hub, channels, heads, desk, sources, Keeping(reloading, heads.expect), reads)
+        activity = Activity(bus, lambda: handler.directory)
+        return cls(
+            bus, registry, hub, channels, heads, desk, sources, Keeping(reloading, heads.expect), reads, activity
+        )
 
     def __attrs_post_init__(self) -> None:
         self.registry.on_made = self._attach
@@ -61,7 +66,12 @@ class Member:
 
     def services(self) -> dict[str, Callable[[], Awaitable[object]]]:
         """What runs as long as the node does."""
-        return {"channel share": self.channels.run, "head share": self.heads.run, "relay": self.desk.run}
+        return {
+            "channel share": self.channels.run,
+            "head share": self.heads.run,
+            "relay": self.desk.run,
+            "activity": self.activity.run,
+        }
 
     async def first_look(self) -> None:
         """Returns when this worker knows what it is, and has heard what the keeping one knows. For who waits no longer
