@@ -125,6 +125,7 @@ async def test_broken_off_at_any_call_it_is_taken_back(cordon: Cordon, admin: Ad
 
     async def handle(request: httpx.Request) -> httpx.Response:
         nonlocal asked
+        await trio.lowlevel.checkpoint()
         if request.url.path == "/rpc":
             asked += 1
             if asked == asks:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,20 @@ async def test_a_secret_that_git_does_not_know_is_well_kept(repository: Path) ->
 async def test_a_secret_in_a_tracked_file_is_found(repository: Path) -> None:
     git("add", "-f", ".env")
     assert await look_at_git(SECRET) == GitSeen(True, True, (".env",))
+
+
+async def test_a_secret_is_never_on_a_command_line(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[list[str]] = []
+    really = machine.trio.run_process
+
+    async def run_process(command: list[str], **rest: Any) -> subprocess.CompletedProcess[bytes]:
+        commands.append(command)
+        return await really(command, **rest)
+
+    monkeypatch.setattr(machine.trio, "run_process", run_process)
+    await look_at_git(SECRET)
+    assert [command[1] for command in commands] == ["ls-files", "grep"]
+    assert SECRET not in str(commands)
 
 
 async def test_without_git_a_repository_or_a_secret_nothing_is_known(
