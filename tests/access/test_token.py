@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from joserfc.jwk import Key
+from joserfc.jwk import Key, OKPKey
 
 from lasso_trio.access.token import MOST_KNOWN, Bearer, TokenRefused, Tokens
 from lasso_trio.config.access import JwtPolicy, Names, Terms
@@ -69,11 +69,18 @@ def test_an_algorithm_that_the_profile_does_not_name_is_refused() -> None:
 
 
 def test_a_key_in_the_tokens_own_head_is_not_looked_at() -> None:
-    from joserfc.jwk import OKPKey
-
     mine = OKPKey.generate_key("Ed25519", {"kid": "ed"})
     forged = token(mine, "Ed25519", {"jwk": mine.as_dict(private=False)})
     assert refused(Tokens.of(PUBLIC), forged) == "the token is not valid"
+
+
+def test_of_several_keys_of_a_kind_the_named_one_is_taken_and_none_is_guessed() -> None:
+    second = OKPKey.generate_key("Ed25519", {"kid": "ed2"})
+    tokens = Tokens.of(JwtPolicy(("EdDSA",), jwks=jwks(ED, second)))
+    assert tokens.read(token(second, "Ed25519"), NOW).client == "alice"
+    assert refused(tokens, token(second, "Ed25519", {"kid": "ed"})) == "the token is not valid"
+    assert refused(tokens, token(second, "Ed25519", {"kid": None})) == "the token's key is not known"
+    assert refused(tokens, token(second, "Ed25519", {"kid": "other"})) == "the token's key is not known"
 
 
 def test_one_changed_byte_is_enough() -> None:
@@ -120,6 +127,10 @@ def test_what_the_client_may_do_is_in_one_claim() -> None:
     claim = {"rps": 5, "burst": 9, "methods": ["eth_*"], "chains": {"deny": ["base"]}}
     bearer = Tokens.of(HMAC).read(token(lasso=claim), NOW)
     assert bearer.terms == Terms(5, 9, Names(("eth_*",)), Names(deny=("base",)))
+
+
+def test_what_the_claim_leaves_out_is_not_restricted() -> None:
+    assert Tokens.of(HMAC).read(token(lasso={"rps": 5}), NOW).terms == Terms(5)
 
 
 def test_another_claim_may_name_the_client() -> None:

@@ -206,6 +206,11 @@ async def test_what_is_no_json_is_told_so_behind_a_guard_too() -> None:
     assert told(await closed_node().post("/rpc/eth", b'{"id":5}', x_lasso_api_key=KEY))["error"]["code"] == -32600
 
 
+async def test_a_path_that_leads_nowhere_is_told_so_without_a_key() -> None:
+    answer = await closed_node().post(f"/rpc/k/{KEY}/nowhere")
+    assert (answer.status, KEY.encode() in bytes(answer.body)) == (400, False)  # type: ignore[arg-type]
+
+
 async def test_an_open_profile_has_no_guard() -> None:
     n = node()
     await n.post("/rpc/eth", x_lasso_api_key=KEY)
