@@ -167,6 +167,8 @@ class App:
         cluster = cluster_of(settings, node, lambda: handler.directory)
         operators = Operators.of(settings, node, handler, websockets, hub, lag, supervisor, admin, budget, cluster)
         show(shared, node, lambda: handler.directory, operators.exporter.readers)
+        if bus is not None:
+            add_up(bus, operators)
         web = HypercornLane(operators.app)
         door = FrontDoor(
             handler,
@@ -357,6 +359,13 @@ def join(bus: Bus, reloading: Reloading, hub: Hub) -> Member:
     from lasso_trio.workers.member import Member
 
     return Member.of(bus, reloading, hub)
+
+
+def add_up(bus: Bus, operators: Operators) -> None:
+    """Have operators told of all workers, whichever they ask."""
+    from lasso_trio.workers.metrics_share import MetricsShare
+
+    MetricsShare(bus, operators.exporter)
 
 
 def cluster_of(settings: Settings, node: Node, directory: Callable[[], Directory]) -> Cluster | None:

@@ -35,6 +35,11 @@ scrape_configs:
 * Labels are bounded. Methods come from clients, so the first {MOST_METHODS} of an upstream's transport have lines of
   their own and the others share `other`. Clients that show a key or token are called by
   its name, the first {MOST_CLIENTS} of a profile. Nothing else of what clients send is a label, and no URL or key is.
+* With [workers](scaling.md#workers) the page is the node's, whichever worker answers. *Of workers* says what is made of
+  their values: the `sum`, the `most` or `least`, the `keeper`'s (the worker that watches the providers), or `each` with
+  a label `worker`, as the process' own figures have it then. A worker that does not tell within a second is in the sums
+  with its last figures and named in `lasso_worker_missing`. What a worker has told stays in the counters when it dies;
+  what it counted since the last scrape, of any worker, is lost. If the workers' parent does not answer, the page is 503.
 * Latencies are within 2 %, buckets (seconds): {", ".join(f"{bound:g}" for bound in BOUNDS)}.
 """
 
@@ -48,11 +53,11 @@ def render() -> str:
 
 def _room(title: str, families: tuple[Family, ...]) -> Iterator[str]:
     yield f"## {title}\n"
-    yield "| Metric | Kind | Labels | What it tells |"
-    yield "|---|---|---|---|"
+    yield "| Metric | Kind | Labels | Of workers | What it tells |"
+    yield "|---|---|---|---|---|"
     for family in families:
         labels = ", ".join(f"`{label}`" for label in family.labels) or "–"
-        yield f"| `{family.name}` | {family.kind} | {labels} | {family.help} |"
+        yield f"| `{family.name}` | {family.kind} | {labels} | {family.across} | {family.help} |"
     yield ""
 
 

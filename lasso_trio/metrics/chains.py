@@ -13,6 +13,7 @@ from lasso_trio.providers.head import ChainCheck
 from lasso_trio.routing.directory import Directory, RoutedProfile
 from lasso_trio.routing.hedge import Hedges
 from lasso_trio.routing.routed_chain import RoutedChain
+from lasso_trio.telemetry.across import Across
 from lasso_trio.telemetry.prometheus import Table, counter, gauge
 
 _CHAIN: Final = "profile chain"
@@ -43,16 +44,25 @@ CACHE = counter(
 CACHE_BYTES = gauge("lasso_cache_bytes", "profile", "Bytes held in the profile's cache, keys and overhead included.")
 CACHE_ENTRIES = gauge("lasso_cache_entries", "profile", "Answers held in the profile's cache.")
 CACHE_EVICTED = counter("lasso_cache_evicted_total", "profile", "Answers dropped from the cache for want of room.")
-CONSENSUS = gauge("lasso_chain_consensus_height", _CHAIN, "Block number that a majority of providers has reached.")
-TIP = gauge("lasso_chain_tip_height", _CHAIN, "Highest block number that anybody is believed to have.")
-SAFE = gauge("lasso_chain_safe_height", _CHAIN, "Block number of the tag safe.")
-FINALIZED = gauge("lasso_chain_finalized_height", _CHAIN, "Block number of the tag finalized.")
-BLOCK_TIME = gauge("lasso_chain_block_time_seconds", _CHAIN, "Seconds between blocks, configured or measured.")
+CONSENSUS = gauge(
+    "lasso_chain_consensus_height", _CHAIN, "Block number that a majority of providers has reached.", Across.KEEPER
+)
+TIP = gauge("lasso_chain_tip_height", _CHAIN, "Highest block number that anybody is believed to have.", Across.KEEPER)
+SAFE = gauge("lasso_chain_safe_height", _CHAIN, "Block number of the tag safe.", Across.KEEPER)
+FINALIZED = gauge("lasso_chain_finalized_height", _CHAIN, "Block number of the tag finalized.", Across.KEEPER)
+BLOCK_TIME = gauge(
+    "lasso_chain_block_time_seconds", _CHAIN, "Seconds between blocks, configured or measured.", Across.KEEPER
+)
 ROLLBACKS = counter("lasso_chain_rollbacks_total", _CHAIN, "Times that the tip had to go back.")
 ALL_LAGGED = counter("lasso_plans_everybody_lagged_total", _CHAIN, "Plans kept whole because every provider lagged.")
-CONFIGURED = gauge("lasso_chain_providers", _CHAIN, "Providers of the chain.")
-AVAILABLE = gauge("lasso_chain_providers_available", _CHAIN, "Providers that calls may be sent to now.")
-FRESH = gauge("lasso_chain_heads_fresh", _CHAIN, "Providers whose head is fresh; absent where heads are not watched.")
+CONFIGURED = gauge("lasso_chain_providers", _CHAIN, "Providers of the chain.", Across.KEEPER)
+AVAILABLE = gauge("lasso_chain_providers_available", _CHAIN, "Providers that calls may be sent to now.", Across.KEEPER)
+FRESH = gauge(
+    "lasso_chain_heads_fresh",
+    _CHAIN,
+    "Providers whose head is fresh; absent where heads are not watched.",
+    Across.KEEPER,
+)
 
 FAMILIES: Final = (CALLS, ERRORS, CANCELLED, LIMITED, OWN_CALLS, OWN_ERRORS, FAILOVERS, HEDGES, HEDGES_WON,
                    HEDGES_WASTED, HEDGES_SUPPRESSED, HEDGE_SAVED, HEDGES_IN_FLIGHT, HEDGE_TOKENS, COALESCED,

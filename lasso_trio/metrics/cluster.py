@@ -10,10 +10,15 @@ from typing import Final
 
 from lasso_trio.cluster.cluster import Cluster
 from lasso_trio.cluster.lifecycle import State
+from lasso_trio.telemetry.across import Across
 from lasso_trio.telemetry.prometheus import Table, counter, gauge
 
-NODES = gauge("lasso_cluster_nodes", "state", "Nodes of the cluster by state, this one among those that respond.")
-PROBLEMS = gauge("lasso_cluster_problems", "kind", "What is wrong with the cluster, by kind; see docs/clustering.md.")
+NODES = gauge(
+    "lasso_cluster_nodes", "state", "Nodes of the cluster by state, this one among those that respond.", Across.KEEPER
+)
+PROBLEMS = gauge(
+    "lasso_cluster_problems", "kind", "What is wrong with the cluster, by kind; see docs/clustering.md.", Across.KEEPER
+)
 EXCHANGES = counter("lasso_cluster_exchanges_total", "outcome", "Questions to other nodes: answered, or failed.")
 
 FAMILIES: Final = (NODES, PROBLEMS, EXCHANGES)

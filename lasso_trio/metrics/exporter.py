@@ -3,6 +3,8 @@
 A reader copies and yields where others may run, so that a large node is read without holding up its calls. What one
 slice reads is consistent; between slices calls go on, so two families may differ by the calls of some milliseconds.
 
+With several processes that are one node, a page is made of what `whole` gathers of all of them.
+
 Tens of thousands of small objects are made for a page and die with it. The cycle collector, which would look at them
 for milliseconds on the loop, is held back for that time: neither pages nor calls make cycles.
 """
@@ -11,7 +13,7 @@ from __future__ import annotations
 
 import gc
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from time import thread_time
 from typing import Final
@@ -19,6 +21,7 @@ from typing import Final
 import attrs
 import trio
 
+from lasso_trio.errors import LassoError
 from lasso_trio.telemetry.prometheus import Table, written
 
 KEPT_S: Final = 1.0
@@ -31,6 +34,10 @@ _GZIP: Final = 31
 """zlib's word for the gzip format with the largest window."""
 
 Reader = Callable[[Table, float], Iterable[None]]
+
+
+class NoPage(LassoError):
+    """The figures of the whole node cannot be had now. The message says why."""
 
 
 @attrs.frozen
@@ -52,9 +59,14 @@ class Page:
 
 @attrs.define(eq=False)
 class Exporter:
-    """`longest_slice_s`: the longest that reading has held the loop, in seconds of its thread's CPU."""
+    """`longest_slice_s`: the longest that reading has held the loop, in seconds of its thread's CPU.
+
+    `whole`: the table of all processes of the node, this one's and their own figures in it; None where this one is the
+    node. It may raise NoPage, and then `page` does.
+    """
 
     readers: list[Reader]
+    whole: Callable[[], Awaitable[Table]] | None = None
     longest_slice_s: float = 0.0
     _pages: dict[tuple[str, bool], Page] = attrs.field(factory=dict)
     _lock: trio.Lock = attrs.field(factory=trio.Lock)
@@ -73,8 +85,9 @@ class Exporter:
 
     async def _make(self, kind: str, zipped: bool) -> Page:
         with uncollected():
-            table, now = await self.read(), trio.current_time()
-            pieces = await trio.to_thread.run_sync(_write, table, kind, zipped, abandon_on_cancel=True)
+            alone, whole = self.whole is None, self.whole or self.read
+            table, now = await whole(), trio.current_time()
+            pieces = await trio.to_thread.run_sync(_write, table, kind, zipped, alone, abandon_on_cancel=True)
         return Page(now, pieces)
 
     async def read(self) -> Table:
@@ -107,8 +120,8 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _write(table: Table, kind: str, zipped: bool) -> tuple[bytes, ...]:
-    pieces = written(table, kind)
+def _write(table: Table, kind: str, zipped: bool, alone: bool) -> tuple[bytes, ...]:
+    pieces = written(table, kind, process=alone)
     return tuple(gathered(_zipped(pieces) if zipped else pieces))
 
 

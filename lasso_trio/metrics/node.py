@@ -10,19 +10,22 @@ from lasso_trio import __version__
 from lasso_trio.metrics.door import CRASHES
 from lasso_trio.routing.service import Service
 from lasso_trio.supervision import Supervisor
+from lasso_trio.telemetry.across import Across
 from lasso_trio.telemetry.loop import LoopLag
 from lasso_trio.telemetry.node import Node, Readiness, task_figures
 from lasso_trio.telemetry.prometheus import Table, counter, gauge
 
-BUILD = gauge("lasso_build_info", "version python", "1: the versions that run.")
-READY = gauge("lasso_ready", "", "1 while the node is ready, 0 while it starts or drains.")
-UPTIME = gauge("lasso_uptime_seconds", "", "Seconds since the start.")
-TASKS = gauge("lasso_tasks", "", "Tasks alive.")
-RUNNABLE = gauge("lasso_tasks_runnable", "", "Tasks that are ready to run and have not run yet.")
+BUILD = gauge("lasso_build_info", "version python", "1: the versions that run.", Across.KEEPER)
+READY = gauge("lasso_ready", "", "1 while the node is ready, 0 while it starts or drains.", Across.LEAST)
+UPTIME = gauge("lasso_uptime_seconds", "", "Seconds since the start.", Across.EACH)
+TASKS = gauge("lasso_tasks", "", "Tasks alive.", Across.EACH)
+RUNNABLE = gauge("lasso_tasks_runnable", "", "Tasks that are ready to run and have not run yet.", Across.EACH)
 RESTARTS = counter("lasso_restarts_total", "", "Supervised children that were started again after a fault.")
 CHILDREN = gauge("lasso_children", "kind state", "Supervised children, by the first word of their name and by state.")
-LAG = gauge("lasso_loop_lag_seconds", "percentile", "Seconds that tasks woke late, of two minutes; 100: the worst.")
-LAG_SAMPLES = counter("lasso_loop_lag_samples_total", "", "Times that the loop's lag was measured.")
+LAG = gauge(
+    "lasso_loop_lag_seconds", "percentile", "Seconds that tasks woke late, of two minutes; 100: the worst.", Across.EACH
+)
+LAG_SAMPLES = counter("lasso_loop_lag_samples_total", "", "Times that the loop's lag was measured.", Across.EACH)
 RETRIES = counter("lasso_retries_total", "", "Second and later dispatches that the retry budget paid for.")
 RETRIES_REFUSED = counter("lasso_retries_refused_total", "", "Dispatches that the retry budget refused.")
 RETRY_TOKENS = gauge("lasso_retry_budget_tokens", "", "Dispatches that the retry budget had left at the last retry.")

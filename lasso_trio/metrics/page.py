@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from quart import Response, request
 from quart_trio import QuartTrio
 
-from lasso_trio.metrics.exporter import Exporter, Page
+from lasso_trio.metrics.exporter import Exporter, NoPage, Page
 from lasso_trio.server.content_coding import accepts_gzip
 from lasso_trio.telemetry.prometheus import content_type
 
@@ -22,7 +22,10 @@ def serve(app: QuartTrio, exporter: Exporter) -> None:
     async def prometheus() -> Response:
         kind = content_type(request.headers.get("accept", ""))
         zipped = accepts_gzip(request.headers.get("accept-encoding", "").encode("latin-1"))
-        page = await exporter.page(kind, zipped=zipped)
+        try:
+            page = await exporter.page(kind, zipped=zipped)
+        except NoPage as fault:
+            return Response(f"{fault}\n", 503, content_type="text/plain; charset=utf-8")
         response = Response(_pieces(page), content_type=kind)
         response.headers["content-length"] = str(page.size)
         response.headers["vary"] = "accept, accept-encoding"

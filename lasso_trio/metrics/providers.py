@@ -12,6 +12,7 @@ from lasso_trio.providers.breaker import State
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.directory import Directory
 from lasso_trio.routing.routed_chain import RoutedChain
+from lasso_trio.telemetry.across import Across
 from lasso_trio.telemetry.prometheus import Table, counter, gauge
 
 _PROVIDER: Final = "profile chain provider"
@@ -22,11 +23,25 @@ ANSWERED = counter("lasso_attempts_answered_total", _CANDIDATE, "Attempts that w
 FAILED = counter("lasso_attempts_failed_total", _CANDIDATE, "Attempts whose failure is the provider's fault.")
 THROTTLED = counter("lasso_attempts_throttled_total", _CANDIDATE, "Attempts refused for a rate limit or a quota.")
 SECONDS = counter("lasso_attempts_answered_seconds_total", _CANDIDATE, "Seconds that the answered attempts took.")
-AVAILABLE = gauge("lasso_provider_available", _PROVIDER, "1 if calls may be sent to the provider now, else 0.")
-HEIGHT = gauge("lasso_provider_head_height", _PROVIDER, "Block number of the provider's head.")
-HEAD_AGE = gauge("lasso_provider_head_age_seconds", _PROVIDER, "Seconds since the provider last told its head.")
-LAG = gauge("lasso_provider_lag_blocks", _PROVIDER, "Blocks that the provider is behind the consensus; 0 if it is not.")
-INFO = gauge("lasso_provider_info", f"{_PROVIDER} upstream", "1: the upstream that the profile's provider stands for.")
+AVAILABLE = gauge(
+    "lasso_provider_available", _PROVIDER, "1 if calls may be sent to the provider now, else 0.", Across.KEEPER
+)
+HEIGHT = gauge("lasso_provider_head_height", _PROVIDER, "Block number of the provider's head.", Across.KEEPER)
+HEAD_AGE = gauge(
+    "lasso_provider_head_age_seconds", _PROVIDER, "Seconds since the provider last told its head.", Across.KEEPER
+)
+LAG = gauge(
+    "lasso_provider_lag_blocks",
+    _PROVIDER,
+    "Blocks that the provider is behind the consensus; 0 if it is not.",
+    Across.KEEPER,
+)
+INFO = gauge(
+    "lasso_provider_info",
+    f"{_PROVIDER} upstream",
+    "1: the upstream that the profile's provider stands for.",
+    Across.KEEPER,
+)
 
 FAMILIES: Final = (ATTEMPTS, ANSWERED, FAILED, THROTTLED, SECONDS, AVAILABLE, HEIGHT, HEAD_AGE, LAG, INFO)
 

@@ -7,8 +7,8 @@ from functools import partial
 
 from lasso_trio.cluster.cluster import Cluster
 from lasso_trio.metrics.chains import read_chains
-from lasso_trio.metrics.cluster import read_cluster
 from lasso_trio.metrics.clients import read_clients
+from lasso_trio.metrics.cluster import read_cluster
 from lasso_trio.metrics.door import read_websockets
 from lasso_trio.metrics.exporter import Reader
 from lasso_trio.metrics.node import read_children, read_loop, read_node, read_service

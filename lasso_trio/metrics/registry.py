@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from lasso_trio.metrics import chains, clients, cluster, door, node, providers, shared, streams, traces, upstreams
+from lasso_trio.metrics import (
+    chains,
+    clients,
+    cluster,
+    door,
+    node,
+    providers,
+    shared,
+    streams,
+    traces,
+    upstreams,
+    workers,
+)
 from lasso_trio.telemetry.prometheus import Family
 
 ROOMS: Final[Mapping[str, tuple[Family, ...]]] = {
@@ -16,6 +28,7 @@ ROOMS: Final[Mapping[str, tuple[Family, ...]]] = {
     "The door, and clients on WebSockets": door.FAMILIES,
     "Clients with keys": clients.FAMILIES,
     "The node": node.FAMILIES,
+    "Workers": workers.FAMILIES,
     "Shared state": shared.FAMILIES,
     "The cluster": cluster.FAMILIES,
     "Traces": traces.FAMILIES,

@@ -7,9 +7,10 @@ from typing import Final
 
 from lasso_trio.routing.directory import Directory
 from lasso_trio.shared.shared import Shared
+from lasso_trio.telemetry.across import Across
 from lasso_trio.telemetry.prometheus import Table, counter, gauge
 
-UP = gauge("lasso_shared_up", "lane", "1 if the lane's last operation on the shared engine succeeded.")
+UP = gauge("lasso_shared_up", "lane", "1 if the lane's last operation on the shared engine succeeded.", Across.LEAST)
 OPERATIONS = counter("lasso_shared_operations_total", "lane", "Round trips to the shared engine, failed ones too.")
 FAILURES = counter("lasso_shared_failures_total", "lane", "Failures of the shared engine, and times it was too slow.")
 SECONDS = counter("lasso_shared_seconds_total", "lane", "Seconds that all round trips to the shared engine took.")
@@ -21,7 +22,9 @@ DROPPED = counter("lasso_shared_cache_writes_dropped_total", "", "Writes to the 
 QUEUED = gauge("lasso_shared_cache_write_bytes", "", "Bytes that wait to be written to the engine.")
 REPORTS = counter("lasso_shared_limit_reports_total", "", "Client buckets whose use was reported to the bank.")
 LOST = counter("lasso_shared_limit_reports_lost_total", "", "Such reports that the bank did not answer.")
-TOGETHER = gauge("lasso_shared_limits_together", "", "1 while client limits are kept together with others.")
+TOGETHER = gauge(
+    "lasso_shared_limits_together", "", "1 while client limits are kept together with others.", Across.LEAST
+)
 
 FAMILIES: Final = (UP, OPERATIONS, FAILURES, SECONDS, LOOKUPS, LATE, DROPPED, QUEUED, REPORTS, LOST,
                    TOGETHER)  # fmt: skip

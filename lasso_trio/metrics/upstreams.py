@@ -15,30 +15,42 @@ from lasso_trio.providers.prober import Prober
 from lasso_trio.providers.registry import Instance
 from lasso_trio.routing.directory import Directory
 from lasso_trio.subscriptions.keeper import Keeper
+from lasso_trio.telemetry.across import Across
 from lasso_trio.telemetry.prometheus import Table, counter, gauge
 from lasso_trio.upstream.http1 import Pool
 
 _UPSTREAM: Final = "upstream"
 _CHANNEL: Final = "upstream transport"
 
-BREAKER = gauge("lasso_breaker_state", f"{_CHANNEL} state", "1 for the breaker's state (closed, open, half_open).")
+BREAKER = gauge(
+    "lasso_breaker_state", f"{_CHANNEL} state", "1 for the breaker's state (closed, open, half_open).", Across.KEEPER
+)
 OPENED = counter("lasso_breaker_opened_total", _CHANNEL, "Times that the breaker opened.")
-QUARANTINED = gauge("lasso_breaker_quarantined", _CHANNEL, "1 if opened for a bad key, a wrong chain, or by order.")
+QUARANTINED = gauge(
+    "lasso_breaker_quarantined", _CHANNEL, "1 if opened for a bad key, a wrong chain, or by order.", Across.KEEPER
+)
 COOLDOWNS = counter("lasso_cooldowns_total", _CHANNEL, "Cooldowns that the upstream's refusals began.")
-COOLDOWN = gauge("lasso_cooldown_remaining_seconds", _CHANNEL, "Seconds until the cooldown ends; 0 when there is none.")
+COOLDOWN = gauge(
+    "lasso_cooldown_remaining_seconds", _CHANNEL, "Seconds until the cooldown ends; 0 when there is none.", Across.MOST
+)
 PACING_CUTS = counter("lasso_pacing_cuts_total", _CHANNEL, "Times that the learned pace was cut.")
 PACE = gauge("lasso_pacing_calls_per_second", _CHANNEL, "Calls per second of the learned pace; absent without one.")
-LIVE = gauge("lasso_upstream_live", _CHANNEL, "1 if calls can be sent: over HTTP always, over WebSocket in a session.")
-CORDONED = gauge("lasso_upstream_cordoned", _CHANNEL, "1 if an operator took it out of service.")
+LIVE = gauge(
+    "lasso_upstream_live",
+    _CHANNEL,
+    "1 if calls can be sent: over HTTP always, over WebSocket in a session.",
+    Across.MOST,
+)
+CORDONED = gauge("lasso_upstream_cordoned", _CHANNEL, "1 if an operator took it out of service.", Across.MOST)
 IN_FLIGHT = gauge("lasso_upstream_calls_in_flight", _CHANNEL, "Attempts under way.")
 CONNECTIONS = gauge("lasso_upstream_connections", f"{_UPSTREAM} state", "HTTP connections: idle, or busy (dials too).")
 WAITING = gauge("lasso_upstream_calls_waiting", _UPSTREAM, "Attempts that wait for an HTTP connection.")
 DIALLED = counter("lasso_upstream_connections_opened_total", _UPSTREAM, "HTTP connections opened.")
 REUSED = counter("lasso_upstream_connections_reused_total", _UPSTREAM, "Attempts sent on a kept HTTP connection.")
 PROBES = counter("lasso_probes_total", _UPSTREAM, "Calls that probing has cost.")
-PROBE_FAILURES = gauge("lasso_probe_consecutive_failures", _UPSTREAM, "Probes that failed in a row.")
+PROBE_FAILURES = gauge("lasso_probe_consecutive_failures", _UPSTREAM, "Probes that failed in a row.", Across.MOST)
 SESSIONS = counter("lasso_upstream_sessions_total", _UPSTREAM, "WebSocket sessions that came to live.")
-CONNECTED = gauge("lasso_upstream_connected", _UPSTREAM, "1 while there is a WebSocket session.")
+CONNECTED = gauge("lasso_upstream_connected", _UPSTREAM, "1 while there is a WebSocket session.", Across.MOST)
 SUBSCRIBED = counter("lasso_feeds_subscribed_total", _UPSTREAM, "Subscriptions that the upstream granted.")
 REFUSED = counter("lasso_feeds_refused_total", _UPSTREAM, "Subscriptions that the upstream refused.")
 ARRIVALS = counter("lasso_feed_arrivals_total", _UPSTREAM, "Notifications that arrived from the upstream.")
@@ -66,7 +78,7 @@ def _breaker(channel: Channel, table: Table, now: float) -> None:
     found = breaker.state(now)
     for state in State:
         table.add(BREAKER, int(state is found), *who, state.value)
-    table.add(OPENED, breaker.opened_total, *who)
+    table.add(OPENED, breaker.opened_total - breaker.adopted_total, *who)  # whoever opened it counts it
     table.add(QUARANTINED, int(breaker.quarantined), *who)
 
 

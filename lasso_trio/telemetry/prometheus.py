@@ -24,6 +24,8 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.process_collector import ProcessCollector
 
+from lasso_trio.telemetry.across import Across
+
 ROWS_AT_ONCE: Final = 16
 """A quarter of a millisecond, if each is a distribution."""
 PAUSE_S: Final = 0.0001
@@ -43,16 +45,17 @@ class Family:
     kind: Kind
     labels: tuple[str, ...]
     help: str
+    across: Across = Across.SUM
 
 
-def counter(name: str, labels: str, help: str) -> Family:  # noqa: A002  (the word of the format)
+def counter(name: str, labels: str, help: str, across: Across = Across.SUM) -> Family:  # noqa: A002  (the format's word)
     """Never decreases while the process lives. `labels`: separated by spaces."""
     assert name.endswith("_total"), name
-    return Family(name, Kind.COUNTER, tuple(labels.split()), help)
+    return Family(name, Kind.COUNTER, tuple(labels.split()), help, across)
 
 
-def gauge(name: str, labels: str, help: str) -> Family:  # noqa: A002
-    return Family(name, Kind.GAUGE, tuple(labels.split()), help)
+def gauge(name: str, labels: str, help: str, across: Across = Across.SUM) -> Family:  # noqa: A002
+    return Family(name, Kind.GAUGE, tuple(labels.split()), help, across)
 
 
 def histogram(name: str, labels: str, help: str) -> Family:  # noqa: A002
@@ -99,10 +102,12 @@ def content_type(accept: str) -> str:
     return OPENMETRICS if "application/openmetrics-text" in accept else TEXT
 
 
-def written(table: Table, kind: str, pause: Callable[[], None] = lambda: time.sleep(PAUSE_S)) -> Iterator[bytes]:
-    """The page in `kind` (a content type of ours), piece by piece, with the process' own figures; `table` is used up.
+def written(
+    table: Table, kind: str, pause: Callable[[], None] = lambda: time.sleep(PAUSE_S), *, process: bool = True
+) -> Iterator[bytes]:
+    """The page in `kind` (a content type of ours), piece by piece; `table` is used up.
 
-    Takes its time: not on the loop.
+    `process`: with the process' own figures, unless they are in the table. Takes its time: not on the loop.
     """
     while table.rows:
         family = next(iter(table.rows))
@@ -113,7 +118,10 @@ def written(table: Table, kind: str, pause: Callable[[], None] = lambda: time.sl
         while rows:
             yield "".join(_lines(family, [rows.pop() for _ in range(min(len(rows), ROWS_AT_ONCE))])).encode()
             pause()
-    yield _process(kind)
+    if process:
+        yield _process(kind)
+    elif kind == OPENMETRICS:
+        yield b"# EOF\n"
 
 
 def _lines(family: Family, rows: Iterable[Row]) -> Iterator[str]:
@@ -131,6 +139,14 @@ def _buckets(name: str, labels: str, found: Distribution) -> str:
     start = f"{name}_bucket{{{labels}{',' if labels else ''}le="
     lines = [f'{start}"{bound}"}} {count}.0\n' for bound, count in zip(bounds, counts, strict=True)]
     return f"{''.join(lines)}{name}_count{{{labels}}} {counts[-1]}.0\n{name}_sum{{{labels}}} {found.total}\n"
+
+
+def add_process(table: Table) -> None:
+    """The process' own figures into `table`, for who gathers those of several processes."""
+    for metric in ProcessCollector(registry=None).collect():
+        for sample in metric.samples:
+            kind = Kind.COUNTER if sample.name.endswith("_total") else Kind.GAUGE
+            table.add(Family(sample.name, kind, (), metric.documentation, Across.EACH), sample.value)
 
 
 def _process(kind: str) -> bytes:

@@ -29,6 +29,7 @@ from lasso_trio.providers.own_catalogue import load_over
 from lasso_trio.telemetry.log import configure
 from lasso_trio.telemetry.turn import Turn
 from lasso_trio.workers import bank
+from lasso_trio.workers.page_office import PageOffice
 from lasso_trio.workers.ports import Held
 from lasso_trio.workers.post import Post
 from lasso_trio.workers.process import LAST_WORDS_S, Program, ending
@@ -51,6 +52,8 @@ class Seat:
     process: trio.Process | None = None
     started: float = 0.0
     ready_at: float | None = None
+    ended: int = 0
+    """Processes that were here before."""
     restarts: Restarts = attrs.field(factory=Restarts)
 
 
@@ -77,6 +80,7 @@ class Parent:
         self.switch.on_ready(self._seat_ready)
         for serve in OFFICES:
             serve(self.switch)
+        PageOffice(self.switch, lambda: {seat.number: seat.ended for seat in self.seats}).serve()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> int:
         """Until told to stop; the exit code. Cancelled: the workers see the end of their bus, and drain."""
@@ -140,6 +144,7 @@ class Parent:
             code = await process.wait()
             nursery.cancel_scope.deadline = trio.current_time() + LAST_WORDS_S  # what it told is still to be read
         seat.process = None
+        seat.ended += 1
         return code
 
     async def _attach(self, seat: Seat, stream: trio.SocketStream) -> None:

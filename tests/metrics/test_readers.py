@@ -7,7 +7,7 @@ from functools import partial
 import trio
 
 from lasso_trio.config.settings import Settings
-from lasso_trio.metrics import chains, clients, latencies, node, providers, shared, streams, upstreams
+from lasso_trio.metrics import chains, clients, latencies, node, providers, shared, streams, traces, upstreams, workers
 from lasso_trio.metrics.door import read_door
 from lasso_trio.metrics.exporter import Exporter
 from lasso_trio.metrics.readers import readers_of
@@ -57,7 +57,7 @@ async def test_every_family_that_is_declared_is_read(directory: Directory) -> No
         *(f.name for f in (upstreams.PACE, upstreams.PROBES, upstreams.PROBE_FAILURES, upstreams.SESSIONS)),
         *(f.name for f in (upstreams.CONNECTED, upstreams.SUBSCRIBED, upstreams.REFUSED, upstreams.ARRIVALS)),
         *(f.name for f in (upstreams.OVERFLOWS, node.CHILDREN, *latencies.FAMILIES, *streams.FAMILIES)),
-        *(f.name for f in (*shared.FAMILIES, *clients.FAMILIES)),
+        *(f.name for f in (*shared.FAMILIES, *clients.FAMILIES, *traces.FAMILIES, *workers.FAMILIES)),
     }
     assert told == BY_NAME.keys() - sometimes
 
