@@ -20,6 +20,8 @@ MAX_DEPTH: Final = 12
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]{0,30}://[^\s\"'<>`]+")
 _KEYED = re.compile(r"([?&][\w\-]{0,32}?(?:key|token|secret|auth|password)[\w\-]{0,32}=)[^&\s\"']+", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=\-]{16,}", re.IGNORECASE)
+_OWN_KEY = re.compile(r"(lasso_[A-Za-z0-9.-]{1,32}_)[A-Za-z0-9_-]{20,}")
+"""A client's, as `access.api_key` makes them, or most of one. Whose it is may be seen."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -38,6 +40,8 @@ def scrub(text: str, limit: int = MAX_TEXT_CHARS) -> str:
         text = _KEYED.sub(rf"\1{MASK}", text)
     if _CREDENTIALS.search(text):  # looking is much cheaper than replacing nothing
         text = _CREDENTIALS.sub(rf"\1 {MASK}", text)
+    if "lasso_" in text:
+        text = _OWN_KEY.sub(rf"\1{MASK}", text)
     return text
 
 

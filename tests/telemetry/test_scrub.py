@@ -102,3 +102,9 @@ def test_whatever_goes_in_can_be_encoded(value: object) -> None:
 def test_a_key_in_a_path_never_survives(before: str, key: str) -> None:
     key = f"K{key}K"
     assert f"/v3/{key}" not in scrub(f"{before} https://eth.example/v3/{key}")
+
+
+def test_keys_of_our_own_clients_are_masked_wherever_they_stand() -> None:
+    key = "lasso_wallet_3FELKcaNbvaATKCN2hmtW4bTuB95_i3B8hV-XGY2jNA"
+    assert scrub(f"POST /rpc/k/{key}/eth of {key}") == "POST /rpc/k/lasso_wallet_***/eth of lasso_wallet_***"
+    assert scrub("lasso_calls_total lasso_trio") == "lasso_calls_total lasso_trio"
