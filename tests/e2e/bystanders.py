@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Awaitable, Callable
 from itertools import count
 
@@ -14,6 +15,15 @@ from tests.e2e.caller import Caller, WrongAnswer
 BODY = b'{"jsonrpc":"2.0","id":%d,"method":"eth_getBalance","params":["0x%040x","latest"]}'
 CLIENTS = 10
 PAUSE_S = 0.02
+
+
+def metric(port: int, name: str) -> int:
+    """What the node tells Prometheus under `name`, which must have no labels."""
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        page = b"".join(iter(lambda: client.recv(65_536), b"")).decode()
+    line = next(line for line in page.splitlines() if line.startswith(f"{name} "))
+    return int(float(line.split()[1]))
 
 
 @attrs.define(eq=False)

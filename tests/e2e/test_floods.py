@@ -18,7 +18,7 @@ import trio
 from trio_websocket import ConnectionClosed, HandshakeError, open_websocket_url
 
 from tests.e2e import devnet
-from tests.e2e.bystanders import Bystanders
+from tests.e2e.bystanders import Bystanders, metric
 from tests.e2e.caller import Caller, WrongAnswer
 from tests.e2e.conftest import Serve
 from tests.e2e.lasso import Lasso
@@ -124,19 +124,10 @@ def test_a_flood_is_not_noticed_by_others_and_leaves_nothing(
 async def emptied(lasso: Lasso) -> bool:
     """Whether the door is left with this one connection."""
     for _ in range(100):
-        if await trio.to_thread.run_sync(connections, lasso) <= 2:
+        if await trio.to_thread.run_sync(metric, lasso.port, "lasso_door_connections") <= 2:
             return True
         await trio.sleep(0.1)
     return False
-
-
-def connections(lasso: Lasso) -> int:
-    """Of clients, as the node tells Prometheus."""
-    with socket.create_connection(("127.0.0.1", lasso.port)) as client:
-        client.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-        page = b"".join(iter(lambda: client.recv(65_536), b""))
-    line = next(line for line in page.splitlines() if line.startswith(b"lasso_door_connections "))
-    return int(float(line.split()[1]))
 
 
 def test_one_address_cannot_take_every_connection(providers: dict[str, str], serve: Serve) -> None:
