@@ -61,6 +61,7 @@ KNOWN: Final = frozenset(
         "LASSO_NODE_ID",
         "LASSO_OPS_PORT",
         "LASSO_OTEL",
+        "LASSO_OTEL_PROPAGATE",
         "LASSO_PROBES",
         "LASSO_PROFILES_DIR",
         "LASSO_REDIS_URL",

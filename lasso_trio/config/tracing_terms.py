@@ -45,6 +45,8 @@ class TracingTerms:
     attributes: Mapping[str, str] = attrs.field(factory=dict)
     sampler: str = SAMPLERS[0]
     ratio: float = 1.0
+    propagate: bool = False
+    """Providers are sent `traceparent` and `tracestate`. Off: who asks for what is nobody else's business."""
 
     def header_fields(self) -> dict[str, str]:
         return dict(_pairs(self.headers.reveal()))
@@ -52,6 +54,7 @@ class TracingTerms:
 
 def read(variables: Variables) -> TracingTerms | None:
     """None: calls are not traced. Mistakes go to the variables' report."""
+    propagate = variables.choice("LASSO_OTEL_PROPAGATE", ("on", "off"), "off") == "on"
     if not _asked_for(variables):
         return None
     sampler = variables.choice("OTEL_TRACES_SAMPLER", SAMPLERS, SAMPLERS[0])
@@ -59,7 +62,8 @@ def read(variables: Variables) -> TracingTerms | None:
     attributes = _attributes(variables)
     service = variables.get("OTEL_SERVICE_NAME") or attributes.pop("service.name", "lasso")
     headers = next((found for name in HEADERS if (found := variables.get(name))), "")
-    return TracingTerms(_endpoint(variables), Secret(headers), service, attributes, sampler, _ratio(variables, sampler))
+    endpoint, ratio = _endpoint(variables), _ratio(variables, sampler)
+    return TracingTerms(endpoint, Secret(headers), service, attributes, sampler, ratio, propagate)
 
 
 def _asked_for(variables: Variables) -> bool:

@@ -106,12 +106,13 @@ async def attempt(
     room: Room | None = None,
     late: float = inf,
     fair_s: float = 0.0,
+    lines: bytes = b"",
 ) -> Attempt:
     """Ask `candidate` once, until the absolute time `until`. Its channel must have admitted the call.
 
     With `stream` a large result is returned half-way (`large`); else it is read to its end, as far as there is `room`
     (None: the pool's cap alone bounds it). What is not answered by `late` comes back `waiting`. A time-out after less
-    than `fair_s` is no verdict on the provider. Raises only Cancelled.
+    than `fair_s` is no verdict on the provider. `lines`: header lines of its request alone. Raises only Cancelled.
     """
     channel = candidate.channel
     done = Attempt(candidate)
@@ -124,12 +125,16 @@ async def attempt(
         id_ = next(_ids)
         request = encode_request(id_, method.raw, params)
         if late < until:
-            http = await pool.ask(request, replay_safe=method.replay_safe, gzip=method.bulky, until=until, late=late)
+            http = await pool.ask(
+                request, replay_safe=method.replay_safe, gzip=method.bulky, until=until, late=late, lines=lines
+            )
             if not isinstance(http, HttpReply):
                 done.waiting = Waiting(http, id_, method, client_id, started, until, stream, clock, room, fair_s)
                 return done
         else:
-            http = await pool.exchange(request, replay_safe=method.replay_safe, gzip=method.bulky, until=until)
+            http = await pool.exchange(
+                request, replay_safe=method.replay_safe, gzip=method.bulky, until=until, lines=lines
+            )
         await _take(done, http, id_, method, client_id, started, until, stream, clock, room)
     except (BrokenReply, UpstreamFault) as error:
         _went_wrong(done, error, method, started, clock(), fair_s)

@@ -6,6 +6,7 @@ A candidate that was `admitted` must be asked: its channel counts on hearing how
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Final
 
@@ -158,11 +159,16 @@ def admitted(call: Call, candidate: Candidate, progress: Progress, now: float) -
 
 
 def ask(call: Call, candidate: Candidate, now: float, until: float, late: float) -> Awaitable[Attempt]:
-    going = attempt(
-        call.method, call.params, call.client_id, candidate, now, until, call.stream, call.clock, call.room, late,
-        call.fair_s,
+    if call.trail is None:
+        return attempt(
+            call.method, call.params, call.client_id, candidate, now, until, call.stream, call.clock, call.room, late,
+            call.fair_s,
+        )  # fmt: skip
+    begin = partial(
+        attempt, call.method, call.params, call.client_id, candidate, now, until, call.stream, call.clock, call.room,
+        late, call.fair_s,
     )  # fmt: skip
-    return going if call.trail is None else followed(call.trail, call, candidate, now, going)
+    return followed(call.trail, call, candidate, now, begin)
 
 
 def until_of(call: Call, progress: Progress, now: float) -> float:

@@ -16,6 +16,7 @@ there is no room for them, there is one lane, which belongs to the call. A trans
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from random import Random
 from typing import Final
 
@@ -135,11 +136,12 @@ class Write:
         if self.selection_s is None:
             self.selection_s = now - call.started
         self.dispatches += 1
-        going = attempt(
-            call.method, call.params, call.client_id, candidate, now, self._until(now), False, call.clock,
+        begin = partial(
+            attempt, call.method, call.params, call.client_id, candidate, now, self._until(now), False, call.clock,
             fair_s=call.fair_s,
         )  # fmt: skip
-        done = await (going if call.trail is None else followed(call.trail, call, candidate, now, going, "broadcast"))
+        trail = call.trail
+        done = await (begin() if trail is None else followed(trail, call, candidate, now, begin, "broadcast"))
         if not done.dispatched:
             self.dispatches -= 1
             self.taken.discard(candidate.channel.instance_id)  # its other channel may reach it

@@ -6,8 +6,8 @@ to be exported without keeping results alive. Times are trio's clock.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import attrs
 
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from lasso_trio.routing.call import Call
 
 Role = Literal["first", "failover", "hedge", "broadcast"]
+Mark = Callable[[], tuple[int, bytes]]
+"""A number for an attempt, and the header lines that tell it to the provider."""
+
+
+class Begin(Protocol):
+    """The attempt itself, with header lines of its own."""
+
+    def __call__(self, *, lines: bytes = b"") -> Awaitable[Attempt]: ...
 
 
 @attrs.define(eq=False)
@@ -40,6 +48,8 @@ class Step:
     dispatched: bool = True
     category: str | None = None
     code: int | None = None
+    mark: int = 0
+    """The number that the provider was told; 0: none."""
 
     def told(self, done: Attempt, now: float) -> None:
         self.ended, self.dispatched = now, done.dispatched
@@ -55,9 +65,10 @@ class Step:
 
 @attrs.define(eq=False)
 class Trail:
-    """`steps` in the order in which they were sent."""
+    """`steps` in the order in which they were sent. `marks`: how providers are told of theirs; None: they are not."""
 
     steps: list[Step] = attrs.field(factory=list)
+    marks: Mark | None = None
     _parts: dict[int, Call] = attrs.field(factory=dict)
     _under_way: dict[int, tuple[Step, Candidate]] = attrs.field(factory=dict)
 
@@ -113,12 +124,14 @@ class Trail:
 
 
 async def followed(
-    trail: Trail, call: Call, candidate: Candidate, now: float, attempt: Awaitable[Attempt], role: Role | None = None
+    trail: Trail, call: Call, candidate: Candidate, now: float, begin: Begin, role: Role | None = None
 ) -> Attempt:
-    """`attempt`, written down in `trail`. One that comes back `waiting` is `heard` or `lost` later."""
-    step = trail.begin(call, candidate, now, role)
+    """The attempt, written down in `trail`. One that comes back `waiting` is `heard` or `lost` later."""
+    step, lines = trail.begin(call, candidate, now, role), b""
+    if trail.marks is not None:
+        step.mark, lines = trail.marks()
     try:
-        done = await attempt
+        done = await begin(lines=lines)
     except BaseException:  # cancelled: how long it took so far is known
         trail.over(step)
         step.lost(call.clock())

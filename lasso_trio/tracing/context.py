@@ -26,6 +26,12 @@ class Parent:
     state: str = ""
 
 
+def lines_of(trace_id: int, span_id: int, state: str = "") -> bytes:
+    """The header lines that tell the next one its parent: a span of a sampled trace."""
+    parent = b"traceparent: 00-%032x-%016x-01\r\n" % (trace_id, span_id)
+    return parent + b"tracestate: %b\r\n" % state.encode("ascii") if state else parent
+
+
 def parent_of(traceparent: str, tracestate: str = "") -> Parent | None:
     """What the two headers say; None when there is no parent in them."""
     match = _PARENT.fullmatch(traceparent.strip())

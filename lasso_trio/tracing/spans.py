@@ -134,7 +134,7 @@ def _attempt_span(trace: Trace, call: SpanContext, step: Step, resource: Resourc
     ended = trace.ended if step.ended is None else step.ended
     return ReadableSpan(
         name=f"{_name(trace)} {step.provider}",
-        context=_context(trace, _ids.getrandbits(64) or 1),
+        context=_context(trace, step.mark or _ids.getrandbits(64) or 1),
         parent=call,
         resource=resource,
         attributes=_known({**_basics(trace), **_attempt(step, ended)}),

@@ -7,6 +7,7 @@ on the loop is notes on a list; spans are made of them in the exporter's thread.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from time import time_ns
 
@@ -23,7 +24,7 @@ from lasso_trio.server.call_teller import CallTeller
 from lasso_trio.server.exchange import Exchange
 from lasso_trio.subscriptions.reader import READS
 from lasso_trio.telemetry.call_record import CallRecord
-from lasso_trio.tracing.context import Parent, parent_of
+from lasso_trio.tracing.context import Parent, lines_of, parent_of
 from lasso_trio.tracing.sampling import Sampler
 
 
@@ -110,6 +111,8 @@ class TracedService(Service):
     """`keep` takes traces that are complete; it must be cheap and must not raise."""
 
     sampler: Sampler = attrs.field(kw_only=True)
+    propagate: bool = attrs.field(default=False, kw_only=True)
+    """Providers are told the context of their attempt."""
     keep: Callable[[Trace], None] = attrs.field(kw_only=True)
     ids: Random = attrs.field(factory=Random, kw_only=True)
 
@@ -142,6 +145,18 @@ class TracedService(Service):
         trace_id = parent.trace_id if parent is not None else self.ids.getrandbits(128) or 1
         if not self.sampler.keeps(trace_id, parent):
             return None
+        trace = self._begun(trace_id, parent, chain, wish, request, now)
+        if self.propagate:
+            trace.trail.marks = partial(self._marked, trace)
+        return trace
+
+    def _marked(self, trace: Trace) -> tuple[int, bytes]:
+        span_id = self.ids.getrandbits(64) or 1
+        return span_id, lines_of(trace.trace_id, span_id, "" if trace.parent is None else trace.parent.state)
+
+    def _begun(
+        self, trace_id: int, parent: Parent | None, chain: RoutedChain, wish: Wish, request: Request, now: float
+    ) -> Trace:
         known, strategy = chain.chain, wish.strategy or chain.strategy_for(request.method)
         return Trace(
             trace_id,

@@ -69,7 +69,8 @@ async def tracing(settings: Settings) -> AsyncIterator[Tracing | None]:
     collector = Collector.of(settings.tracing, settings.node_id)
     try:
         sampler = Sampler.of(settings.tracing)
-        yield Tracing(TracedService(sampler=sampler, keep=collector.keep), collector)
+        propagate = settings.tracing.propagate
+        yield Tracing(TracedService(sampler=sampler, propagate=propagate, keep=collector.keep), collector)
     finally:
         with trio.CancelScope(deadline=trio.current_time() + GRACE_S, shield=True):
             await collector.aclose()

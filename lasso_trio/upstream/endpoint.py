@@ -79,9 +79,9 @@ class Endpoint:
     def __repr__(self) -> str:
         return f"<Endpoint {self.origin}>"
 
-    def request(self, body: bytes, *, gzip: bool = False) -> bytes:
-        """The whole request, ready for one send."""
-        return b"%b%d\r\n\r\n%b" % (self.gzip_head if gzip else self.head, len(body), body)
+    def request(self, body: bytes, *, gzip: bool = False, lines: bytes = b"") -> bytes:
+        """The whole request, ready for one send. `lines`: further header lines, each with its line end."""
+        return b"%b%d\r\n%b\r\n%b" % (self.gzip_head if gzip else self.head, len(body), lines, body)
 
     def without_keys(self, answer: bytes) -> bytes:
         """`answer` with our credentials masked: some providers repeat in an error what they were sent."""

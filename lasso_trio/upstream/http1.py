@@ -102,24 +102,28 @@ class Pool:
 
     # For those who call…
 
-    async def exchange(self, body: bytes, *, replay_safe: bool, gzip: bool = False, until: float = inf) -> Reply:
+    async def exchange(
+        self, body: bytes, *, replay_safe: bool, gzip: bool = False, until: float = inf, lines: bytes = b""
+    ) -> Reply:
         """POST `body` and wait for the answer, until the absolute time `until`. Raises an UpstreamFault.
 
-        `replay_safe`: sending it twice does no harm, so a stale kept connection is silently replaced, once. Cancelled
-        while waiting: the connection goes to the reaper.
+        `replay_safe`: sending it twice does no harm, so a stale kept connection is silently replaced, once. `lines`:
+        header lines of this request. Cancelled while waiting: the connection goes to the reaper.
         """
-        call, alarm = Call(self, self.endpoint.request(body, gzip=gzip), replay_safe), self._alarm
+        call, alarm = Call(self, self.endpoint.request(body, gzip=gzip, lines=lines), replay_safe), self._alarm
         if alarm is not None and alarm.running:
             reply = await call.quick_answer(alarm, until)
             if reply is not None:
                 return reply
         return await call.answer_by(until)
 
-    async def ask(self, body: bytes, *, replay_safe: bool, gzip: bool, until: float, late: float) -> Reply | Call:
+    async def ask(
+        self, body: bytes, *, replay_safe: bool, gzip: bool, until: float, late: float, lines: bytes = b""
+    ) -> Reply | Call:
         """`exchange`, but a call that is under way at the time `late`, or that cannot be sent at once, is given
         back as it is: the caller then owns it, and takes it up with `answer_by` or abandons it. At once, for -inf.
         """
-        call, alarm = Call(self, self.endpoint.request(body, gzip=gzip), replay_safe), self._alarm
+        call, alarm = Call(self, self.endpoint.request(body, gzip=gzip, lines=lines), replay_safe), self._alarm
         if late == -inf:
             return call
         if alarm is not None and alarm.running:

@@ -84,14 +84,18 @@ class WsLink:
 
     # For those who call…
 
-    async def exchange(self, body: bytes, *, replay_safe: bool, gzip: bool = False, until: float = inf) -> Reply:
+    async def exchange(
+        self, body: bytes, *, replay_safe: bool, gzip: bool = False, until: float = inf, lines: bytes = b""
+    ) -> Reply:
         """Send `body` and wait for its answer, until the absolute time `until`. Raises an UpstreamFault.
 
-        `replay_safe` and `gzip` mean nothing here. Cancelled while waiting: the answer will be dropped.
+        `replay_safe`, `gzip` and `lines` mean nothing here. Cancelled while waiting: the answer will be dropped.
         """
         return await WsCall(self, body).answer_by(until)
 
-    async def ask(self, body: bytes, *, replay_safe: bool, gzip: bool, until: float, late: float) -> Reply | WsCall:
+    async def ask(
+        self, body: bytes, *, replay_safe: bool, gzip: bool, until: float, late: float, lines: bytes = b""
+    ) -> Reply | WsCall:
         """`exchange`, but a call that is still under way at the absolute time `late` is given back as it is: the caller
         then owns it, and takes it up with `answer_by` or abandons it.
         """

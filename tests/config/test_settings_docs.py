@@ -15,7 +15,7 @@ FIELDS = {"PHX_SERVER": "listen", "PHX_HOST": "public_host", "PHX_SCHEME": "publ
 CLUSTER = {"CLUSTER_DNS_QUERY", "CLUSTER_NODE_BASENAME", "CLUSTER_PORT", "CLUSTER_DNS_SERVER"}
 FIELDS |= dict.fromkeys(CLUSTER, "cluster")
 FIELDS |= {"LASSO_VM_METRICS_ENABLED": "vm_metrics", "LASSO_PROFILES_DIR": "profiles_dir", "LASSO_OTEL": "tracing"}
-FIELDS |= {"LASSO_REDIS_URL": "redis"}
+FIELDS |= {"LASSO_REDIS_URL": "redis", "LASSO_OTEL_PROPAGATE": "tracing"}
 
 
 def test_every_variable_is_on_the_page_and_no_other() -> None:

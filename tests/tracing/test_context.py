@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lasso_trio.tracing.context import LONGEST_STATE, Parent, parent_of
+from lasso_trio.tracing.context import LONGEST_STATE, Parent, lines_of, parent_of
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
@@ -47,6 +47,15 @@ def test_a_state_that_cannot_be_passed_on_is_left_out(state: str) -> None:
     parent = parent_of(f"00-{TRACE}-{SPAN}-01", state)
     assert parent is not None
     assert parent.state == ""
+
+
+@pytest.mark.parametrize("state", ["", "a=1,b=2"])
+def test_what_the_next_one_is_told_can_be_read_again(state: str) -> None:
+    lines = lines_of(int(TRACE, 16), int(SPAN, 16), state).decode().splitlines()
+    told = dict(line.split(": ") for line in lines)
+    assert parent_of(told["traceparent"], told.get("tracestate", "")) == Parent(
+        int(TRACE, 16), int(SPAN, 16), True, state
+    )
 
 
 @given(st.text(max_size=80), st.text(max_size=40))

@@ -6,6 +6,7 @@ import json
 from collections.abc import Awaitable, Callable
 
 import attrs
+import pytest
 import trio
 
 from lasso_trio.devnet import Faults, Latency
@@ -18,6 +19,7 @@ from lasso_trio.telemetry.log import LEVELS, Log
 from lasso_trio.telemetry.sink import LogSink
 from lasso_trio.tracing.sampling import Sampler
 from lasso_trio.tracing.traced import Trace, TracedServed, TracedService, TracedTeller
+from lasso_trio.upstream.call import Call as RawCall
 from tests.routing.conftest import World, run_in_world
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -45,10 +47,12 @@ class Traced:
         attrs.evolve(teller, transport="ws")(exchange, self.world.request(), served, trio.current_time())
 
 
-def traced(body: Callable[[Traced], Awaitable[None]], ratio: float = 1.0, faults: Faults = GOOD) -> None:
+def traced(
+    body: Callable[[Traced], Awaitable[None]], ratio: float = 1.0, faults: Faults = GOOD, propagate: bool = False
+) -> None:
     async def within(world: World) -> None:
         kept: list[Trace] = []
-        service = TracedService(sampler=Sampler(ratio, True), keep=kept.append)
+        service = TracedService(sampler=Sampler(ratio, True), propagate=propagate, keep=kept.append)
         await body(Traced(world, service, kept))
 
     run_in_world(within, {"a": faults})
@@ -68,6 +72,34 @@ def test_a_call_that_was_told_is_a_complete_trace() -> None:
         assert [step.provider for step in trace.trail.steps] == ["a"]
 
     traced(body)
+
+
+@pytest.mark.parametrize("propagate", [False, True])
+def test_a_provider_is_told_of_its_attempt_only_where_the_operator_wants_it(
+    propagate: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[bytes] = []
+
+    async def body(it: Traced) -> None:
+        monkeypatch.setattr(RawCall, "__init__", noting(RawCall.__init__, sent))
+        it.tell(await it.ask(ASKED))
+        (step,) = it.kept[0].trail.steps
+        head = sent[-1].partition(b"\r\n\r\n")[0].decode().lower()
+        assert (f"\r\ntraceparent: 00-{TRACE}-{step.mark:016x}-01\r\ntracestate: a=b" in head) is propagate
+        assert bool(step.mark) is propagate
+        assert step.mark != int(SPAN, 16)
+
+    traced(body, propagate=propagate)
+
+
+def noting(init: Callable[..., None], sent: list[bytes]) -> Callable[..., None]:
+    """`init` of an upstream call, its request kept."""
+
+    def made(self: object, pool: object, request: bytes, replay_safe: bool) -> None:
+        sent.append(request)
+        init(self, pool, request, replay_safe)
+
+    return made
 
 
 def test_the_log_line_names_the_trace() -> None:
