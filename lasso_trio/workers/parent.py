@@ -1,7 +1,7 @@
 """The parent of a node's workers: it starts them, replaces those that end, passes on what they tell each other, and is
 the one whom service managers and operators signal. It takes no calls itself.
 
-    root ─ signals · reloads · watch of the profiles
+    root ─ signals · reloads · watch of the profiles · watch for workers that hang
        └─ worker 0 … n−1: a life after another ─ its process · its end of the bus
 
 SIGTERM, SIGINT: all drain, and when it comes again are cut. SIGHUP: all read the profiles again. A worker that cannot
@@ -33,6 +33,7 @@ from lasso_trio.workers.page_office import PageOffice
 from lasso_trio.workers.ports import Held
 from lasso_trio.workers.post import Post
 from lasso_trio.workers.process import LAST_WORDS_S, Program, ending
+from lasso_trio.workers.pulse import Pulse
 from lasso_trio.workers.reload import NodeReload
 from lasso_trio.workers.restarts import Restarts
 from lasso_trio.workers.switch import Switch
@@ -86,6 +87,7 @@ class Parent:
         """Until told to stop; the exit code. Cancelled: the workers see the end of their bus, and drain."""
         async with trio.open_nursery() as root:
             root.start_soon(self._reloads)
+            root.start_soon(Pulse(self.switch, self._kill_hanging).watch)
             async with trio.open_nursery() as lives:
                 for seat in self.seats:
                     lives.start_soon(self._keep, seat, name=f"worker {seat.number}")
@@ -164,6 +166,13 @@ class Parent:
             self.ready = True
             log.info("node.ready", addresses=self.addresses, version=__version__, workers=len(self.seats))
             notify.tell(notify.READY)
+
+    def _kill_hanging(self, number: int) -> None:
+        """Then it is replaced, as any that ended. While the node ends the grace is its time."""
+        process = self.seats[number].process
+        if process is not None and not self._ending.is_set():
+            log.error("worker.hangs", worker=number, pid=process.pid)
+            process.kill()
 
     def _fail(self, seat: Seat, code: int) -> None:
         log.error("node.not_started", worker=seat.number, **ending(code))

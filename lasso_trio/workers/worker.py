@@ -9,6 +9,7 @@ import structlog
 import trio
 
 from lasso_trio.config.reload import ReloadResult
+from lasso_trio.workers import pulse
 from lasso_trio.workers.bus import PARENT, Bus
 from lasso_trio.workers.reload import answer_here
 from lasso_trio.workers.switch import READY
@@ -34,6 +35,7 @@ def obey(bus: Bus, node: Ordered) -> None:
     bus.listen(DRAIN, lambda _, __: node.drain())
     bus.listen(CUT, lambda _, __: node.cut())
     bus.on_orphaned(node.drain)
+    pulse.give(bus)
     answer_here(bus, node.reload)
 
 

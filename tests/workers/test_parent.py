@@ -20,6 +20,7 @@ from lasso_trio.config.reload import ReloadResult
 from lasso_trio.config.settings import Settings
 from lasso_trio.errors import ConfigError
 from lasso_trio.workers import parent as module
+from lasso_trio.workers import pulse
 from lasso_trio.workers.bus import Bus
 from lasso_trio.workers.parent import BEYOND_GRACE_S, Parent, Seat, watch_signals
 from lasso_trio.workers.switch import Switch
@@ -312,3 +313,42 @@ def test_rows_of_the_catalogue_that_are_wrong_are_told_once_and_by_the_parent(tm
     rows.write_text("[[rows]]\n")
     with pytest.raises(ConfigError):
         module.serve(Settings(port=0, workers=2, catalogue_file=rows))
+
+
+async def test_a_worker_that_hangs_is_killed_and_replaced(
+    nursery: trio.Nursery, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hung = 0
+
+    def give(bus: Bus) -> None:
+        async def act(sender: int, payload: bytes) -> bytes:
+            if bus.worker == hung:
+                await trio.sleep_forever()
+            return b""
+
+        bus.answer(pulse.PULSE, act)
+
+    monkeypatch.setattr(pulse, "give", give)
+    stage = Stage(nursery, serves)
+    parent = parent_on(stage)
+    await nursery.start(parent.run)
+    await trio.sleep(5)
+    assert len(stage.workers) == 2
+    with capture_logs() as logs:
+        await trio.sleep(10)
+    assert [worker.told for worker in stage.workers[:2]] == [["SIGKILL"], []]
+    assert stage.now(0) is not stage.workers[0]
+    assert {"event": "worker.hangs", "worker": 0, "pid": 1000, "log_level": "error"} in logs
+    hung = -1
+    await ended(parent, stage)
+
+
+async def test_how_often_a_worker_was_replaced_is_known(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    stage = Stage(nursery, serves)
+    parent = parent_on(stage)
+    await nursery.start(parent.run)
+    await trio.sleep(5)
+    stage.now(0).ends(-signal.SIGKILL)
+    await trio.sleep(5)
+    assert [seat.ended for seat in parent.seats] == [1, 0]
+    await ended(parent, stage)
