@@ -19,7 +19,6 @@ import click
 
 from lasso_trio import __version__
 from lasso_trio.access.key_command import key
-from lasso_trio.access.key_command import key
 from lasso_trio.check.options import check_options
 
 if TYPE_CHECKING:
@@ -268,9 +267,6 @@ def secret() -> None:
 def version() -> None:
     """Print the version."""
     click.echo(__version__)
-
-
-main.add_command(key)
 
 
 main.add_command(key)
