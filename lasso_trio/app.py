@@ -166,7 +166,7 @@ class App:
         lag = LoopLag()
         cluster = cluster_of(settings, node, lambda: handler.directory)
         operators = Operators.of(settings, node, handler, websockets, hub, lag, supervisor, admin, budget, cluster)
-        show(shared, node, lambda: handler.directory, operators.exporter.readers)
+        show(shared, node, lambda: handler.directory, handler.gates, operators.exporter.readers)
         if bus is not None:
             add_up(bus, operators)
         web = HypercornLane(operators.app)

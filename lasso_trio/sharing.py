@@ -11,11 +11,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from lasso_trio.access.gates import Gates
 from lasso_trio.config.settings import Settings
 from lasso_trio.metrics.exporter import Reader
 from lasso_trio.metrics.shared import read_shared
 from lasso_trio.routing.directory import ALONE, Directory, Makers
 from lasso_trio.routing.lease import Bank
+from lasso_trio.routing.leased_limit import LeasedLimit
 from lasso_trio.shared.shared import Shared
 from lasso_trio.telemetry.node import Node
 
@@ -40,10 +42,13 @@ def makers_of(shared: Shared | None) -> Makers:
     return ALONE if shared is None else shared.makers()
 
 
-def show(shared: Shared | None, node: Node, directory: Callable[[], Directory], readers: list[Reader]) -> None:
-    """Have `shared` follow `directory`'s limits, and be told of in `/api/health` and the metrics."""
+def show(
+    shared: Shared | None, node: Node, directory: Callable[[], Directory], gates: Gates, readers: list[Reader]
+) -> None:
+    """Have `shared` follow the limits of `directory` and of keys, and be told of in `/api/health` and the metrics."""
     if shared is not None:
-        shared.follow(directory)
+        gates.limits.make = LeasedLimit
+        shared.follow(directory, gates.limits.named)
         node.shared = shared.health
         readers.append(partial(read_shared, shared, directory))
 

@@ -30,7 +30,7 @@ class Gates:
 
     clock: Callable[[], float] = wall_clock
     gates: dict[str, Gate] = attrs.field(factory=dict)
-    _limits: Limits = attrs.field(factory=Limits)
+    limits: Limits = attrs.field(factory=Limits)
 
     def of(self, slug: str, policy: AccessPolicy) -> Gate | None:
         """None: the profile is open to everybody."""
@@ -40,7 +40,7 @@ class Gates:
         if policy.is_open:
             self.gates.pop(slug, None)
             return None
-        made = Gate(slug, policy, self._limits, self._tokens(gate, policy), Counts() if gate is None else gate.counts)
+        made = Gate(slug, policy, self.limits, self._tokens(gate, policy), Counts() if gate is None else gate.counts)
         self.gates[slug] = made
         return made
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from math import inf
 from typing import Final
 
@@ -34,8 +35,12 @@ class Grant:
 
 @attrs.define(eq=False)
 class Limits:
-    """One `ClientLimit` for each pair of rate and burst; they outlive reloads, so a reload fills nobody's bucket."""
+    """One `ClientLimit` for each pair of rate and burst; they outlive reloads, so a reload fills nobody's bucket.
 
+    `make`: of what kind they are; those of a node that shares its limits are leased.
+    """
+
+    make: Callable[[int, int], ClientLimit] = ClientLimit
     limits: dict[tuple[int, int], ClientLimit] = attrs.field(factory=dict)
 
     def of(self, terms: Terms) -> ClientLimit | None:
@@ -46,5 +51,9 @@ class Limits:
         if limit is None:
             if len(self.limits) >= MOST_LIMITS:
                 self.limits.pop(next(iter(self.limits)))
-            limit = self.limits[pair] = ClientLimit(*pair)
+            limit = self.limits[pair] = self.make(*pair)
         return limit
+
+    def named(self) -> Iterator[tuple[str, ClientLimit]]:
+        """Those there are, by a name that is the same on all nodes. No profile's slug has a blank."""
+        return ((f"keys {rate} {burst}", limit) for (rate, burst), limit in self.limits.items())

@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
+from itertools import chain
 from typing import Any, Self
 
 import attrs
@@ -74,9 +75,11 @@ class Shared:
         """Of what profiles have in common with others."""
         return Makers(_leased) if self.engine is None else Makers(_leased, partial(_shared_store, self.engine))
 
-    def follow(self, directory: Callable[[], Directory]) -> None:
-        """Share the limits of `directory`, which is asked each time. Before it runs."""
-        self.leasing.limits = lambda: ((slug, routed.limit) for slug, routed in directory().profiles.items())
+    def follow(self, directory: Callable[[], Directory], more: Limits = ALONE) -> None:
+        """Share the limits of `directory`, which is asked each time, and `more`. Before it runs."""
+        self.leasing.limits = lambda: chain(
+            ((slug, routed.limit) for slug, routed in directory().profiles.items()), more()
+        )
 
     def stores(self, directory: Directory) -> list[tuple[str, SharedStore]]:
         """Those that are shared, by their profile's slug."""
