@@ -62,6 +62,10 @@ class Table:
     line: int
 
 
+MOST_LEVELS: Final = 64
+"""Of nesting; no profile needs ten."""
+TOO_DEEP: Final = "not valid YAML: nested too deeply"
+
 Node: TypeAlias = Scalar | Items | Table
 
 
@@ -101,14 +105,31 @@ def _parts(text: str) -> tuple[str, ...]:
 def _compose(text: str, report: Report) -> Any:  # noqa: ANN401  (the library's nodes have no types)
     loader_class = type("Loader", (StrictYAMLLoader,), {"label": report.file, "allow_flow_style": True})
     try:
-        return loader_class(text).get_single_node()
+        root = loader_class(text).get_single_node()
+        if root is None or not _is_too_deep(root):
+            return root
+        report.add(root.start_mark.line + 1, TOO_DEEP)
     except MarkedYAMLError as fault:
         _report_fault(fault, text, report)
     except RecursionError:
-        report.add(None, "not valid YAML: nested too deeply")
+        report.add(None, TOO_DEEP)
     except Exception as fault:  # on hostile text the parser also lets builtin errors escape (`chr`, `int`, indexes)
         report.add(_line_of_position(text, fault), f"not valid YAML: {_first_line(str(fault))}")
     return None
+
+
+def _is_too_deep(root: Any) -> bool:  # noqa: ANN401
+    """Whoever walks the document later calls itself at every level."""
+    level = [root]
+    for _ in range(MOST_LEVELS):
+        level = [child for node in level if node.id != "scalar" for child in _children(node)]
+        if not level:
+            return False
+    return True
+
+
+def _children(node: Any) -> Iterable[Any]:  # noqa: ANN401
+    return (part for pair in node.value for part in pair) if node.id == "mapping" else node.value
 
 
 def _report_fault(fault: Any, text: str, report: Report) -> None:  # noqa: ANN401

@@ -34,6 +34,8 @@ VIRTUAL_S: Final = 1_000.0
 CHUNK: Final = 512
 """Inputs under one timer, and between two looks at the time."""
 MOST_FINDINGS: Final = 10
+MOST_OUTCOMES: Final = 5_000
+"""Words that are remembered: they must not be the memory that grows."""
 GROWN_BLOCKS: Final = 60_000
 GROWN_MIB: Final = 48.0
 WARM: Final = 0.2
@@ -138,7 +140,8 @@ class Run:
     def _note(self, data: bytes, outcome: str) -> None:
         self.done += 1
         times = self.outcomes.get(outcome, 0)
-        self.outcomes[outcome] = times + 1
+        if times or len(self.outcomes) < MOST_OUTCOMES:
+            self.outcomes[outcome] = times + 1
         if not times:
             self.mutator.keep(data)
         if self.done == max(LEAST_WARM, int(self.inputs * WARM)):

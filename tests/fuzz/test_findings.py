@@ -8,7 +8,7 @@ from trio.testing import MockClock
 
 from lasso_trio.cluster.seal import Direction, Seal
 from lasso_trio.config.secret import Secret
-from tests.fuzz import cluster_surface, door_surface, session_surface
+from tests.fuzz import cluster_surface, door_surface, profile_surface, session_surface
 from tests.fuzz.loop import VIRTUAL_S
 from tests.fuzz.surface import Surface
 
@@ -53,6 +53,13 @@ def test_a_hostile_request_of_the_web_lane_is_over_in_time(
 @pytest.mark.parametrize("data", PROVIDER.values(), ids=PROVIDER)
 def test_a_providers_broken_upgrade_ends_as_a_value(data: bytes) -> None:
     assert fed(session_surface.SESSIONS, data).split()[0] in ("eof", "refused", "lost")
+
+
+@pytest.mark.parametrize(
+    "deep", ["a: " + "[" * 400 + "]" * 400, "".join(f"{' ' * n}a:\n" for n in range(300)) + " " * 300 + "b"]
+)
+def test_a_profile_that_is_nested_too_deeply_is_a_problem_of_its_file(deep: str) -> None:
+    assert profile_surface.feed(deep.encode()).startswith("not valid YAML: nested")
 
 
 def test_a_signed_frame_with_broken_text_is_refused() -> None:
