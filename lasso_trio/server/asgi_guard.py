@@ -1,4 +1,4 @@
-"""What hypercorn 0.18 and quart-trio need between them to end well, as ASGI middleware. Six traps:
+"""What hypercorn 0.18 and quart-trio need between them to end well, as ASGI middleware. Seven traps:
 
 * hypercorn says `http.disconnect` while the application's last `send` is still closing the connection (or starting its
   idle clock), and quart-trio cancels the sender when it hears that: the connection stays open for ever. So the word is
@@ -12,6 +12,9 @@
   without bound. So a body is sent in pieces, each waits until it is taken, and what is too slow is reset;
 * quart-trio closes the body of an answer only if it came to sending it: cancelled before that, a streamed answer would
   keep its upstream connection. So whoever makes one has it closed `at_end`;
+* a connection of HTTP/1.1 that came to this lane for a page does not leave it: a WebSocket's upgrade that follows on it
+  is none here, and calls that follow are slow. A balancer that keeps connections sends one client's page and another's
+  upgrade over the same. So an answer over HTTP/1.1 is its connection's last;
 * a target without a path, or a Host that cannot be a name, is an accident to quart. It is answered 400 here.
 """
 
@@ -116,9 +119,12 @@ class _Exchange:
 
     async def send(self, message: Message) -> None:
         """The application goes on receiving while this waits."""
-        if message["type"] == "http.response.start" and self._is_http2:
-            with trio.move_on_after(self._limits.linger_timeout):
-                await self._enough.wait()
+        if message["type"] == "http.response.start":
+            if self._is_http2:
+                with trio.move_on_after(self._limits.linger_timeout):
+                    await self._enough.wait()
+            else:
+                message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
         if message["type"] != "http.response.body" or message.get("more_body", False):
             return await self._send_in_pieces(message)
         self._last_sent = trio.Event()

@@ -65,8 +65,8 @@ async def test_health_stays_200_and_ready_does_not_when_the_node_drains(surface:
 
 @pytest.mark.parametrize("path", ["/api/health", "/api/ready", "/api/chains", "/api/metrics/devnet", "/"])
 async def test_head_is_get_without_the_body(surface: Surface, path: str) -> None:
-    client = await surface.connect()
-    whole, head = await client.request("GET", path), await client.request("HEAD", path)
+    whole = await (await surface.connect()).request("GET", path)
+    head = await (await surface.connect()).request("HEAD", path)
     assert (head.status, head.body) == (whole.status, b"")
     assert head["content-type"] == whole["content-type"]
 

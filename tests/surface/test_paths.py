@@ -58,9 +58,8 @@ async def test_two_segments_after_rpc_are_a_chain_and_a_provider_even_when_the_f
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH"])
 async def test_anything_but_post_on_an_rpc_path_is_not_found(surface: Surface, method: str) -> None:
-    client = await surface.connect()
     for path in ("/rpc/devnet", "/rpc/fastest/devnet", "/rpc", "/rpc/"):
-        answer = await client.request(method, path)
+        answer = await (await surface.connect()).request(method, path)
         assert answer.status == 404
         assert answer["content-type"] == "application/json; charset=utf-8"
         assert answer.body == (b"" if method == "HEAD" else b'{"errors":{"detail":"Not Found"}}')

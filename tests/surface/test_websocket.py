@@ -230,6 +230,14 @@ async def test_a_kept_http_connection_may_become_a_websocket(surface: Surface) -
     assert (await client.stream.receive_some()).startswith(b"HTTP/1.1 101 ")
 
 
+async def test_a_connection_that_brought_a_page_is_closed_so_that_no_balancer_keeps_it_for_an_upgrade(
+    surface: Surface,
+) -> None:
+    client = await surface.connect()
+    assert (await client.request("GET", "/api/health"))["connection"] == "close"
+    assert await client.stream.receive_some() == b""
+
+
 async def test_when_the_node_stops_clients_are_told_with_1012_and_nothing_is_left(surface: Surface) -> None:
     client = WsClient((await surface.connect()).stream)  # trio-websocket's leaves its socket open when it is told to go
     await client.raw(handshake("/ws/rpc/devnet"))
