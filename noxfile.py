@@ -26,7 +26,7 @@ TRIO_RULES_OFF = (
 )
 
 nox.options.default_venv_backend = "none"
-nox.options.sessions = ["lint", "types", "imports", "vendor", "tests", "build", "smoke"]
+nox.options.sessions = ["lint", "types", "imports", "vendor", "docs", "tests", "build", "smoke"]
 nox.options.stop_on_first_error = False
 
 
@@ -63,6 +63,13 @@ def imports(session: nox.Session) -> None:
 def vendor(session: nox.Session) -> None:
     """The dashboard's foreign files are the ones that are written down; needs no network."""
     python(session, "scripts/vendor_assets.py")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation as a site, into build/docs. Warnings are errors, and so are links and anchors to nowhere."""
+    sphinx = ("-m", "sphinx", "--quiet", "--fail-on-warning", "--keep-going", "--fresh-env")
+    python(session, *sphinx, "--doctree-dir", "build/doctrees", "docs", "build/docs")
 
 
 @nox.session
