@@ -76,7 +76,7 @@ class Guard:
     def _look(self, now: float) -> Grant | RpcError:
         self._version = self.gate.version
         verdict = self.gate.look(self.credential, now)
-        if isinstance(verdict, Grant) and not any(map(verdict.terms.chains.permits, self.names)):
+        if isinstance(verdict, Grant) and not verdict.terms.chains.permits_one_of(self.names):
             self._until = verdict.until
             verdict = forbidden("chain", "this chain is not allowed for this client")
         elif isinstance(verdict, Grant):

@@ -6,6 +6,7 @@ A key is known by its hash only; secrets of tokens are `Secret`. Times of day ar
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from fnmatch import translate
 from ipaddress import IPv4Network, IPv6Network
 from math import inf
@@ -44,6 +45,11 @@ class Names:
 
     def permits(self, name: str) -> bool:
         return self._allowed.match(name) is not None and self._denied.match(name) is None
+
+    def permits_one_of(self, names: Iterable[str]) -> bool:
+        """Whether what has all these names may be used: by any that is allowed, unless any is denied."""
+        names = tuple(names)
+        return any(map(self._allowed.match, names)) and not any(map(self._denied.match, names))
 
     def __bool__(self) -> bool:
         """Whether anything is restricted."""

@@ -46,6 +46,12 @@ def test_a_chain_is_meant_by_any_of_its_names(chains: tuple[str, ...], lets: boo
     assert error is None if lets else reason(error) == (403, "chain")
 
 
+@pytest.mark.parametrize(("denied", "lets"), [("main", False), ("eth", False), ("1", False), ("base", True)])
+def test_a_chain_that_is_denied_by_one_name_is_denied_by_all(denied: str, lets: bool) -> None:
+    error = keyed(Terms(chains=Names(deny=(denied,)))).admit(HOST, NOW)
+    assert error is None if lets else reason(error) == (403, "chain")
+
+
 def test_methods_are_forbidden_by_the_profile_or_the_key_and_counted() -> None:
     known = keyed(Terms(methods=Names(deny=("eth_send*",))), methods=Names(("eth_*",)))
     assert known.admit(HOST, NOW) is None

@@ -43,3 +43,9 @@ def test_names_that_permit_everything_restrict_nothing() -> None:
 )
 def test_only_keys_and_networks_keep_strangers_out(policy: AccessPolicy, is_open: bool, anybody: bool) -> None:
     assert (policy.is_open, policy.lets_anybody_in) == (is_open, anybody)
+
+
+def test_what_has_several_names_may_be_used_by_any_unless_one_is_denied() -> None:
+    assert Names(("eth",)).permits_one_of(["eth", "1"])
+    assert not Names(("base",)).permits_one_of(["eth", "1"])
+    assert not Names(deny=("eth",)).permits_one_of(["1", "eth"])
