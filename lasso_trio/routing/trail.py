@@ -1,7 +1,9 @@
 """Which attempts a call made, when, why and how each ended: written down only for calls that are traced.
 
-A call without a trail pays for one comparison per attempt. A step holds facts and no answers, so that a trail may wait
-to be exported without keeping results alive. Times are trio's clock.
+A call without a trail pays for one comparison per attempt. A step holds facts and no answers, and a trail that has
+ended holds steps and nothing else, so that it may wait to be exported without keeping calls or results alive. What is
+still sent for a call after its end (copies of a transaction, a flight that others wait for) is not written down. Times
+are trio's clock.
 """
 
 from __future__ import annotations
@@ -69,6 +71,7 @@ class Trail:
 
     steps: list[Step] = attrs.field(factory=list)
     marks: Mark | None = None
+    ended: bool = False
     _parts: dict[int, Call] = attrs.field(factory=dict)
     _under_way: dict[int, tuple[Step, Candidate]] = attrs.field(factory=dict)
 
@@ -96,6 +99,7 @@ class Trail:
 
     def end(self, now: float) -> None:
         """The call is answered. What is still under way belongs to nobody that waits for it."""
+        self.ended, self.marks = True, None
         for step, _ in self._under_way.values():
             step.lost(now)
         self._under_way.clear()
@@ -127,6 +131,8 @@ async def followed(
     trail: Trail, call: Call, candidate: Candidate, now: float, begin: Begin, role: Role | None = None
 ) -> Attempt:
     """The attempt, written down in `trail`. One that comes back `waiting` is `heard` or `lost` later."""
+    if trail.ended:
+        return await begin()
     step, lines = trail.begin(call, candidate, now, role), b""
     if trail.marks is not None:
         step.mark, lines = trail.marks()

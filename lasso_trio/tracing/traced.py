@@ -23,7 +23,7 @@ from lasso_trio.routing.trail import Trail
 from lasso_trio.server.call_teller import CallTeller
 from lasso_trio.server.exchange import Exchange
 from lasso_trio.subscriptions.reader import READS
-from lasso_trio.telemetry.call_record import CallRecord
+from lasso_trio.telemetry.call_record import MAX_METHOD_CHARS, CallRecord
 from lasso_trio.tracing.context import Parent, lines_of, parent_of
 from lasso_trio.tracing.sampling import Sampler
 
@@ -165,7 +165,7 @@ class TracedService(Service):
             chain.profile.slug,
             known.key,
             known.chain_id,
-            request.method.name,
+            request.method.name[:MAX_METHOD_CHARS],  # a client may write a megabyte, and traces wait
             request.method.row,
             strategy.value,
             now,

@@ -87,3 +87,13 @@ async def test_who_is_under_way_when_the_call_ends_is_told_so(autojump_clock: Cl
         assert trail.steps[0].cancelled
         await trio.sleep(3)
         assert trail.steps[0].ended == pytest.approx(0.1)
+
+
+async def test_what_is_sent_after_the_end_is_not_written_down(autojump_clock: Clock, world: Build) -> None:
+    """The other copies of a transaction, say; a trail that waits to be exported must not keep its call alive."""
+    it, trail = world({"a": slow(10), "b": slow(20)}), Trail(marks=lambda: (1, b""))
+    trail.end(trio.current_time())
+    request, now = it.request("eth_gasPrice"), trio.current_time()
+    served = await it.service.serve(it.routed, ANYTHING, request, now, stream=False, trail=trail)
+    assert served.outcome.reply is not None
+    assert (trail.steps, trail.marks, trail._parts, trail._under_way) == ([], None, {}, {})

@@ -158,3 +158,12 @@ def test_errors_tell_their_code_and_class() -> None:
         assert (theirs.trace.facts.error_code, theirs.trace.facts.error_category) == (-32601, "method_not_found")
 
     traced(body)
+
+
+def test_a_trace_that_waits_holds_no_more_of_a_methods_name_than_is_told() -> None:
+    async def body(it: Traced) -> None:
+        it.tell(await it.ask(ASKED, "x" * 1_000_000))
+        (trace,) = it.kept
+        assert trace.method == "x" * 128
+
+    traced(body)
