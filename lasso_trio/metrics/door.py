@@ -20,6 +20,7 @@ TURNED_AWAY = counter(
 PER_ADDRESS = counter(
     "lasso_address_refused_total", "what", "Refused because its address held too much: connection, call, body."
 )
+BYTES = counter("lasso_door_bytes_total", "direction", "Bytes from clients (in) and to them (out), on every lane.")
 HANDED_OVER = counter("lasso_door_connections_handed_over_total", "", "Connections given to another lane.")
 REQUESTS = counter("lasso_door_requests_total", "", "Requests on the rpc lane.")
 REFUSED = counter("lasso_door_requests_refused_total", "", "Requests that were malformed, too large or without room.")
@@ -46,15 +47,17 @@ WS_TIMEOUTS = counter(
     "lasso_ws_timeouts_total", "phase", "WebSocket clients' time limits that ran out: heartbeat, idle, message, write."
 )
 
-FAMILIES: Final = (CONNECTIONS, IN_FLIGHT, ACCEPTED, TURNED_AWAY, PER_ADDRESS, HANDED_OVER, REQUESTS, REFUSED, BROKEN,
-                   HANGUPS, TIMEOUTS, CRASHES, BODY_BYTES, BODY_LIMIT, BODY_REFUSED, WS_CLIENTS, WS_BEHIND, WS_OPENED,
-                   WS_REFUSED, WS_MESSAGES, WS_CALLS, WS_SUBSCRIBED, WS_PUBLISHED, WS_CONFLATED, WS_OVERFLOWS,
-                   WS_TIMEOUTS)  # fmt: skip
+FAMILIES: Final = (CONNECTIONS, IN_FLIGHT, ACCEPTED, TURNED_AWAY, PER_ADDRESS, BYTES, HANDED_OVER, REQUESTS, REFUSED,
+                   BROKEN, HANGUPS, TIMEOUTS, CRASHES, BODY_BYTES, BODY_LIMIT, BODY_REFUSED, WS_CLIENTS, WS_BEHIND,
+                   WS_OPENED, WS_REFUSED, WS_MESSAGES, WS_CALLS, WS_SUBSCRIBED, WS_PUBLISHED, WS_CONFLATED,
+                   WS_OVERFLOWS, WS_TIMEOUTS)  # fmt: skip
 
 
 def read_door(door: FrontDoor, table: Table, now: float) -> tuple[()]:
     table.add(CONNECTIONS, door.active)
     table.add(IN_FLIGHT, door.in_flight)
+    table.add(BYTES, door.traffic.received, "in")
+    table.add(BYTES, door.traffic.sent, "out")
     _counters(door.counters, table)
     _bodies(door.budget, table)
     table.add(PER_ADDRESS, door.per_address.refused, "connection")

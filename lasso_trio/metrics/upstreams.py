@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from lasso_trio.config.profile import Transport
 from lasso_trio.metrics import latencies
 from lasso_trio.providers.breaker import State
 from lasso_trio.providers.channel import Channel
@@ -18,6 +19,7 @@ from lasso_trio.subscriptions.keeper import Keeper
 from lasso_trio.telemetry.across import Across
 from lasso_trio.telemetry.prometheus import Table, counter, gauge
 from lasso_trio.upstream.http1 import Pool
+from lasso_trio.upstream.raw_stream import Traffic
 
 _UPSTREAM: Final = "upstream"
 _CHANNEL: Final = "upstream transport"
@@ -47,6 +49,9 @@ CONNECTIONS = gauge("lasso_upstream_connections", f"{_UPSTREAM} state", "HTTP co
 WAITING = gauge("lasso_upstream_calls_waiting", _UPSTREAM, "Attempts that wait for an HTTP connection.")
 DIALLED = counter("lasso_upstream_connections_opened_total", _UPSTREAM, "HTTP connections opened.")
 REUSED = counter("lasso_upstream_connections_reused_total", _UPSTREAM, "Attempts sent on a kept HTTP connection.")
+BYTES = counter(
+    "lasso_upstream_bytes_total", f"{_CHANNEL} direction", "Bytes from the upstream (in) and to it (out), TLS included."
+)
 PROBES = counter("lasso_probes_total", _UPSTREAM, "Calls that probing has cost.")
 PROBE_FAILURES = gauge("lasso_probe_consecutive_failures", _UPSTREAM, "Probes that failed in a row.", Across.MOST)
 SESSIONS = counter("lasso_upstream_sessions_total", _UPSTREAM, "WebSocket sessions that came to live.")
@@ -57,8 +62,8 @@ ARRIVALS = counter("lasso_feed_arrivals_total", _UPSTREAM, "Notifications that a
 OVERFLOWS = counter("lasso_feed_overflows_total", _UPSTREAM, "Feeds given up because their reader was too slow.")
 
 FAMILIES: Final = (BREAKER, OPENED, QUARANTINED, COOLDOWNS, COOLDOWN, PACING_CUTS, PACE, LIVE, CORDONED, IN_FLIGHT,
-                   CONNECTIONS, WAITING, DIALLED, REUSED, PROBES, PROBE_FAILURES, SESSIONS, CONNECTED, SUBSCRIBED,
-                   REFUSED, ARRIVALS, OVERFLOWS, *latencies.FAMILIES)  # fmt: skip
+                   CONNECTIONS, WAITING, DIALLED, REUSED, BYTES, PROBES, PROBE_FAILURES, SESSIONS, CONNECTED,
+                   SUBSCRIBED, REFUSED, ARRIVALS, OVERFLOWS, *latencies.FAMILIES)  # fmt: skip
 
 
 def read_upstreams(directory: Callable[[], Directory], table: Table, now: float) -> Iterator[None]:
@@ -102,6 +107,7 @@ def _line(channel: Channel, table: Table) -> None:
         table.add(WAITING, pool.waiting, channel.instance_id)
         table.add(DIALLED, pool.counters.opened, channel.instance_id)
         table.add(REUSED, pool.counters.reused, channel.instance_id)
+        _bytes(pool.traffic, who, table)
 
 
 def _watchers(instance: Instance, table: Table) -> None:
@@ -112,12 +118,18 @@ def _watchers(instance: Instance, table: Table) -> None:
         table.add(PROBE_FAILURES, prober.schedule.failures, instance.id)
     if keeper is not None:
         counters = keeper.counters
+        _bytes(keeper.traffic, (instance.id, Transport.WS.value), table)
         table.add(SESSIONS, keeper.sessions, instance.id)
         table.add(CONNECTED, int(keeper.connected), instance.id)
         table.add(SUBSCRIBED, counters.subscribed, instance.id)
         table.add(REFUSED, counters.refused, instance.id)
         table.add(ARRIVALS, counters.arrivals, instance.id)
         table.add(OVERFLOWS, counters.overflows, instance.id)
+
+
+def _bytes(traffic: Traffic, who: tuple[str, str], table: Table) -> None:
+    table.add(BYTES, traffic.received, *who, "in")
+    table.add(BYTES, traffic.sent, *who, "out")
 
 
 def _who(channel: Channel) -> tuple[str, str]:

@@ -40,7 +40,8 @@ from lasso_trio.server.rpc_lane import Handler, RpcLane
 from lasso_trio.server.sweeper import keep_sweeping
 from lasso_trio.server.ws_routes import is_ws
 from lasso_trio.supervision import Supervisor, supervise
-from lasso_trio.upstream.raw_stream import RawStream
+from lasso_trio.upstream.raw_stream import RawStream, Traffic
+from lasso_trio.upstream.traffic import count
 
 Other = Callable[[ReplayStream, Peer], Awaitable[None]]
 """Another lane: owns the stream until it returns; the door closes it then."""
@@ -84,6 +85,7 @@ class FrontDoor:
         self.limits: Final = limits or LaneLimits()
         self.budget: Final = budget or ByteBudget()
         self.counters: Final = DoorCounters()
+        self.traffic: Final = Traffic()
         self.per_address: Final = AddressTally(self.limits.max_connections_per_address)
         self.calls_per_address: Final = calls_per_address or AddressTally()
         self._trusted = trusted
@@ -154,6 +156,7 @@ class FrontDoor:
                 self._turn_away(stream, _CROWDED)
             else:
                 self.counters.accepted += 1
+                count(stream, self.traffic)
                 connections.start_soon(self._counted, stream, peer, address)
 
         with self._accepting:

@@ -33,9 +33,11 @@ from lasso_trio.subscriptions.keeper_heads import HeadWatch, Terms
 from lasso_trio.subscriptions.session_feeds import FeedCounters, SessionFeeds
 from lasso_trio.supervision import FINISHED
 from lasso_trio.telemetry.scrub import scrub
-from lasso_trio.upstream.dialled import Dial
+from lasso_trio.upstream.dialled import Dial, Dialled
 from lasso_trio.upstream.endpoint import Endpoint
 from lasso_trio.upstream.faults import Disconnected
+from lasso_trio.upstream.raw_stream import Traffic
+from lasso_trio.upstream.traffic import count
 from lasso_trio.upstream.websocket import Ending, Life, Over, Socket, hold
 from lasso_trio.upstream.ws_link import WsLink
 from lasso_trio.upstream.ws_message import Answer, Complaint, News, read
@@ -66,6 +68,7 @@ class Keeper:
     wall: Callable[[], float] = unix_time
     backoff: policy.Backoff = attrs.field(factory=policy.Backoff)
     counters: FeedCounters = attrs.field(factory=FeedCounters)
+    traffic: Traffic = attrs.field(factory=Traffic)
     sessions: int = 0
     """That came to live, since the beginning."""
     last_ending: Ending | None = None
@@ -162,11 +165,16 @@ class Keeper:
                 return
             await trio.sleep(LOOK_S)
 
+    async def _counted_dial(self) -> Dialled:
+        dialled = await self.dial()
+        count(dialled.stream, self.traffic)
+        return dialled
+
     async def session(self) -> float:
         """One session from its dial to its end; how long to wait before the next one."""
         started = trio.current_time()
         self._farewells, self._distrusted, self.proof.refusal = (), "", None
-        ending = await hold(self.endpoint, self.dial, Life(self._live, lambda: self._farewells))
+        ending = await hold(self.endpoint, self._counted_dial, Life(self._live, lambda: self._farewells))
         self.last_ending = ending
         self.backoff.ended()
         verdict = policy.judge(ending) if self.proof.refusal is None else self.proof.refusal.verdict

@@ -26,9 +26,11 @@ from lasso_trio.upstream.dial import Dialer
 from lasso_trio.upstream.dialled import Dial
 from lasso_trio.upstream.endpoint import Endpoint
 from lasso_trio.upstream.faults import PoolClosed, PoolFull
+from lasso_trio.upstream.raw_stream import Traffic
 from lasso_trio.upstream.reaper import Abandoned, Reaper
 from lasso_trio.upstream.reply import Reply, ReplyStream, Timings
 from lasso_trio.upstream.slots import Slots
+from lasso_trio.upstream.traffic import count
 
 TRUSTED_S: Final = 0.01
 """For so long after an answer the kernel is not asked whether the peer hung up: that news would travel longer."""
@@ -70,6 +72,7 @@ class Pool:
         self.stream_threshold = stream_threshold
         self.clock = clock
         self.counters = Counters()
+        self.traffic = Traffic()
         self._dial = dial if dial is not None else Dialer(endpoint).dial
         self._reaper = reaper
         self._alarm = alarm
@@ -265,6 +268,7 @@ class Pool:
             self._slots.give_back()
             raise
         connection = Connection(dialled, self.max_response_bytes)
+        count(dialled.stream, self.traffic)
         self._open.add(connection)
         self.counters.opened += 1
         timings.resolve, timings.connect, timings.tls = dialled.resolve, dialled.connect, dialled.tls

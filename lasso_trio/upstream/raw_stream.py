@@ -34,6 +34,16 @@ class Woken(Exception):
     """`wake` ended a wait for bytes. The stream is as it was, and may be waited on again."""
 
 
+class Traffic:
+    """Bytes that the kernel took from us and gave to us."""
+
+    __slots__ = ("received", "sent")
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.sent = 0
+
+
 @final
 class RawStream(trio.abc.HalfCloseableStream):
     """`RawStream(sock)` takes over a connected stdlib socket.
@@ -42,13 +52,15 @@ class RawStream(trio.abc.HalfCloseableStream):
     row). Concurrent use of one direction raises `trio.BusyResourceError` where it would have to wait.
     """
 
-    __slots__ = ("_closed", "_poll", "_sending", "_sent_eof", "_streak", "_woken", "socket")
+    __slots__ = ("_closed", "_poll", "_sending", "_sent_eof", "_streak", "_woken", "socket", "traffic")
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         with contextlib.suppress(OSError):  # a unix socket has no Nagle
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket: Final = sock
+        self.traffic = Traffic()
+        """Where its bytes are counted; whoever it belongs to may put another there."""
         self._closed = False
         self._sent_eof = False
         self._sending = False
@@ -77,17 +89,19 @@ class RawStream(trio.abc.HalfCloseableStream):
         if self._closed or self._sent_eof or self._sending:
             self._refuse_send()
         try:
-            return self.socket.send(data)
+            sent = self.socket.send(data)
         except (BlockingIOError, InterruptedError):
             return 0
         except OSError as error:
             raise NothingSent(f"socket is broken: {error.strerror}") from error
+        self.traffic.sent += sent
+        return sent
 
     async def send_rest(self, data: Buffer, sent: int) -> None:
         """What `send_now` left: everything after the first `sent` bytes."""
         if self._closed or self._sending:
             self._refuse_send()
-        self._sending = True
+        self._sending, before = True, sent
         try:
             with memoryview(data).cast("B") as view:
                 while sent < len(view):
@@ -97,6 +111,7 @@ class RawStream(trio.abc.HalfCloseableStream):
         except OSError as error:
             raise self._broken(error) from error
         finally:
+            self.traffic.sent += sent - before
             self._sending = False
             self._streak = 0
 
@@ -143,11 +158,13 @@ class RawStream(trio.abc.HalfCloseableStream):
                 self._woken = False
                 raise Woken from None
             try:
-                return self.socket.recv(max_bytes or CHUNK)
+                data = self.socket.recv(max_bytes or CHUNK)
             except (BlockingIOError, InterruptedError):
                 continue  # a spurious wake-up
             except OSError as error:
                 raise self._broken(error) from error
+            self.traffic.received += len(data)
+            return data
 
     def wake(self) -> None:
         """End the wait of whoever reads just now with `Woken`; nothing is lost. Without a reader: nothing happens."""

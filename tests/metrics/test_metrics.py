@@ -10,7 +10,8 @@ from lasso_trio.metrics.registry import BY_NAME, ROOMS
 from lasso_trio.telemetry.prometheus import Family, Kind
 
 LABELS = {"profile", "chain", "provider", "upstream", "transport", "method", "state", "reason", "outcome", "kind",
-          "phase", "where", "percentile", "version", "python", "lane", "client", "worker", "what"}  # fmt: skip
+          "phase", "where", "percentile", "version", "python", "lane", "client", "worker", "what",
+          "direction"}  # fmt: skip
 
 
 def test_every_name_is_there_once() -> None:

@@ -9,6 +9,7 @@ from lasso_trio.metrics import upstreams
 from lasso_trio.routing.directory import Directory
 from lasso_trio.subscriptions.session_feeds import FeedCounters
 from lasso_trio.telemetry.prometheus import Table
+from lasso_trio.upstream.raw_stream import Traffic
 from tests.metrics.scene import ALPHA, BETA
 
 
@@ -64,6 +65,7 @@ class Watcher:
     total: int = 12
     failures: int = 2
     counters: FeedCounters = attrs.field(factory=lambda: FeedCounters(subscribed=4, refused=1, arrivals=50))
+    traffic: Traffic = attrs.field(factory=Traffic)
 
     @property
     def calls(self) -> Watcher:
