@@ -13,10 +13,12 @@ No I/O: sets of keys are fetched by `jwks`. The clock (seconds since 1970) is pa
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import attrs
 import msgspec
+import structlog
 
 from lasso_trio.config.access import JwtPolicy, Names, Terms
 from lasso_trio.errors import LassoError
@@ -32,6 +34,9 @@ _KINDS: Final = {"HS": "oct", "Ed": "OKP", "ES": "EC", "RS": "RSA", "PS": "RSA"}
 
 _Words = Annotated[list[Annotated[str, msgspec.Meta(max_length=128)]], msgspec.Meta(max_length=64)]
 _Rate = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+
+
+log = structlog.get_logger(__name__)
 
 
 class TokenRefused(LassoError):
@@ -68,28 +73,40 @@ class Tokens:
     version: int = 0
     misses: int = 0
     """Tokens whose key is not among ours: it may be newer than what was fetched."""
+    _said: object = None
+    """The set of keys that is believed, as it was read."""
     _known: dict[str, Bearer] = attrs.field(factory=dict)
 
     @classmethod
     def of(cls, policy: JwtPolicy) -> Tokens:
+        """A file whose keys are of no use lets nobody in, and the log says so."""
         tokens = cls(policy)
         if policy.secret is not None:
             from joserfc.jwk import OctKey
 
             tokens.keys = [OctKey.import_key(policy.secret.reveal())]
         elif policy.jwks:
-            tokens.use(policy.jwks)
+            tokens.keys = []
+            try:
+                tokens.use(policy.jwks)
+            except TokenRefused as fault:
+                log.warning("access.keys_not_usable", source=policy.jwks_file, reason=str(fault))
         return tokens
 
     def use(self, jwks: str | bytes) -> None:
-        """Believe these public keys and no others: what was remembered is forgotten. Raises TokenRefused."""
-        from joserfc.errors import JoseError
-        from joserfc.jwk import KeySet
-
+        """Believe these public keys and no others: what was remembered is forgotten, unless they are the same as
+        before. Raises TokenRefused.
+        """
         try:
-            self.keys = list(KeySet.import_key_set(msgspec.json.decode(jwks)))[:MOST_KEYS]
-        except (JoseError, ValueError, TypeError, KeyError) as fault:
+            said = msgspec.json.decode(jwks)
+            keys = None if said == self._said else _keys_of(said["keys"])
+        except (ValueError, TypeError, KeyError, AttributeError) as fault:
             raise TokenRefused("the set of keys cannot be read") from fault
+        if keys is None:
+            return
+        if not keys:
+            raise TokenRefused("the set of keys cannot be read, or holds none for signatures")
+        self.keys, self._said = keys, said
         self._known.clear()
         self.version += 1
 
@@ -142,14 +159,30 @@ class Tokens:
         return JWTClaimsRegistry(now=int(now), leeway=self.policy.leeway_s, **wanted)
 
     def _key(self, token: Any) -> Any:  # noqa: ANN401
-        """By the name that the header says; without one, the only key of the algorithm's kind."""
+        """By the name that the header says, if our keys have names; else the only key of the algorithm's kind."""
         header = token.headers()
-        kind = _KINDS.get(str(header.get("alg"))[:2])
-        fit = [key for key in self.keys or () if key.key_type == kind and header.get("kid") in (None, key.kid)]
+        kind, name = _KINDS.get(str(header.get("alg"))[:2]), header.get("kid")
+        fit = [key for key in self.keys or () if key.key_type == kind]
+        if name is not None:
+            fit = [key for key in fit if key.kid == name] or [key for key in fit if key.kid is None]
         if len(fit) == 1:
             return fit[0]
         self.misses += 1
         raise TokenRefused("the token's key is not known")
+
+
+def _keys_of(said: list[dict[str, Any]]) -> list[Key]:
+    """Those that signatures can be checked with; others of the set are for somebody else (RFC 7517, section 5)."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from joserfc.errors import JoseError
+    from joserfc.jwk import JWKRegistry
+
+    keys: list[Key] = []
+    for key in said:
+        if len(keys) < MOST_KEYS and key.get("use", "sig") == "sig":
+            with suppress(JoseError, UnsupportedAlgorithm, ValueError, TypeError, KeyError):
+                keys.append(JWKRegistry.import_key(key))
+    return keys
 
 
 def _terms(claim: object) -> Terms:

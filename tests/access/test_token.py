@@ -167,7 +167,9 @@ def test_before_the_keys_are_fetched_nothing_is_believed() -> None:
     assert refused(Tokens(PUBLIC), token(ED, "Ed25519")) == "the keys to check tokens with are not here yet"
 
 
-@pytest.mark.parametrize("text", ["", "{}", "5", '{"keys":[{"kty":"OKP"}]}', '{"keys":[{"kty":"new"}]}'])
+@pytest.mark.parametrize(
+    "text", ["", "{}", "5", '{"keys":[5]}', '{"keys":[{"kty":"OKP"}]}', '{"keys":[{"kty":"new"}]}']
+)
 def test_a_set_of_keys_that_cannot_be_read_changes_nothing(text: str) -> None:
     tokens = Tokens.of(PUBLIC)
     with pytest.raises(TokenRefused, match="cannot be read"):
@@ -188,3 +190,32 @@ def test_any_text_is_refused_in_words(text: str) -> None:
 def test_the_secret_is_nowhere_in_what_is_shown() -> None:
     assert SECRET not in repr(Tokens.of(HMAC).policy)
     assert OCT.key_type == "oct"
+
+
+def test_a_key_that_has_no_name_fits_tokens_that_name_theirs() -> None:
+    """A secret has none, and libraries that sign with one may write a name nevertheless."""
+    assert Tokens.of(HMAC).read(token(head={"kid": "2027"}), NOW).client == "alice"
+    unnamed = json.dumps(
+        {"keys": [{name: value for name, value in ED.as_dict(private=False).items() if name != "kid"}]}
+    )
+    assert Tokens.of(JwtPolicy(("EdDSA",), jwks=unnamed)).read(token(ED, "Ed25519"), NOW).client == "alice"
+
+
+def test_keys_of_a_set_that_are_not_for_us_do_not_spoil_it() -> None:
+    others = [{"kty": "OKP"}, {"kty": "AKP", "kid": "ed"}, {"kty": ["EC"]}, ED.as_dict(private=False) | {"use": "enc"}]
+    mixed = json.dumps({"keys": [*others, ED.as_dict(private=False)]})
+    tokens = Tokens.of(JwtPolicy(("EdDSA",), jwks=mixed))
+    assert tokens.read(token(ED, "Ed25519", {"kid": None}), NOW).client == "alice"
+
+
+def test_a_file_whose_keys_are_of_no_use_lets_nobody_in_and_is_no_accident() -> None:
+    tokens = Tokens.of(JwtPolicy(("EdDSA",), jwks='{"keys":[{"kty":"OKP"}]}'))
+    assert refused(tokens, token(ED, "Ed25519")) == "the token's key is not known"
+
+
+def test_the_same_keys_fetched_again_change_nothing() -> None:
+    """Whoever shows tokens of unknown keys makes us fetch; that must not cost everybody else's tokens a new check."""
+    tokens, made = Tokens.of(PUBLIC), token(ED, "Ed25519")
+    first, version = tokens.read(made, NOW), tokens.version
+    tokens.use(json.dumps(json.loads(jwks()), indent=1))
+    assert (tokens.read(made, NOW) is first, tokens.version) == (True, version)
