@@ -157,7 +157,7 @@ class FrontDoor:
             else:
                 self.counters.accepted += 1
                 count(stream, self.traffic)
-                connections.start_soon(self._counted, stream, peer, address)
+                connections.start_soon(self.serve_stream, stream, peer, address)
 
         with self._accepting:
             async with trio.open_nursery() as acceptors:
@@ -165,12 +165,6 @@ class FrontDoor:
                     acceptors.start_soon(listener.accept_into, admit, name=f"accept {listener}")
                 task_status.started()
                 await trio.sleep_forever()  # also without a listener: `serve_stream` may be called by others
-
-    async def _counted(self, stream: trio.abc.Stream, peer: Peer, address: str) -> None:
-        try:
-            await self.serve_stream(stream, peer)
-        finally:
-            self.per_address.give_back(address)
 
     def _turn_away(self, stream: trio.abc.Stream, words: bytes) -> None:
         self.counters.turned_away += 1
@@ -180,8 +174,11 @@ class FrontDoor:
                 stream.socket.recv(self.limits.max_head_bytes)  # closing on unread bytes would destroy what we said
             stream.close()
 
-    async def serve_stream(self, stream: trio.abc.Stream, peer: Peer) -> None:
-        """Serve one connection from its first byte to its end, and close it. Raises nothing but cancellation."""
+    async def serve_stream(self, stream: trio.abc.Stream, peer: Peer, counted: str = "") -> None:
+        """Serve one connection from its first byte to its end, and close it. Raises nothing but cancellation.
+
+        `counted`: the address that it counts against, until then.
+        """
         connection = Connection(stream, peer, trio.current_time(), address=address_of(peer.host, self._trusted))
         self._open.add(connection)
         try:
@@ -195,6 +192,7 @@ class FrontDoor:
             self.counters.connection_crashes += 1
             log.exception("connection.crashed", exc_info=crash, phase=connection.phase.name)
         finally:
+            self.per_address.give_back(counted)
             await self._end(connection)  # noqa: ASYNC102  (it never waits for the peer)
 
     async def _life(self, connection: Connection) -> None:
