@@ -18,7 +18,7 @@ import structlog
 import trio
 
 from lasso_trio.supervision import FINISHED
-from lasso_trio.workers.frame import EVERYBODY, MAX_FRAME, PARENT, BrokenFrame, Frame, FrameReader, Kind, encoded
+from lasso_trio.workers.frame import EVERYBODY, MAX_PAYLOAD, PARENT, BrokenFrame, Frame, FrameReader, Kind, encoded
 from lasso_trio.workers.outbox import Outbox
 from lasso_trio.workers.topics import Act, BusFault, Heard, Topics, contained
 
@@ -27,7 +27,6 @@ __all__ = ["PARENT", "Bus", "BusFault", "Standing"]
 HELLO: Final = "bus.hello"
 STANDING: Final = "bus.standing"
 MISSED: Final = "bus.missed"
-_LARGEST: Final = MAX_FRAME - 1024
 _READ: Final = 65_536
 
 log = structlog.get_logger(__name__)
@@ -85,7 +84,7 @@ class Bus:
 
     def tell(self, topic: str, payload: bytes, to: int | None = None) -> None:
         """To one worker, to `PARENT`, or to all other workers. Never waits, never raises; at most 4 MiB."""
-        if len(payload) > _LARGEST:  # it would never fit: nothing to make good
+        if len(payload) > MAX_PAYLOAD:  # it would never fit: nothing to make good
             log.error("bus.too_large", topic=topic, bytes=len(payload))
             return
         if self.orphaned or (to is None and not self.others):
@@ -105,7 +104,7 @@ class Bus:
         """Ask a worker or `PARENT`. Raises BusFault: gone, timed out, refused."""
         if self.orphaned or (to != PARENT and to not in self.others):
             raise BusFault(f"{topic}: {to} is not there")
-        if len(payload) > _LARGEST:
+        if len(payload) > MAX_PAYLOAD:
             raise BusFault(f"{topic}: {len(payload)} bytes are too large to ask")
         return await self.topics.ask(topic, payload, to, timeout_s)
 

@@ -17,6 +17,8 @@ EVERYBODY: Final = -2
 """As `to`: all other workers, the parent not among them."""
 MAX_FRAME: Final = 4 * 1024 * 1024
 """Bytes of one frame, without its length."""
+MAX_PAYLOAD: Final = MAX_FRAME - 1024
+"""Bytes of a payload: a larger frame would cost its sender the bus."""
 _LENGTH: Final = 4
 
 

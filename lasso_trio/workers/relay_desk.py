@@ -6,13 +6,15 @@ closed. What the bus cannot take is a loss like a provider's: that worker's feed
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
 import attrs
+import structlog
 import trio
 
 from lasso_trio.providers.registry import Registry
-from lasso_trio.subscriptions.feed import Feed, FeedSource, NotConnected, Refused
+from lasso_trio.subscriptions.feed import Arrival, Feed, FeedSource, NotConnected, Refused
 from lasso_trio.workers.bus import Bus, BusFault
 from lasso_trio.workers.relay import (
     CLOSE,
@@ -32,7 +34,14 @@ from lasso_trio.workers.shared_clock import SharedClock
 
 AT_ONCE: Final = 64
 """Events in one frame."""
+FRAME: Final = 1024 * 1024
+"""Bytes after which a frame is full, but for what begins below that."""
+LARGEST: Final = 2 * 1024 * 1024
+"""Bytes of an event that is passed on: together with `FRAME` less than what a frame may have."""
 CLOSE_S: Final = 2.0
+ENDS_KEPT: Final = 1024
+
+log = structlog.get_logger(__name__)
 
 Key = tuple[int, int]
 
@@ -45,14 +54,16 @@ class RelayDesk:
     registry: Registry
     clock: SharedClock
     feeds: dict[Key, trio.CancelScope] = attrs.field(factory=dict)
+    _ends: dict[int, deque[int]] = attrs.field(factory=dict)
+    """The newest numbers of each worker that have ended, for the case that it missed one of the ends."""
     _nursery: trio.Nursery | None = None
 
     def __attrs_post_init__(self) -> None:
         self.bus.answer(OPEN, self._open)
         self.bus.listen(CLOSE, lambda sender, payload: self._close((sender, decode_number(payload))))
         self.bus.listen(HURRY, self._hurry)
-        self.bus.on_leave(self._end_all)
-        self.bus.on_join(self._end_all)  # it is new, or has missed something that nobody will tell it again
+        self.bus.on_leave(self._forget)
+        self.bus.on_join(self._begin_anew)  # it is new, or has missed something that nobody will tell it again
 
     async def run(self) -> None:
         """Until cancelled; then all feeds are closed."""
@@ -81,6 +92,8 @@ class RelayDesk:
                     await self._pass_on(key, feed)
         finally:
             del self.feeds[key]
+            if worker in self.bus.others:
+                self._ends.setdefault(worker, deque(maxlen=ENDS_KEPT)).append(wish.number)
             self.bus.tell(END, encode(wish.number), worker)
         if not said:
             task_status.started(Opened("it was closed while it was opened"))
@@ -100,9 +113,11 @@ class RelayDesk:
     async def _pass_on(self, key: Key, feed: Feed) -> None:
         try:
             async for arrival in feed.arrivals:
-                events = [arrival]
-                while len(events) < AT_ONCE and feed.arrivals.statistics().current_buffer_used:
-                    events.append(feed.arrivals.receive_nowait())
+                events = _gathered(arrival, feed)
+                largest = max(len(event.result) for event in events)
+                if largest > LARGEST:
+                    log.warning("relay.too_large", worker=key[0], bytes=largest)
+                    return  # a loss, and told as one
                 rows = [(event.result, self.clock.out(event.at)) for event in events]
                 self.bus.tell(NEWS, encode(Events(key[1], rows)), key[0])
         finally:
@@ -113,6 +128,15 @@ class RelayDesk:
         if key in self.feeds:
             self.feeds[key].cancel("who asked for it closed it")
 
+    def _begin_anew(self, worker: int) -> None:
+        for number in self._ends.get(worker, ()):
+            self.bus.tell(END, encode(number), worker)
+        self._end_all(worker)
+
+    def _forget(self, worker: int) -> None:
+        self._end_all(worker)
+        self._ends.pop(worker, None)
+
     def _end_all(self, worker: int) -> None:
         for key, scope in self.feeds.items():
             if key[0] == worker:
@@ -122,3 +146,12 @@ class RelayDesk:
         instance = self.registry.instances.get(decode_instance(payload))
         if instance is not None and instance.keeper is not None and self.bus.keeping:
             instance.keeper.hurry()
+
+
+def _gathered(first: Arrival, feed: Feed) -> list[Arrival]:
+    """With what came meanwhile, as much as a frame takes."""
+    events, size = [first], len(first.result)
+    while len(events) < AT_ONCE and size < FRAME and feed.arrivals.statistics().current_buffer_used:
+        events.append(feed.arrivals.receive_nowait())
+        size += len(events[-1].result)
+    return events

@@ -141,7 +141,8 @@ class RelaySources:
     def _hear(self, sender: int, payload: bytes) -> None:
         told = decode_events(payload)
         feed = self.feeds.get(told.number)
-        if feed is None:
+        if feed is None:  # closed, and the keeping worker does not know: our word was lost, or came before it was open
+            self.bus.tell(CLOSE, encode(told.number), sender)
             return
         for result, at in told.events:
             if not feed.push(Arrival(result, self.clock.into(at))):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from itertools import count
+from random import getrandbits
 from typing import Final
 
 import attrs
@@ -15,7 +16,7 @@ import structlog
 import trio
 
 from lasso_trio.errors import LassoError
-from lasso_trio.workers.frame import Frame, Kind
+from lasso_trio.workers.frame import MAX_PAYLOAD, Frame, Kind
 
 MOST_ANSWERS: Final = 256
 """Asks that are being answered at one time; one more is refused."""
@@ -51,7 +52,8 @@ class Topics:
     _heard: dict[str, Heard] = attrs.field(factory=dict)
     _acts: dict[str, Act] = attrs.field(factory=dict)
     _asks: dict[int, _Ask] = attrs.field(factory=dict)
-    _numbers: count[int] = attrs.field(factory=lambda: count(1))
+    _numbers: count[int] = attrs.field(factory=lambda: count(getrandbits(48)))
+    """From anywhere: another process had this place before, and answers to it may still be on their way."""
     _answering: int = 0
 
     def listen(self, topic: str, heard: Heard) -> None:
@@ -112,13 +114,19 @@ class Topics:
             return Kind.REFUSAL, b"nobody answers that" if act is None else b"too many asks at once"
         self._answering += 1
         try:
-            return Kind.ANSWER, await act(ask.sender, ask.payload)
+            return _fitting(await act(ask.sender, ask.payload))
         except Exception as fault:
             if not isinstance(fault, BusFault):
                 log.exception("bus.answer_failed", topic=ask.topic, sender=ask.sender)
             return Kind.REFUSAL, f"{type(fault).__name__}: {fault}".encode(errors="replace")
         finally:
             self._answering -= 1
+
+
+def _fitting(payload: bytes) -> tuple[Kind, bytes]:
+    if len(payload) > MAX_PAYLOAD:
+        return Kind.REFUSAL, b"an answer of %d bytes is too large" % len(payload)
+    return Kind.ANSWER, payload
 
 
 def contained(what: str, call: Callable[..., None], *args: object) -> None:

@@ -7,13 +7,16 @@ from itertools import pairwise
 
 import pytest
 import trio
+from structlog.testing import capture_logs
 from trio.testing import MockClock
 
 from lasso_trio.devnet import Faults, Latency
-from lasso_trio.subscriptions.feed import NotConnected, Refused
+from lasso_trio.subscriptions.feed import Arrival, NotConnected, Refused
+from lasso_trio.subscriptions.session_feeds import ROOM, KeeperFeed
 from lasso_trio.workers.bus import BusFault
 from lasso_trio.workers.relay import OPEN, Opening, encode
-from tests.workers.team import BLOCK_S, team_of
+from lasso_trio.workers.relay_desk import LARGEST
+from tests.workers.team import BLOCK_S, Team, team_of
 
 Patch = pytest.MonkeyPatch
 LOGS = b'["logs",{}]'
@@ -132,3 +135,72 @@ async def test_a_stream_without_anybody_to_listen_to_hurries_the_keeper(
         sources.source("nobody").hurry()
         await team.crew.settle()
         assert hurried == ["a"]
+
+
+def tell_at_once(team: Team, monkeypatch: Patch, *events: bytes) -> None:
+    """Whatever is subscribed to at the keeping worker tells these, and no more."""
+
+    async def open_(_: object, params: bytes) -> KeeperFeed:
+        send, receive = trio.open_memory_channel[Arrival](ROOM)
+        feed = KeeperFeed(receive, send, lambda _: None)
+        for event in events:
+            feed.push(Arrival(event, trio.current_time()))
+        return feed
+
+    monkeypatch.setattr(type(team[team.keeper].instance("a").keeper), "open", open_)
+
+
+async def test_events_that_are_too_much_for_one_frame_come_in_several(
+    autojump_clock: MockClock, monkeypatch: Patch
+) -> None:
+    async with team_of(2, monkeypatch) as team:
+        events = [b"%d" % n + b"x" * 300_000 for n in range(20)]
+        tell_at_once(team, monkeypatch, *events)
+        feed = await team[team.followers[0]].member.sources.source("a").open(LOGS)
+        with trio.fail_after(1):
+            told = [(await feed.arrivals.receive()).result for _ in events]
+        assert told == events
+
+
+async def test_an_event_that_is_too_large_for_the_bus_ends_the_feed(
+    autojump_clock: MockClock, monkeypatch: Patch
+) -> None:
+    async with team_of(2, monkeypatch) as team:
+        tell_at_once(team, monkeypatch, b"x" * (LARGEST + 1))
+        with capture_logs() as logs:
+            feed = await team[team.followers[0]].member.sources.source("a").open(LOGS)
+            with trio.fail_after(1):
+                assert [arrival async for arrival in feed.arrivals] == []
+        assert [line["bytes"] for line in logs if line["event"] == "relay.too_large"] == [LARGEST + 1]
+
+
+async def test_the_end_of_a_feed_that_was_lost_on_its_way_is_told_again(
+    autojump_clock: MockClock, monkeypatch: Patch
+) -> None:
+    async with team_of(2, monkeypatch) as team:
+        follower, keeper = team[team.followers[0]], team[team.keeper]
+        feed = await follower.member.sources.source("a").open(LOGS)
+        with monkeypatch.context() as full:  # the bus takes nothing
+            full.setattr(type(keeper.bus), "tell", lambda *_: None)
+            team.network.down.add("a")
+            team.network.nodes["a"].drop_websockets()
+            await trio.sleep(1)
+        assert not keeper.member.desk.feeds
+        keeper.bus._join(follower.bus.worker)  # there is room again
+        with trio.fail_after(1):
+            async for _ in feed.arrivals:
+                pass
+
+
+async def test_a_feed_whose_close_was_lost_is_closed_when_it_tells_something(
+    autojump_clock: MockClock, monkeypatch: Patch
+) -> None:
+    async with team_of(2, monkeypatch) as team:
+        follower, desk = team[team.followers[0]], team[team.keeper].member.desk
+        feed = await follower.member.sources.source("a").open(LOGS)
+        with monkeypatch.context() as full:
+            full.setattr(type(follower.bus), "tell", lambda *_: None)
+            await feed.aclose()
+        assert desk.feeds
+        await trio.sleep(2 * BLOCK_S)
+        assert not desk.feeds

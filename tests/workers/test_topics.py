@@ -7,7 +7,7 @@ import trio
 from structlog.testing import capture_logs
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from lasso_trio.workers.frame import Frame, Kind
+from lasso_trio.workers.frame import MAX_PAYLOAD, Frame, Kind
 from lasso_trio.workers.topics import MOST_ANSWERS, BusFault, Topics
 
 
@@ -156,3 +156,32 @@ async def test_asks_of_who_is_gone_end_at_once_and_others_go_on(nursery: trio.Nu
     end.topics.lose()
     await wait_all_tasks_blocked()
     assert told == ["q: 2 is gone", "q: 3 is gone"]
+
+
+async def test_an_answer_that_no_frame_can_hold_is_a_refusal(nursery: trio.Nursery) -> None:
+    end = End()
+
+    async def act(_: int, __: bytes) -> bytes:
+        return bytes(MAX_PAYLOAD + 1)
+
+    end.topics.answer("page", act)
+    end.topics.take(Frame(Kind.ASK, 3, 1, "page", b"", 7), nursery)
+    await wait_all_tasks_blocked()
+    (answer,) = end.sent
+    assert (answer.kind, answer.number) == (Kind.REFUSAL, 7)
+    assert b"too large" in answer.payload
+
+
+async def test_an_answer_to_who_had_this_place_before_is_nobodys(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    gone, end = End(), End()
+    for each in (gone, end):
+        nursery.start_soon(refused, each, "3 within")
+    await wait_all_tasks_blocked()
+    end.topics.take(Frame(Kind.ANSWER, 3, 1, "read", b"of another", gone.sent[0].number), nursery)
+
+
+async def refused(end: End, why: str) -> None:
+    with pytest.raises(BusFault, match=why):
+        await end.topics.ask("read", b"", 3, 1.0)
