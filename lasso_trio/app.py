@@ -46,6 +46,7 @@ from lasso_trio.server.limits import LaneLimits
 from lasso_trio.server.listener import Listener, open_listeners
 from lasso_trio.server.rpc import RpcHandler
 from lasso_trio.server.rpc_answer import of_refusal
+from lasso_trio.server.whole import Alone
 from lasso_trio.server.ws_lane import WsLane
 from lasso_trio.shared.shared import Shared
 from lasso_trio.sharing import makers_of, shared_of, show
@@ -63,6 +64,7 @@ from lasso_trio.upstream.reaper import Reaper
 
 if TYPE_CHECKING:  # a node of one process does not have it
     from lasso_trio.workers.bus import Bus
+    from lasso_trio.workers.figure_share import FigureShare
     from lasso_trio.workers.member import Member
 
 log = structlog.get_logger(__name__)
@@ -103,6 +105,8 @@ class App:
     """To the other workers of this node; None: it is of one process."""
     member: Member | None = None
     """What is shared with them; None as well."""
+    figures: FigureShare | None = None
+    """What they counted; None as well."""
     addresses: list[str] = attrs.field(factory=list)
     stopped: trio.Event = attrs.field(factory=trio.Event)
     _stopping: trio.Event = attrs.field(factory=trio.Event)
@@ -164,11 +168,14 @@ class App:
         reloading.start_tasks(directory)
         websockets = WsLane.of(handler, limits, budget, hub)
         lag = LoopLag()
-        cluster = cluster_of(settings, node, lambda: handler.directory)
-        operators = Operators.of(settings, node, handler, websockets, hub, lag, supervisor, admin, budget, cluster)
+        figures = None if bus is None else figures_of(bus, lambda: handler.directory)
+        cluster = cluster_of(settings, node, (figures or Alone(lambda: handler.directory)).directory)
+        operators = Operators.of(
+            settings, node, handler, websockets, hub, lag, supervisor, admin, budget, cluster, figures
+        )
         show(shared, node, lambda: handler.directory, handler.gates, operators.exporter.readers)
-        if bus is not None:
-            add_up(bus, operators)
+        if bus is not None and figures is not None:
+            add_up(bus, operators, figures)
         web = HypercornLane(operators.app)
         door = FrontDoor(
             handler,
@@ -201,6 +208,7 @@ class App:
             shared,
             bus,
             member,
+            figures,
         )
 
     @property
@@ -271,6 +279,8 @@ class App:
             children["profiles watch"] = partial(self.reloading.watch, self.settings.profiles_dir)
         if self.member is not None:
             children |= self.member.services()
+        if self.figures is not None:
+            children["figures"] = self.figures.run
         for name, child in children.items():
             services.start_soon(partial(supervise, name, child, registry=self.supervisor), name=name)
 
@@ -361,11 +371,20 @@ def join(bus: Bus, reloading: Reloading, hub: Hub) -> Member:
     return Member.of(bus, reloading, hub)
 
 
-def add_up(bus: Bus, operators: Operators) -> None:
+def figures_of(bus: Bus, directory: Callable[[], Directory]) -> FigureShare:
+    """The figures of all workers, before anything is known of this one's."""
+    from lasso_trio.workers.figure_share import FigureShare
+
+    return FigureShare(bus, directory)
+
+
+def add_up(bus: Bus, operators: Operators, figures: FigureShare) -> None:
     """Have operators told of all workers, whichever they ask."""
     from lasso_trio.workers.metrics_share import MetricsShare
+    from lasso_trio.workers.usage import usage_of
 
     MetricsShare(bus, operators.exporter)
+    figures.usage = lambda now: usage_of(operators.board, bus.keeping, now)
 
 
 def cluster_of(settings: Settings, node: Node, directory: Callable[[], Directory]) -> Cluster | None:

@@ -28,6 +28,7 @@ from lasso_trio.server.front_door import FrontDoor
 from lasso_trio.server.ops_door import OpsDoor
 from lasso_trio.server.rpc import RpcHandler
 from lasso_trio.server.web import Mount, make_app
+from lasso_trio.server.whole import Whole
 from lasso_trio.server.ws_lane import WsLane
 from lasso_trio.subscriptions.hub import Hub
 from lasso_trio.supervision import Supervisor
@@ -47,6 +48,7 @@ class Operators:
     own: OpsDoor | None
     supervisor: Supervisor
     exporter: Exporter
+    board: Board
 
     @classmethod
     def of(
@@ -61,11 +63,14 @@ class Operators:
         admin: Admin | None,
         budget: ByteBudget,
         cluster: Cluster | None = None,
+        whole: Whole | None = None,
     ) -> Self:
+        """`whole`: what is shown of all workers; None where there is one process."""
         limits = websockets.door
         board = Board(settings, node, lambda: handler.directory, handler.service, supervisor, lag, hub=hub)
         board.doors, board.has_admin = ((handler, "http"), (websockets.unary, "ws")), admin is not None
         board.cluster = cluster
+        board.whole = whole or board.whole
         board.clients = lambda: (
             attrs.asdict(websockets.counters) | {"open": len(websockets.sessions), "behind": websockets.behind}
         )
@@ -77,18 +82,18 @@ class Operators:
         mounts: list[Mount] = [partial(page.serve, exporter=exporter)]
         if dashboard is not None:
             mounts.append(dashboard.pages.serve)
-        make = partial(make_app, node, lambda: handler.directory, cluster=cluster)
+        make = partial(make_app, node, lambda: handler.directory, cluster=cluster, whole=whole)
         if settings.ops_port is None:
-            return cls(make(handler, limits, budget, admin, mounts), dashboard, None, supervisor, exporter)
+            return cls(make(handler, limits, budget, admin, mounts), dashboard, None, supervisor, exporter, board)
         apart = make(None, limits, ByteBudget(), admin, mounts)
-        own = OpsDoor.of(apart, settings.host, settings.ops_port, limits, supervisor)
-        return cls(make(handler, limits, budget), dashboard, own, supervisor, exporter)
+        shared = settings.workers > 1
+        own = OpsDoor.of(apart, settings.host, settings.ops_port, limits, supervisor, shared=shared)
+        return cls(make(handler, limits, budget), dashboard, own, supervisor, exporter, board)
 
     def watch(self, door: FrontDoor) -> None:
         """Have `door`'s connections shown."""
         self.exporter.readers.append(partial(read_door, door))
-        if self.dashboard is not None:
-            self.dashboard.board.connections = lambda: (door.active, door.in_flight)
+        self.board.connections = lambda: (door.active, door.in_flight)
 
     def warn(self, settings: Settings) -> None:
         """Say loudly what is open to everybody."""

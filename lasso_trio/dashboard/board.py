@@ -18,6 +18,7 @@ from lasso_trio.dashboard.issues import IssueLog
 from lasso_trio.providers.prober import unix_time
 from lasso_trio.routing.directory import Directory
 from lasso_trio.routing.service import Service
+from lasso_trio.server.whole import Alone, Whole
 from lasso_trio.subscriptions.hub import Hub
 from lasso_trio.supervision import Supervisor
 from lasso_trio.telemetry.loop import LoopLag
@@ -51,4 +52,6 @@ class Board:
     cpu: Cpu = attrs.field(factory=Cpu)
     loop: Cpu = attrs.field(factory=lambda: Cpu(loop_seconds))
     collector: Collector = attrs.field(factory=Collector)
+    whole: Whole = attrs.field(default=attrs.Factory(lambda self: Alone(self.directory), takes_self=True))
+    """What is shown: with several workers, the figures of all of them."""
     viewers: Callable[[], int] = int

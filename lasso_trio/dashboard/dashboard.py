@@ -36,7 +36,7 @@ class Dashboard:
     @classmethod
     def of(cls, board: Board) -> Self:
         def build(profile: str, tick: int) -> bytes | None:
-            found = board.directory().find(profile)
+            found = board.whole.directory().find(profile)
             return None if found is None else encode(snapshot(board, found, tick, trio.current_time()))
 
         feed = Feed(build, on_first=lambda: board.activity.watch(board.doors), on_none=board.activity.leave)
@@ -59,7 +59,7 @@ class Dashboard:
         board = self.board
         with board.issues.listening():
             while True:
-                directory, now = board.directory(), trio.current_time()
+                directory, now = board.whole.directory(), trio.current_time()
                 for _ in board.collector.round(directory, now, board.wall()):
                     await trio.lowlevel.checkpoint()
                 await trio.sleep(STEP_S)

@@ -133,7 +133,7 @@ class Pages:
     # The JSON…
 
     def _find(self, profile: str) -> RoutedProfile:
-        found = self.board.directory().find(profile)
+        found = self.board.whole.directory().find(profile)
         if found is None:
             raise Refused(404, {"error": "no such profile"})
         return found

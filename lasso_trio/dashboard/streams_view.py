@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from lasso_trio.dashboard.board import Board
@@ -9,6 +10,7 @@ from lasso_trio.dashboard.provider_view import milliseconds
 from lasso_trio.providers.latency import LogHistogram
 from lasso_trio.routing.directory import RoutedProfile
 from lasso_trio.routing.routed_chain import RoutedChain
+from lasso_trio.telemetry.usage import StreamFigures
 
 Row = dict[str, Any]
 MOST_STREAMS: Final = 100
@@ -17,6 +19,9 @@ MOST_STREAMS: Final = 100
 
 def stream_sums(board: Board, place: tuple[str, ...]) -> Row:
     """Of a profile (its slug alone), or of one of its chains (slug and key)."""
+    usages = board.whole.usages()
+    if usages:
+        return _sums_of_workers([each for usage in usages.values() for each in usage.streams], place)
     streams = [] if board.hub is None else [s for k, s in board.hub.streams.items() if k[: len(place)] == place]
     return {
         "streams": len(streams),
@@ -27,15 +32,35 @@ def stream_sums(board: Board, place: tuple[str, ...]) -> Row:
     }
 
 
+def _sums_of_workers(figures: Iterable[StreamFigures], place: tuple[str, ...]) -> Row:
+    """A stream that clients of several workers listen to is one."""
+    streams = [each for each in figures if (each.profile, each.chain)[: len(place)] == place]
+    return {
+        "streams": len({(each.profile, each.chain, each.mark) for each in streams}),
+        "subscribers": sum(each.members for each in streams),
+        "filled": sum(each.filled for each in streams),
+        "gaps": sum(each.gaps for each in streams),
+        "failovers": sum(each.failovers for each in streams),
+    }
+
+
+def clients_of(board: Board) -> dict[str, int]:
+    """Counters of the node's WebSocket clients."""
+    usages, own = board.whole.usages(), board.clients()
+    if not usages:
+        return own
+    return {name: sum(usage.clients.get(name, 0) for usage in usages.values()) for name in own}
+
+
 def streams_summary(board: Board, profile: RoutedProfile) -> Row:
-    clients = board.clients()
+    clients = clients_of(board)
     slow = clients.get("overflows", 0) + clients.get("write_timeouts", 0)
     sums = stream_sums(board, (profile.profile.slug,))
     return {**sums, "clients": clients.get("open", 0), "slow_clients": slow}
 
 
 def streams_page(board: Board, profile: RoutedProfile) -> Row:
-    clients = board.clients()
+    clients = clients_of(board)
     slow = clients.get("overflows", 0) + clients.get("write_timeouts", 0)
     return {
         "chains": [{"chain": routed.chain.key, **_chain(board, routed)} for routed in profile.chains],

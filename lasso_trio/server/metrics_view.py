@@ -5,10 +5,10 @@ Pure reading: nothing is kept for this page. Latencies are of the last five minu
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from math import log10
-from typing import Any
+from typing import Any, Final
 
 from lasso_trio.providers.latency import Evidence, Window
 from lasso_trio.routing.candidate import Candidate
@@ -17,9 +17,11 @@ from lasso_trio.server.channel_view import channel_row
 from lasso_trio.server.heads_view import chain_head, provider_head
 from lasso_trio.server.hedges_view import hedges_row
 from lasso_trio.telemetry.node import Node, memory_mib, task_figures
+from lasso_trio.telemetry.usage import Usage
 
 Row = dict[str, Any]
 COLD_START_CALLS = 10
+ALONE: Final[Mapping[int, Usage]] = {}
 
 
 def timestamp() -> str:
@@ -30,7 +32,8 @@ def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds * 1000, 2)
 
 
-def chain_metrics(routed: RoutedChain, node: Node, now: float) -> Row:
+def chain_metrics(routed: RoutedChain, node: Node, now: float, usages: Mapping[int, Usage] = ALONE) -> Row:
+    """`usages`: of the workers' processes, where there are several."""
     stamp = timestamp()
     methods = sorted({method for c in routed.candidates for method in c.channel.evidence})
     return {
@@ -38,7 +41,7 @@ def chain_metrics(routed: RoutedChain, node: Node, now: float) -> Row:
         "chain": routed.chain.key,
         "chain_id": routed.chain.chain_id,
         "timestamp": stamp,
-        "system_metrics": system_metrics(node, now),
+        "system_metrics": workers_metrics(usages) if usages else system_metrics(node, now),
         "chain_performance": _performance(routed, now),
         "hedges": hedges_row(routed.counts),
         "head": chain_head(routed, now),
@@ -62,6 +65,31 @@ def system_metrics(node: Node, now: float) -> Row:
         "cpu_percent": node.cpu_percent(now),
         "process_count": living,
         "run_queue": runnable,
+    }
+
+
+def workers_metrics(usages: Mapping[int, Usage]) -> Row:
+    """Of all processes together, and of each."""
+    rows = {worker: _usage_row(usage) for worker, usage in usages.items()}
+    whole = {key: sum(row[key] for row in rows.values()) for key in ("memory_mb", "cpu_percent")}
+    return {
+        **{key: round(value, 1) for key, value in whole.items()},
+        **{key: sum(row[key] for row in rows.values()) for key in ("process_count", "run_queue")},
+        "workers": [{"worker": worker, **row} for worker, row in rows.items()],
+    }
+
+
+def _usage_row(usage: Usage) -> Row:
+    return {
+        "pid": usage.pid,
+        "memory_mb": usage.memory_mb,
+        "cpu_percent": usage.cpu_percent,
+        "process_count": usage.tasks,
+        "run_queue": usage.runnable,
+        "connections": usage.connections,
+        "calls": usage.calls,
+        "calls_per_second": usage.calls_per_second,
+        "keeping": usage.keeping,
     }
 
 

@@ -25,6 +25,7 @@ from lasso_trio.server.limits import LaneLimits
 from lasso_trio.server.metrics_view import chain_metrics
 from lasso_trio.server.rpc_answer import CORS
 from lasso_trio.server.rpc_lane import Handler
+from lasso_trio.server.whole import Alone, Whole
 from lasso_trio.telemetry.node import Node
 
 Mount = Callable[[QuartTrio], None]
@@ -45,10 +46,12 @@ def make_app(
     admin: Admin | None = None,
     mounts: Sequence[Mount] = (),
     cluster: Cluster | None = None,
+    whole: Whole | None = None,
 ) -> QuartTrio:
     """`directory` is asked at each request, so that a reload is seen. `limits` and `budget` are the lane's.
 
-    Without a `handler` there is no JSON-RPC. `mounts` add what this room does not know.
+    `whole`: what the figures are taken of; None: of `directory`. Without a `handler` there is no JSON-RPC. `mounts` add
+    what this room does not know.
     """
     app = QuartTrio("lasso_trio", static_folder=None)
     app.url_map.merge_slashes = False  # an empty profile is an error to be told, not a redirect
@@ -57,7 +60,7 @@ def make_app(
     app.before_request(_begin)
     _serve_node(app, node, directory, cluster)
     cluster_api.serve(app, cluster, directory)
-    _serve_metrics(app, node, directory)
+    _serve_metrics(app, node, whole or Alone(directory))
     if handler is not None:
         rpc_over_asgi.serve(app, handler, limits, budget)
     if admin is not None:
@@ -96,18 +99,19 @@ def _serve_node(app: QuartTrio, node: Node, directory: Callable[[], Directory], 
         return _json(node_api.chains(directory()))
 
 
-def _serve_metrics(app: QuartTrio, node: Node, directory: Callable[[], Directory]) -> None:
+def _serve_metrics(app: QuartTrio, node: Node, whole: Whole) -> None:
     @app.get("/api/metrics/<chain>")
     async def metrics(chain: str) -> Response:
         slug = request.args.get("profile")
-        routed = directory().default if slug is None else directory().find(slug)
+        directory = await whole.fresh()
+        routed = directory.default if slug is None else directory.find(slug)
         if routed is None:
             return _json({"error": "Profile not found", "profile": slug}, 404)
         found = routed.names.get(chain)
         if found is None:
             known = [entry.chain.key for entry in routed.chains]
             return _json({"error": "Chain not found", "chain": chain, "available_chains": known}, 404)
-        return _json(chain_metrics(found, node, trio.current_time()))
+        return _json(chain_metrics(found, node, trio.current_time(), whole.usages()))
 
 
 def _problem(status: int, detail: str) -> Response:

@@ -36,6 +36,21 @@ class MinuteRates:
         self._advance(second)
         return sum(self._slots[(second - back) % SECONDS] for back in range(1, over + 1)) / over
 
+    def recent(self, now: float) -> list[int]:
+        """Second by second, that of `now` first, as far back as anything was counted: for `merge` elsewhere."""
+        self._advance(int(now))
+        found = [self._slots[(self._second - back) % SECONDS] for back in range(SECONDS)]
+        while found and not found[-1]:
+            found.pop()
+        return found
+
+    def merge(self, recent: list[int], at: float, now: float) -> None:
+        """Add what somebody else counted: `recent` as of `at`, which is not after `now`."""
+        self._advance(int(now))
+        for back, n in enumerate(recent):
+            if n:
+                self.add(at - back, n)
+
     def _advance(self, second: int) -> None:
         passed = second - self._second
         if passed <= 0:

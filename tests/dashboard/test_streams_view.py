@@ -6,8 +6,10 @@ from typing import Any
 from lasso_trio.dashboard import streams_view as module
 from lasso_trio.dashboard.board import Board
 from lasso_trio.dashboard.streams_view import stream_sums, streams_page, streams_summary
+from lasso_trio.server.whole import Alone
 from lasso_trio.subscriptions.hub import Hub
 from lasso_trio.subscriptions.slices import Slices
+from lasso_trio.telemetry.usage import StreamFigures, Usage
 from tests.dashboard.boards import board_of
 
 
@@ -75,3 +77,22 @@ async def test_of_very_many_streams_those_with_most_subscribers_are_shown(monkey
     board = with_streams(board_of(), "a", "b", "c", "d")
     (chain,) = streams_page(board, board.directory().default)["chains"]
     assert ([row["members"] for row in chain["streams"]], chain["left_out"]) == ([3, 2], 3)
+
+
+class TwoWorkers(Alone):
+    def usages(self) -> dict[int, Usage]:
+        heads, logs = (StreamFigures("public", "eth", mark, 2, 3, 1, 4) for mark in (1, 2))
+        return {0: Usage(1, clients={"open": 3}, streams=[heads, logs]), 1: Usage(2, clients={}, streams=[heads])}
+
+
+async def test_of_several_workers_a_stream_is_one_and_its_subscribers_are_added() -> None:
+    board = with_streams(board_of(), '["newHeads"]')
+    board.clients, board.whole = (lambda: {"open": 1, "overflows": 0}), TwoWorkers(board.directory)
+    assert stream_sums(board, ("public", "eth")) == {
+        "streams": 2, "subscribers": 6, "filled": 9, "gaps": 3, "failovers": 12
+    }  # fmt: skip
+    assert stream_sums(board, ("other",))["streams"] == 0
+    assert streams_summary(board, board.directory().default)["clients"] == 3
+    assert streams_page(board, board.directory().default)["clients"] == {
+        "open": 3, "overflows": 0, "slow_closed_total": 0
+    }  # fmt: skip

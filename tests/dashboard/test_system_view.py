@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 import trio
 
 from lasso_trio.dashboard.system_view import HINT, system_page, system_summary
+from lasso_trio.server.whole import Alone
 from lasso_trio.supervision import supervise
+from lasso_trio.telemetry.usage import Usage
 from tests.dashboard.boards import board_of
 
 
@@ -40,3 +44,26 @@ async def test_when_the_collection_is_off_there_is_nothing_to_see() -> None:
     board = board_of(vm_metrics=False)
     assert system_summary(board, 0.0) is None
     assert system_page(board, 0.0) == {"enabled": False, "hint": HINT}
+
+
+class TwoWorkers(Alone):
+    def usages(self) -> dict[int, Usage]:
+        own = Usage(os.getpid(), cpu_percent=10, busy_percent=5, memory_mb=50, lag_ms=1, tasks=3, connections=2)
+        other = Usage(1, cpu_percent=20, busy_percent=9, memory_mb=60, lag_ms=4, tasks=4, connections=5, requests=1)
+        return {0: other, 1: own}
+
+
+async def test_of_several_workers_the_sums_are_shown_and_a_line_for_each() -> None:
+    board = board_of()
+    board.whole = TwoWorkers(board.directory)
+    page = system_page(board, trio.current_time())
+    assert (page["cpu_percent"], page["memory_mb"], page["tasks"]) == (30, 110, 7)
+    assert (page["connections"], page["in_flight"], page["worker"]) == (7, 1, 1)
+    assert [(row["worker"], row["pid"], row["cpu_percent"]) for row in page["workers"]] == [
+        (0, 1, 20),
+        (1, os.getpid(), 10),
+    ]
+    summary = system_summary(board, trio.current_time())
+    assert summary is not None
+    assert (summary["cpu_percent"], summary["loop_busy_percent"], summary["loop_lag_ms"]) == (30, 9, 4)
+    assert summary["workers"] == 2

@@ -14,8 +14,9 @@ from lasso_trio.providers.catalogue import VERDICTS, Category
 from lasso_trio.providers.registry import Registry
 from lasso_trio.routing.directory import Directory
 from lasso_trio.routing.routed_chain import RoutedChain
-from lasso_trio.server.metrics_view import chain_metrics, timestamp
+from lasso_trio.server.metrics_view import chain_metrics, timestamp, workers_metrics
 from lasso_trio.telemetry.node import Node
+from lasso_trio.telemetry.usage import Usage
 
 KEY = "secret-key-4711"
 
@@ -153,3 +154,9 @@ async def test_the_system_is_measured(routed: RoutedChain) -> None:
 def test_a_timestamp_is_utc_with_microseconds() -> None:
     assert len(timestamp()) == len("2026-08-22T10:00:00.000000Z")
     assert timestamp().endswith("Z")
+
+
+def test_of_several_workers_the_processes_are_added_and_each_has_a_line() -> None:
+    row = workers_metrics({0: Usage(1, memory_mb=10, cpu_percent=5, tasks=2, calls=3), 1: Usage(2, memory_mb=20)})
+    assert (row["memory_mb"], row["cpu_percent"], row["process_count"], row["run_queue"]) == (30, 5, 2, 0)
+    assert [(each["worker"], each["pid"], each["calls"]) for each in row["workers"]] == [(0, 1, 3), (1, 2, 0)]

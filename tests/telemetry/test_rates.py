@@ -49,3 +49,18 @@ def test_the_total_is_that_of_the_seconds_it_can_still_tell_apart(additions: lis
         if second > newest - 60:
             kept.append((second, n))
     assert rates.total(newest) == sum(n for second, n in kept if second > newest - 60)
+
+
+def test_what_others_counted_is_merged_into_the_seconds_in_which_they_did() -> None:
+    other, whole = MinuteRates(), MinuteRates()
+    for second, times in ((100, 3), (110, 4), (159, 5)):
+        other.add(second, times)
+    whole.add(158, 1)
+    whole.merge(other.recent(159), 159, 159)
+    assert whole.total(159) == 13
+    assert whole.per_second(160, over=2) == 3
+    later = MinuteRates()
+    later.merge(other.recent(159), 159, 170)
+    assert later.total(170) == 5
+    assert MinuteRates().recent(5) == []
+    assert other.recent(1000) == []
