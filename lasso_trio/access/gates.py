@@ -16,6 +16,7 @@ from lasso_trio.access.grant import Limits
 from lasso_trio.access.guard import Guard
 from lasso_trio.access.token import Tokens
 from lasso_trio.config.access import AccessPolicy, JwtPolicy
+from lasso_trio.config.profile import Profile
 from lasso_trio.routing.routed_chain import RoutedChain
 
 
@@ -44,12 +45,14 @@ class Gates:
         self.gates[slug] = made
         return made
 
-    def guard(self, chain: RoutedChain, credential: str | None, origin: str | None) -> Guard | None:
-        """For calls to `chain`; None where nobody is kept out."""
-        if chain.profile.access.is_open:
+    def guard(
+        self, profile: Profile, chain: RoutedChain | None, credential: str | None, origin: str | None
+    ) -> Guard | None:
+        """For calls to a chain of `profile`, or to one that it does not have; None where nobody is kept out."""
+        if profile.access.is_open:
             return None
-        gate = self.of(chain.profile.slug, chain.profile.access)
-        names = (chain.chain.key, *chain.chain.aliases, str(chain.chain.chain_id))
+        gate = self.of(profile.slug, profile.access)
+        names = () if chain is None else (chain.chain.key, *chain.chain.aliases, str(chain.chain.chain_id))
         return None if gate is None else Guard(gate, credential, names, origin)
 
     @staticmethod

@@ -23,7 +23,8 @@ LOOK_AGAIN_S: Final = 1.0
 
 @attrs.define(eq=False)
 class Guard:
-    """`names`: of the chain. `origin`: of the web page that calls; None where it is no web page.
+    """`names`: of the chain; none where the profile does not have it. `origin`: of the web page that calls; None where
+    it is no web page.
 
     `grant`: what its last admission gave.
     """
@@ -76,7 +77,7 @@ class Guard:
     def _look(self, now: float) -> Grant | RpcError:
         self._version = self.gate.version
         verdict = self.gate.look(self.credential, now)
-        if isinstance(verdict, Grant) and not verdict.terms.chains.permits_one_of(self.names):
+        if isinstance(verdict, Grant) and self.names and not verdict.terms.chains.permits_one_of(self.names):
             self._until = verdict.until
             verdict = forbidden("chain", "this chain is not allowed for this client")
         elif isinstance(verdict, Grant):

@@ -28,9 +28,9 @@ Items = list[Request | Invalid]
 
 def guarded(route: Route, in_path: str | None, headers: Mapping[str, str], gates: Gates) -> Route:
     """`route` with its guard, if its profile wants one. `in_path`: the credential that stood in the path."""
-    if route.chain is None:
+    if route.profile is None:
         return route
-    guard = gates.guard(route.chain, shown(in_path, headers), headers.get("origin"))
+    guard = gates.guard(route.profile.profile, route.chain, shown(in_path, headers), headers.get("origin"))
     return route if guard is None else attrs.evolve(route, guard=guard)
 
 

@@ -65,7 +65,9 @@ _TRANSPORTS: Final[Mapping[str, Transport]] = {transport.value: transport for tr
 
 @attrs.frozen(eq=False)
 class Route:
-    """Where a call is to go. When it can go nowhere, `error` is set, and profile and chain may be missing."""
+    """Where a call is to go. When it can go nowhere, `error` is set, and chain or both are missing: a profile that is
+    there says first who may learn what it does not have.
+    """
 
     path: str
     wish: Wish
@@ -121,7 +123,9 @@ def resolve(target: str, headers: Mapping[str, str], directory: Directory) -> Ro
         explain=(asked.get("explain") or headers.get("x-lasso-explain", "")) in _YES,
     )
     try:
-        return _looked_up(_conducted(_held_to_session(route, headers), headers), names, directory)
+        route = _conducted(_held_to_session(route, headers), headers)
+        route = attrs.evolve(route, profile=_profile(names.profile, directory))
+        return attrs.evolve(route, chain=_chain(names, route.routed_profile))
     except RpcError as error:
         return attrs.evolve(route, error=error)
 
@@ -143,14 +147,13 @@ def _conducted(route: Route, headers: Mapping[str, str]) -> Route:
     return attrs.evolve(route, wish=wish)
 
 
-def _looked_up(route: Route, names: _Names, directory: Directory) -> Route:
-    profile = _profile(names.profile, directory)
+def _chain(names: _Names, profile: RoutedProfile) -> RoutedChain:
     chain = profile.names.get(names.chain)
     if chain is None:
         raise unknown_chain(names.chain, profile.profile.slug)
     if names.provider is not None and not chain.has_provider(names.provider):
         raise unknown_provider_route(names.provider)
-    return attrs.evolve(route, profile=profile, chain=chain)
+    return chain
 
 
 def _profile(slug: str | None, directory: Directory) -> RoutedProfile:

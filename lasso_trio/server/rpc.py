@@ -87,7 +87,7 @@ class RpcHandler:
         return Memo(self.directory.generation, route, given, forwarded, None if route is None else route.guard)
 
     async def _guarded(self, guard: Guard, memo: Memo, http: HttpRequest, peer: Peer, id_: str) -> Answer:
-        assert memo.route is not None, "nobody guards a route that leads nowhere"
+        assert memo.route is not None, "nobody guards a path that is none of ours"
         if http.head.method != "POST":
             return dressed(rpc_answer.preflight(id_), guard)
         try:
@@ -99,13 +99,13 @@ class RpcHandler:
 
     async def _answer(self, exchange: Exchange, body: bytes, forwarded_for: str, peer: Peer) -> Answer:
         decoded = decode(body, self.settings.max_batch)
-        if exchange.route.guard is not None:
-            let_in = self._let_in(exchange.route.guard, exchange, decoded, forwarded_for, peer)
+        guard = exchange.route.guard
+        if guard is not None:
+            let_in = self._let_in(guard, exchange, decoded, forwarded_for, peer)
             if isinstance(let_in, Answer):
                 return let_in
             decoded = let_in
-        refused = self._refuse_beyond_limit(exchange, decoded, forwarded_for, peer)
-        if refused is not None:
+        elif (refused := self._refuse_beyond_limit(exchange, decoded, forwarded_for, peer)) is not None:
             return refused
         if exchange.route.explain:
             return explanation(self.service, exchange, decoded)
@@ -121,7 +121,9 @@ class RpcHandler:
     def _let_in(
         self, guard: Guard, exchange: Exchange, decoded: Request | Invalid | Items, forwarded_for: str, peer: Peer
     ) -> Request | Invalid | Items | Answer:
-        """What of it may be called, or the refusal. A refused credential counts against its address's limit."""
+        """What of it may be called, or the refusal. A refused credential counts against its address's limit, and what
+        is forbidden against its client's, as every call does.
+        """
         host = client_address(peer.host, forwarded_for, self.settings.trusted_proxies)
         error = guard.admit(host, self.gates.clock())
         if error is not None:
@@ -130,6 +132,14 @@ class RpcHandler:
             if wait:
                 return rpc_answer.limited(limit.rate, wait, exchange.request_id, id_of(decoded))
             return refusal(error, exchange.request_id, id_of(decoded))
+        if exchange.route.error is not None:
+            return rpc_answer.of_error(exchange.route.error, exchange.request_id, id_of(decoded))
+        refused = self._refuse_beyond_limit(exchange, decoded, forwarded_for, peer)
+        return self._permitted(guard, exchange, decoded) if refused is None else refused
+
+    def _permitted(
+        self, guard: Guard, exchange: Exchange, decoded: Request | Invalid | Items
+    ) -> Request | Invalid | Items | Answer:
         if isinstance(decoded, Request):
             error = guard.forbids(decoded.method.name)
             return decoded if error is None else rpc_answer.of_local_error(exchange, decoded, error)

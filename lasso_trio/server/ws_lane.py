@@ -32,7 +32,7 @@ from lasso_trio.server.routes import Route
 from lasso_trio.server.rpc import RpcHandler
 from lasso_trio.server.ws_heartbeat import keep_beating
 from lasso_trio.server.ws_limits import WsCounters, WsLimits
-from lasso_trio.server.ws_routes import Refused, guarded_route, read_handshake
+from lasso_trio.server.ws_routes import Refused, guarded_route, read_handshake, refusal_of
 from lasso_trio.server.ws_session import Session, Words
 from lasso_trio.server.ws_subscriptions import Hub
 from lasso_trio.server.ws_unary import Unary
@@ -111,6 +111,8 @@ class WsLane:
         error = None if route.guard is None else route.guard.admit(host, self.unary.gates.clock())
         if error is not None:
             raise Refused(self._unauthorized(error, route, host))
+        if route.error is not None:
+            raise Refused(refusal_of(route.error))
         return Session(connection, destination, route, host, self.unary, self.hub, self.directory, self.limits)
 
     def _unauthorized(self, error: RpcError, route: Route, host: str) -> Answer:

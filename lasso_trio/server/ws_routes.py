@@ -81,7 +81,9 @@ class Refused(Exception):
 
 
 def read_handshake(raw: bytes, max_headers: int, directory: Directory) -> tuple[Destination, Route]:
-    """Read a whole head that `is_ws`. Raises Refused, and BadRequest when it is no HTTP."""
+    """Read a whole head that `is_ws`. Where it wants to go may not be there: the route's `error` is to be told once it
+    is known to whom. Raises Refused, and BadRequest when it is no HTTP.
+    """
     head = parse_head(raw, max_headers)
     target, credential = taken_out(head.target[len(PREFIX) :])
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
@@ -112,12 +114,9 @@ def _checked_key(head: Head, headers: dict[str, str]) -> bytes:
 
 def _checked_route(destination: Destination, directory: Directory) -> Route:
     try:
-        route = destination.route(directory)
+        return destination.route(directory)
     except NoSuchRoute:
         raise Refused(rpc_answer.not_found(request_id.made())) from None
-    if route.error is not None:
-        raise Refused(refusal_of(route.error))
-    return route
 
 
 def refusal_of(error: RpcError) -> Answer:

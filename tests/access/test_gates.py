@@ -24,12 +24,12 @@ def directory(policy: AccessPolicy) -> Directory:
 
 async def test_an_open_profile_has_no_guard() -> None:
     (chain,) = directory(OPEN).chains()
-    assert Gates().guard(chain, "key", None) is None
+    assert Gates().guard(chain.profile, chain, "key", None) is None
 
 
 async def test_a_guard_knows_every_name_of_its_chain() -> None:
     (chain,) = directory(AccessPolicy(Auth((KEY,)))).chains()
-    guard = Gates().guard(chain, "key", "https://a.example")
+    guard = Gates().guard(chain.profile, chain, "key", "https://a.example")
     assert guard is not None
     assert (guard.names, guard.credential, guard.origin) == (("eth", "main", "1"), "key", "https://a.example")
 

@@ -211,6 +211,35 @@ async def test_a_path_that_leads_nowhere_is_told_so_without_a_key() -> None:
     assert (answer.status, KEY.encode() in bytes(answer.body)) == (400, False)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("target", ["/rpc/nowhere", "/rpc/eth/nobody", "/rpc/eth/alpha", "/rpc/provider/nobody/eth"])
+async def test_strangers_do_not_learn_which_chains_and_providers_there_are(target: str) -> None:
+    n = closed_node(ORIGINS)
+    answer = await n.post(target)
+    assert reason(answer) == (401, "missing")
+    assert told(answer)["id"] == "mine"
+    evil = await n.post(target, origin="https://evil.example", x_lasso_api_key=KEY)
+    assert (reason(evil), "access-control-allow-origin" in fields_of(evil)) == ((403, "origin"), False)
+
+
+async def test_who_tries_out_names_is_limited_like_who_tries_out_keys() -> None:
+    n = closed_node(rate=2)
+    assert [(await n.post(f"/rpc/chain{n_}")).status for n_ in range(3)] == [401, 401, 429]
+
+
+async def test_a_key_for_some_chains_is_told_what_there_is_not() -> None:
+    answer = await closed_node().post("/rpc/nowhere", x_lasso_api_key=READER)
+    assert (answer.status, told(answer)["id"], told(answer)["error"]["code"]) == (400, "mine", -32602)
+
+
+async def test_what_is_forbidden_counts_against_the_limit_too() -> None:
+    n = closed_node()
+    statuses = [(await n.post("/rpc/eth", SEND, x_lasso_api_key=READER)).status for _ in range(3)]
+    assert statuses == [403, 403, 429]
+    methods = closed_node(AccessPolicy(methods=Names(("eth_call",))), rate=2)
+    silent = b'[{"jsonrpc":"2.0","method":"eth_sendRawTransaction","params":["0x"]}]'
+    assert [(await methods.post("/rpc/eth", silent)).status for _ in range(3)] == [204, 204, 429]
+
+
 async def test_an_open_profile_has_no_guard() -> None:
     n = node()
     await n.post("/rpc/eth", x_lasso_api_key=KEY)

@@ -56,6 +56,14 @@ async def test_handshakes_that_are_guesses_count_against_the_limit_of_their_addr
     assert [(await world.refused("/ws/rpc/eth"))[0] for _ in range(3)] == [401, 401, 429]
 
 
+async def test_strangers_do_not_learn_which_chains_and_providers_there_are(ws_world: Make) -> None:
+    world = closed_world(ws_world)
+    for path in ("/ws/rpc/nowhere", "/ws/rpc/eth/nobody", "/ws/rpc/eth?provider_id=nobody"):
+        assert (await world.refused(path))[0] == 401
+    status, _, body = await world.refused(f"/ws/rpc/k/{KEY}/nowhere")
+    assert (status, b"nowhere" in body) == (403, True)
+
+
 async def test_web_pages_of_other_origins_are_refused(ws_world: Make) -> None:
     world = closed_world(ws_world, AccessPolicy(origins=("https://a.example",)))
     status, _, body = await world.refused("/ws/rpc/eth", origin="https://evil.example")

@@ -117,8 +117,9 @@ def test_what_leads_nowhere_has_no_chain_to_give(names: Directory) -> None:
     route = resolve("/rpc/nope", NOTHING, names)
     with pytest.raises(AssertionError, match="leads nowhere"):
         _ = route.routed_chain
+    assert route.routed_profile.profile.slug == "public"  # which says who is told so
     with pytest.raises(AssertionError, match="leads nowhere"):
-        _ = route.routed_profile
+        _ = resolve("/rpc/profile/nope/eth", NOTHING, names).routed_profile
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from lasso_trio.jsonrpc.errors import RpcError
 from lasso_trio.server.answer import parts_of
 from lasso_trio.server.refusal import BadRequest
 from lasso_trio.server.routes import Meta, NoSuchRoute
-from lasso_trio.server.ws_routes import Refused, is_ws, read_handshake, refusal_of, tells_beside
+from lasso_trio.server.ws_routes import is_ws, read_handshake, refusal_of, tells_beside
 from tests.server.ws_world import KEY, directory, handshake
 
 
@@ -84,9 +84,9 @@ def test_what_is_no_http_is_a_bad_request() -> None:
 
 
 def test_a_refusal_is_403_with_the_error_that_http_would_give() -> None:
-    with pytest.raises(Refused) as refused:
-        read_handshake(handshake("/ws/rpc/profile/nope/eth"), 100, directory())
-    answer = refused.value.answer
+    _, route = read_handshake(handshake("/ws/rpc/profile/nope/eth"), 100, directory())
+    assert route.error is not None
+    answer = refusal_of(route.error)
     assert answer.status == 403
     told = json.loads(b"".join(parts_of(answer.body)))
     assert told["error"] == {
