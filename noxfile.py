@@ -97,14 +97,14 @@ def soak(session: nox.Session) -> None:
 
 @nox.session
 def e2e(session: nox.Session) -> None:
-    """Real nodes and real clients: E2E_TOOLBOX is the folder with viem and ethers, E2E_ANVIL the node's binary."""
+    """Real nodes, real clients, the pages' commands: E2E_TOOLBOX is where viem and ethers are, E2E_ANVIL the node."""
     toolbox = Path(os.environ.get("E2E_TOOLBOX", ROOT / ".toolbox"))
     anvil = toolbox / "node_modules" / "@foundry-rs" / "anvil-linux-amd64" / "bin" / "anvil"
     tools = {"E2E_TOOLBOX": str(toolbox), "E2E_ANVIL": os.environ.get("E2E_ANVIL", str(anvil))}
     if not Path(tools["E2E_ANVIL"]).exists():
         session.error(f"no real node at {tools['E2E_ANVIL']}: scripts/test fetches it (npm is needed)")
     patience = ("--timeout=180", "-o", "faulthandler_timeout=180")  # the usual minute is for tests of one process
-    python(session, "-m", "pytest", "-m", "e2e", *patience, "tests/e2e", *session.posargs, **tools)
+    python(session, "-m", "pytest", "-m", "e2e", *patience, "tests/e2e", "tests/docs", *session.posargs, **tools)
 
 
 @nox.session

@@ -7,9 +7,9 @@ Prints every breach as `path: what is wrong` and exits 1 when there is one. Rule
 * no regular expression repeats a group possessively (a `+` behind the `*`): before Python 3.11.5 it does not match;
 * `lasso_trio/<room>/<noun>.py` has `tests/<room>/test_<noun>.py` (or `test_<noun>_<aspect>.py`), and every test file
   there names a module that exists, or the room itself (`tests/devnet/test_devnet.py`). Tests of the whole (`surface`,
-  `e2e`, `browser`, `bench`, `scripts`, `deploy`, `fuzz`) have no module to mirror. A module that holds values only
-  (constants, type aliases, classes of plain fields: no function or lambda anywhere) does nothing a test could see and
-  needs none.
+  `e2e`, `browser`, `bench`, `scripts`, `deploy`, `docs`, `fuzz`) have no module to mirror. A module that holds values
+  only (constants, type aliases, classes of plain fields: no function or lambda anywhere) does nothing a test could see
+  and needs none.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 
 MAX_LINES = 400
 BANNED = frozenset({"util", "utils", "helper", "helpers", "manager", "managers", "base", "common", "misc"})
-UNMIRRORED_TESTS = frozenset({"surface", "e2e", "browser", "bench", "scripts", "deploy", "fuzz"})
+UNMIRRORED_TESTS = frozenset({"surface", "e2e", "browser", "bench", "scripts", "deploy", "docs", "fuzz"})
 UNTESTED_NAMES = frozenset({"__init__", "__main__"})
 POSSESSIVE_GROUP = re.compile(r"(?<!\()[)](?:[*+?]|[{][0-9,]+[}])[+]")
 
