@@ -5,6 +5,7 @@ names (options, files, sessions), where a test may not have what it needs.
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import tomllib
 from pathlib import Path
@@ -68,6 +69,12 @@ def parsed(arguments: list[str]) -> bool:
         command, context = found, click.Context(found, parent=context, info_name=name)
     command.make_parser(context).parse_args(rest)
     return True
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_that_prose_names_exists(page: str) -> None:
+    for text in re.findall(r"`(lasso [a-z][^`]*)`", PAGES[page]):
+        assert parsed(shlex.split(text)[1:]), text
 
 
 @pytest.mark.parametrize("arguments", [["serv"], ["serve", "--prot", "1"], ["key", "old"]])

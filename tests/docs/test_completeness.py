@@ -11,7 +11,7 @@ import pytest
 
 from lasso_trio.jsonrpc import errors
 from lasso_trio.jsonrpc.errors import RpcError
-from tests.docs.pages import PAGES, ROOT
+from tests.docs.pages import OTHERS, PAGES, ROOT
 
 SOURCES = {path: path.read_text(encoding="utf-8") for path in sorted((ROOT / "lasso_trio").rglob("*.py"))}
 EVENT = re.compile(r'\blog(?:ger)?\.(?:debug|info|warning|error|exception)\(\s*f?"([a-z]+(?:\.[a-z_]+)+)"')
@@ -85,6 +85,21 @@ def test_every_metric_that_a_page_names_exists(page: str) -> None:
 def test_every_header_of_ours_is_documented(header: str) -> None:
     named = {word.lower() for text in PAGES.values() for word in re.findall(r"X-[A-Za-z-]+", text)}
     assert header in named
+
+
+@pytest.mark.parametrize("page", OTHERS)
+def test_links_of_pages_outside_the_site_lead_somewhere(page: str) -> None:
+    """Those of the site's own are looked at when it is built (nox -s docs)."""
+    for link in re.findall(r"\]\(([^):]+)\)", PAGES[page]):
+        name, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / name
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target.read_text(encoding="utf-8")), link
+
+
+def anchors(text: str) -> set[str]:
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 @pytest.mark.parametrize("page", PAGES)
