@@ -141,6 +141,8 @@ class Parent:
             return -signal.SIGKILL
         seat.process = process
         log.info("worker.started", worker=seat.number, pid=process.pid)
+        if self._ending.is_set():  # all were told to drain while it was being started
+            process.terminate()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._attach, seat, stream)
             code = await process.wait()

@@ -79,11 +79,14 @@ class Stage:
     starts: Callable[[Played], None] = lambda _: None
     workers: list[Played] = attrs.field(factory=list)
     fails: int = 0
+    takes_s: float = 0.0
+    """Until a process is there."""
 
     async def start(self, number: int) -> tuple[Any, trio.abc.Stream]:
         if self.fails:
             self.fails -= 1
             raise OSError("no more processes")
+        await trio.sleep(self.takes_s)
         ours, theirs = memory_stream_pair()
         worker = Played(number, 1000 + len(self.workers), Bus(number, theirs))
         self.workers.append(worker)
@@ -352,3 +355,23 @@ async def test_how_often_a_worker_was_replaced_is_known(nursery: trio.Nursery, a
     await trio.sleep(5)
     assert [seat.ended for seat in parent.seats] == [1, 0]
     await ended(parent, stage)
+
+
+async def test_a_worker_that_is_being_started_when_the_node_ends_does_not_keep_it(
+    nursery: trio.Nursery, autojump_clock: MockClock, told: list[bytes]
+) -> None:
+    stage = Stage(nursery, serves)
+    parent = parent_on(stage)
+    await nursery.start(parent.run)
+    await trio.sleep(60)
+    stage.takes_s = 0.1
+    stage.now(1).ends(-signal.SIGKILL)
+    await trio.sleep(0.05)
+    before = trio.current_time()
+    parent.stop()
+    await wait_all_tasks_blocked()
+    stage.now(0).ends(0)
+    while parent.switch.up or parent.seats[1].process is not None or len(stage.workers) < 3:
+        await trio.sleep(0.01)
+    assert trio.current_time() - before < 1
+    assert stage.workers[2].told == ["SIGTERM"]
