@@ -70,6 +70,8 @@ class Reloading:
     """While another worker looks after the instances: called in place of starting tasks for them, to the same end."""
     follow: Callable[[RoutedChain], None] | None = None
     """Told of each chain that serves after an exchange: who holds on to one goes on with its successor."""
+    _coming: Directory | None = None
+    """Of the exchange that is under way: its new instances are looked at already."""
     _one: trio.Lock = attrs.field(factory=trio.Lock)
     _asked: trio.Event = attrs.field(factory=trio.Event)
     _why: str = ""
@@ -116,13 +118,14 @@ class Reloading:
         serving = before
         self.registry.add(profiles.profiles.values())
         try:
-            after = successor(before, profiles, self.registry)
+            self._coming = after = successor(before, profiles, self.registry)
             await self._first_probes(after)
             serving = self.handler.directory = after
             if self.follow is not None:
                 for chain in after.chains():
                     self.follow(chain)
         finally:
+            self._coming = None
             self._forget_but(serving.set)
 
     async def _first_probes(self, directory: Directory) -> None:
@@ -142,6 +145,13 @@ class Reloading:
         self.tasks.start(keepers, KEEPER)
         alone = [keeper for keeper in keepers if keeper.alone]
         return [*(prober.settled for prober in probers), *(keeper.settled for keeper in alone)]
+
+    def take_over(self) -> None:
+        """Nobody looks after the instances elsewhere any more: begin here, also with those that are to serve soon."""
+        self.elsewhere = None
+        for directory in (self.handler.directory, self._coming):
+            if directory is not None:
+                self.start_tasks(directory)
 
     def _forget_but(self, profiles: ProfileSet) -> None:
         gone = self.registry.keep_only(profiles.profiles.values())

@@ -40,9 +40,8 @@ class Keeping:
         """This worker keeps from now on. Again: no difference."""
         if self.begun:
             return
-        self.reloading.elsewhere = None
         log.info("worker.keeping")
-        self.reloading.start_tasks(self.reloading.handler.directory)
+        self.reloading.take_over()
         for instance in self.reloading.registry.instances.values():
             _trust_unwatched(instance)
 

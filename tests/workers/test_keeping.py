@@ -6,6 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from lasso_trio.devnet import Provider as SimulatedProvider
 from lasso_trio.providers.head import ChainCheck
 from lasso_trio.reloading import Reloading
 from tests.workers.team import NAMES, team_of
@@ -85,3 +86,20 @@ async def test_without_probes_providers_are_trusted_by_who_keeps_and_who_follows
         assert follower.instance("a").head.check is ChainCheck.TRUSTED
         await team.kill(team.keeper)
         assert await team[team.keeper].ask()
+
+
+async def test_who_is_named_during_a_reload_looks_after_what_that_brings_as_well(
+    autojump_clock: MockClock, monkeypatch: Patch
+) -> None:
+    async with team_of(2, monkeypatch) as team:
+        heir = team[team.followers[0]]
+        team.network.nodes["new"] = SimulatedProvider.make("new", team.network.chain)
+        heir.reloading.load = team.network.profiles
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(heir.reloading.reload)
+            while "new" not in heir.registry.instances:
+                await trio.sleep(0.01)
+            await team.kill(team.keeper)
+        await trio.sleep(5)
+        assert len(heir.reloading.tasks) == 2 * len(team.network.nodes)
+        assert heir.instance("new").head.check is ChainCheck.RIGHT
