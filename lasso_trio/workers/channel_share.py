@@ -1,7 +1,7 @@
 """Breakers, cooldowns, bans, limits, paces and orders: what any worker's calls change, all workers know at once.
 
 a channel changes (rare) ─► marked ─► told to all, in one frame for all that changed at a moment
-a worker joins, or missed something ─► told all that stands
+a worker joins, missed something, or has instances that it did not have ─► told all that stands
 heard ─► adopted by whose word holds, and not told again
 """
 
@@ -22,8 +22,10 @@ from lasso_trio.workers.channel_news import ChannelNews, Part, apply, gather, sh
 from lasso_trio.workers.shared_clock import SharedClock
 
 TOPIC: Final = "channels"
-AT_ONCE: Final = 256
-"""Channels in one frame."""
+AGAIN: Final = "channels.again"
+"""A worker asks the others for all of it."""
+AT_ONCE: Final = 64
+"""Channels in one frame: it has room for them even if clients have had each tell of all the methods that it lacks."""
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(list[ChannelNews]).decode
@@ -40,12 +42,16 @@ class ChannelShare:
     """Frames, since the beginning."""
     heard: int = 0
     _marked: dict[Channel, set[Part]] = attrs.field(factory=dict)
+    _asks: bool = False
+    """Instances have come: others may know of them already, and what was told meanwhile was told to nobody."""
     _bell: trio.Event = attrs.field(factory=trio.Event)
 
     def __attrs_post_init__(self) -> None:
         for instance in self.registry.instances.values():
             self.attach(instance)
+        self._asks = False  # who joins is told without asking
         self.bus.listen(TOPIC, self._hear)
+        self.bus.listen(AGAIN, lambda sender, _: self._tell_all(sender))
         self.bus.on_join(self._joined)
         self.bus.on_leave(self._portion_out)
 
@@ -54,6 +60,8 @@ class ChannelShare:
         for channel in instance.channels.values():
             channel.on_news = self._mark
             channel.learned.on_change = partial(self._learned, channel)
+        self._asks = True
+        self._bell.set()
 
     async def run(self) -> NoReturn:
         """Tell what is marked, until cancelled."""
@@ -62,6 +70,9 @@ class ChannelShare:
             self._bell = trio.Event()
             marked, self._marked = self._marked, {}
             now = trio.current_time()
+            if self._asks:
+                self._asks = False
+                self.bus.tell(AGAIN, b"")
             self._tell([gather(channel, parts, now) for channel, parts in marked.items()])
 
     def _mark(self, channel: Channel, aspect: Aspect, detail: str) -> None:
@@ -73,6 +84,9 @@ class ChannelShare:
 
     def _joined(self, worker: int) -> None:
         self._portion_out()
+        self._tell_all(worker)
+
+    def _tell_all(self, worker: int) -> None:
         now = trio.current_time()
         all_ = [whole(channel, now) for i in self.registry.instances.values() for channel in i.channels.values()]
         self._tell(all_, worker)

@@ -18,11 +18,15 @@ from lasso_trio.providers.catalogue import Category
 from lasso_trio.providers.channel import Channel
 from lasso_trio.providers.classify import verdict_for
 from lasso_trio.providers.learned import Kind
+from lasso_trio.providers.method_bans import KEPT
 from lasso_trio.providers.registry import Registry
 from lasso_trio.server.admin_api import force
 from lasso_trio.upstream.http1 import Pool
 from lasso_trio.workers.bus import Bus
-from lasso_trio.workers.channel_share import ChannelShare
+from lasso_trio.workers.channel_news import whole
+from lasso_trio.workers.channel_share import AT_ONCE, ChannelShare
+from lasso_trio.workers.frame import MAX_PAYLOAD
+from lasso_trio.workers.relay import encode
 from lasso_trio.workers.shared_clock import SharedClock
 from tests.workers.crew import Crew, crew_of
 
@@ -173,3 +177,26 @@ async def test_what_is_told_of_an_instance_that_a_worker_does_not_have_yet_is_pa
         all_.break_down(0)
         await all_.crew.settle()
         assert all_.states() == [State.OPEN] * 2
+
+
+async def test_who_reads_the_profiles_last_is_told_what_the_others_met_with_meanwhile(
+    autojump_clock: MockClock,
+) -> None:
+    async with workers(3) as all_:
+        all_.shares[0].registry.add([profile("a", "b", "new")])
+        all_.channel(0, "new").breaker.quarantine("operator", trio.current_time())
+        all_.channel(0, "new").cordon(out=True, now=trio.current_time())
+        await trio.sleep(1)
+        for worker in (1, 2):
+            all_.shares[worker].registry.add([profile("a", "b", "new")])
+        await all_.crew.settle()
+        assert all_.states("new") == [State.OPEN] * 3
+        assert all(all_.channel(worker, "new").cordoned for worker in range(3))
+
+
+async def test_a_frame_holds_its_channels_whatever_clients_had_them_tell(autojump_clock: MockClock) -> None:
+    async with workers(1) as all_:
+        now = trio.current_time()
+        for n in range(KEPT):
+            all_.channel(0).bans.ban(f"{n:0128}", now)
+        assert AT_ONCE * len(encode(whole(all_.channel(0), now))) < MAX_PAYLOAD
