@@ -100,5 +100,10 @@ class LeasedLimit(ClientLimit):
             most = (lease.level + since * self.rate) * lease.share - bucket.spent
             bucket.tokens = min(bucket.tokens, most, bucket.holds(self.burst))
 
+    def _forget(self, now: float) -> None:
+        """What nobody remembers is not reported either: while the bank is away, or behind, that would have no bound."""
+        ClientLimit._forget(self, now)
+        self._waiting = {c: bucket for c, bucket in self._waiting.items() if self._buckets.get(c) is bucket}
+
     def _new(self, now: float) -> LeasedBucket:
         return LeasedBucket(float(self.burst), now)

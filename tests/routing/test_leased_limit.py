@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lasso_trio.routing.client_limit import ClientLimit
+from lasso_trio.routing.client_limit import MOST_CLIENTS, ClientLimit
 from lasso_trio.routing.lease import ALONE_S, LATEST_S, Lease
 from lasso_trio.routing.leased_limit import LeasedLimit
 
@@ -102,3 +102,10 @@ def test_a_turn_is_bounded_and_goes_on_where_it_stopped() -> None:
     for client in "abc":
         limit.take(client, 1, 0.0)
     assert [[report.client for report in limit.turn("p", 0.0, 2).reports] for _ in range(3)] == [["a", "b"], ["c"], []]
+
+
+def test_a_flood_of_clients_of_which_no_bank_wants_to_hear_has_a_bound() -> None:
+    limit = LeasedLimit(rate=1, burst=100)
+    for n in range(3 * MOST_CLIENTS):
+        limit.take(str(n), 1, n / 1000)
+    assert len(limit.turn("p", 0.0, 4 * MOST_CLIENTS).reports) <= MOST_CLIENTS
