@@ -2,7 +2,8 @@
 
 coredis' pool is not used: it loses a place for each connection that is given up while it is made, and one such hour
 later nobody gets any. A connection here belongs to one lane, is dialled when it is needed, and is dropped at the first
-time-out: an answer that comes later must not be taken for another's.
+time-out: an answer that comes later must not be taken for another's. It is dropped at a refusal as well: a server that
+became a replica says READONLY to all that follows, and who took its place is found by dialling.
 
 coredis takes half a second to import, so it is imported when a lane dials first.
 """
@@ -73,9 +74,12 @@ class RedisLine:
             self.close()
             raise EngineFault("timeout", f"no answer within {timeout_s:g} s")
         refused = next((answer for answer in answers if isinstance(answer, BaseException)), None)
-        if refused is not None:
-            raise fault_of(refused)
-        return answers
+        if refused is None:
+            return answers
+        fault = fault_of(refused)
+        if fault.reason != "full":
+            self.close()
+        raise fault
 
     def close(self) -> None:
         self.connection.invalidate()
@@ -127,8 +131,14 @@ def _connection(terms: RedisTerms) -> BaseConnection:
     }
     if terms.path:
         return UnixDomainSocketConnection(UnixDomainSocketLocation(terms.path), **options)
-    tls = ssl.create_default_context() if terms.tls else None
+    tls = _tls() if terms.tls else None
     return TCPConnection(TCPLocation(terms.host, terms.port), ssl_context=tls, **options)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Once: reading the machine's authorities takes a loop's time, and a server that is away is dialled for hours."""
+    return ssl.create_default_context()
 
 
 @cache

@@ -7,7 +7,7 @@ a hash: its level, when that was, and what each member was asked for lately. It 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf
+from math import inf, isfinite
 from typing import Any, Final
 
 import attrs
@@ -112,4 +112,6 @@ def _leases(told: list[Any], count: int) -> list[Lease]:
     numbers = [float(each) for each in told]
     if len(numbers) != 2 * count:
         raise ValueError("leases are missing")
+    if not (all(map(isfinite, numbers)) and all(0 < share <= 1 for share in numbers[1::2])):
+        raise ValueError("no leases")  # somebody else wrote there: what calls are to be counted by is ours to check
     return [Lease(level, share) for level, share in zip(numbers[::2], numbers[1::2], strict=True)]

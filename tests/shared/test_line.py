@@ -11,7 +11,7 @@ from coredis import exceptions
 
 from lasso_trio.config.redis_terms import RedisTerms
 from lasso_trio.config.secret import Secret
-from lasso_trio.shared.line import EngineFault, dial, fault_of
+from lasso_trio.shared.line import EngineFault, _tls, dial, fault_of
 
 HELLO = b"%4\r\n+server\r\n+redis\r\n+version\r\n+7.0.15\r\n+proto\r\n:3\r\n+id\r\n:7\r\n"
 
@@ -69,13 +69,34 @@ async def test_commands_that_go_together_are_answered_in_order(tmp_path: Path) -
         nursery.cancel_scope.cancel()
 
 
-async def test_a_refused_command_is_a_fault_and_the_line_stays(tmp_path: Path) -> None:
+async def test_a_full_engine_is_a_fault_and_the_line_stays(tmp_path: Path) -> None:
     async with server(tmp_path, HELLO, b"+OK\r\n", b"-OOM no\r\n+OK\r\n") as terms, trio.open_nursery() as nursery:
         line = await dial(terms, nursery)
         with pytest.raises(EngineFault, match="full"):
             await line.ask([("SET", b"k", b"v"), ("PING",)], 5.0)
         assert line.usable
         nursery.cancel_scope.cancel()
+
+
+async def test_a_server_that_does_not_write_any_more_is_dialled_anew(tmp_path: Path) -> None:
+    refusal = b"-READONLY You can't write against a read only replica.\r\n"
+    async with server(tmp_path, HELLO, b"+OK\r\n", refusal) as terms, trio.open_nursery() as nursery:
+        line = await dial(terms, nursery)
+        with pytest.raises(EngineFault, match="refused"):
+            await line.ask([("SET", b"k", b"v")], 5.0)
+        assert not line.usable
+        nursery.cancel_scope.cancel()
+
+
+def test_the_machines_authorities_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    monkeypatch.setattr("ssl.create_default_context", lambda: made.append(None) or object())
+    _tls.cache_clear()
+    try:
+        assert _tls() is _tls()
+        assert len(made) == 1
+    finally:
+        _tls.cache_clear()
 
 
 async def test_no_answer_in_time_is_a_fault_and_ends_the_line(tmp_path: Path) -> None:

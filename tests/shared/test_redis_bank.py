@@ -15,6 +15,11 @@ from tests.shared.engine import FakeEngine
 REPORTS = [Report("p", "x", 10, 5, 1.0, 2.0), Report("p", "y", 20, 6, 3.0, 4.0)]
 
 
+NAN = [b"nan", b"1", b"4", b"1"]
+ZERO = [b"4", b"1", b"4", b"0"]
+MORE = [b"4", b"1.5", b"4", b"1"]
+
+
 async def settled(engine: FakeEngine) -> Any:  # noqa: ANN401
     lane, told = engine.lane("limits"), list[Any]()
 
@@ -41,7 +46,7 @@ async def test_all_reports_are_one_command(autojump_clock: trio.testing.MockCloc
     assert rest[5:] == [10, 5, 1.0, 2.0, 20, 6, 3.0, 4.0]
 
 
-@pytest.mark.parametrize("told", [[], [b"1"], [b"a", b"b", b"c", b"d"], None, [None] * 4])
+@pytest.mark.parametrize("told", [[], [b"1"], [b"a", b"b", b"c", b"d"], None, [None] * 4, NAN, ZERO, MORE])
 async def test_what_is_no_answer_is_a_fault(told: list[Any] | None, autojump_clock: trio.testing.MockClock) -> None:
     assert isinstance(await settled(FakeEngine(custom=lambda _: told)), BankFault)
 
