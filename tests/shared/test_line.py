@@ -90,7 +90,12 @@ async def test_a_server_that_does_not_write_any_more_is_dialled_anew(tmp_path: P
 
 def test_the_machines_authorities_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[object] = []
-    monkeypatch.setattr("ssl.create_default_context", lambda: made.append(None) or object())
+
+    def make() -> object:
+        made.append(object())
+        return made[-1]
+
+    monkeypatch.setattr("ssl.create_default_context", make)
     _tls.cache_clear()
     try:
         assert _tls() is _tls()

@@ -8,6 +8,7 @@ from trio.testing import MockClock
 
 from lasso_trio.devnet import Provider as SimulatedProvider
 from lasso_trio.providers.head import ChainCheck
+from lasso_trio.providers.registry import Instance
 from lasso_trio.reloading import Reloading
 from tests.workers.team import NAMES, team_of
 
@@ -95,10 +96,16 @@ async def test_who_is_named_during_a_reload_looks_after_what_that_brings_as_well
         heir = team[team.followers[0]]
         team.network.nodes["new"] = SimulatedProvider.make("new", team.network.chain)
         heir.reloading.load = team.network.profiles
+        brought, attach = trio.Event(), heir.member._attach
+
+        def made(instance: Instance) -> None:
+            attach(instance)
+            brought.set()
+
+        heir.registry.on_made = made
         async with trio.open_nursery() as nursery:
             nursery.start_soon(heir.reloading.reload)
-            while "new" not in heir.registry.instances:
-                await trio.sleep(0.01)
+            await brought.wait()
             await team.kill(team.keeper)
         await trio.sleep(5)
         assert len(heir.reloading.tasks) == 2 * len(team.network.nodes)
