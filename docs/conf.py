@@ -13,6 +13,8 @@ exclude_patterns = ["images"]
 myst_heading_anchors = 4
 myst_links_external_new_tab = True
 
+highlight_language = "none"  # a block without a language is an answer, a picture or a path
+
 html_theme = "furo"
 html_title = f"lasso_trio {release}"
 html_show_sphinx = False

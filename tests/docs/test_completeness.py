@@ -12,6 +12,7 @@ import pytest
 from lasso_trio.jsonrpc import errors
 from lasso_trio.jsonrpc.errors import RpcError
 from tests.docs.pages import OTHERS, PAGES, ROOT
+from tests.scripts.expressions import problems
 
 SOURCES = {path: path.read_text(encoding="utf-8") for path in sorted((ROOT / "lasso_trio").rglob("*.py"))}
 EVENT = re.compile(r'\blog(?:ger)?\.(?:debug|info|warning|error|exception)\(\s*f?"([a-z]+(?:\.[a-z_]+)+)"')
@@ -79,6 +80,12 @@ def test_every_metric_that_a_page_names_exists(page: str) -> None:
     told = PAGES["docs/metrics.md"]
     for name in set(METRIC.findall(PAGES[page])):
         assert f"`{name}`" in told, name
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_query_of_metrics_names_what_there_is(page: str) -> None:
+    for query in re.findall(r"`([^`]*(?:rate|histogram_quantile|increase)\([^`]+)`", PAGES[page]):
+        assert not list(problems(query)), query
 
 
 @pytest.mark.parametrize("header", sorted(set(re.findall(r'"(x-lasso-[a-z-]+)"', "".join(SOURCES.values())))))
