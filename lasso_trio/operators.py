@@ -25,6 +25,7 @@ from lasso_trio.metrics.readers import readers_of
 from lasso_trio.server.admin_api import Admin
 from lasso_trio.server.budget import ByteBudget
 from lasso_trio.server.front_door import FrontDoor
+from lasso_trio.server.onlookers import Onlookers
 from lasso_trio.server.ops_door import OpsDoor
 from lasso_trio.server.rpc import RpcHandler
 from lasso_trio.server.web import Mount, make_app
@@ -82,13 +83,15 @@ class Operators:
         mounts: list[Mount] = [partial(page.serve, exporter=exporter)]
         if dashboard is not None:
             mounts.append(dashboard.pages.serve)
+        asked = Onlookers(lambda: handler.directory, handler.gates, settings.trusted_proxies).serve
         make = partial(make_app, node, lambda: handler.directory, cluster=cluster, whole=whole)
         if settings.ops_port is None:
-            return cls(make(handler, limits, budget, admin, mounts), dashboard, None, supervisor, exporter, board)
+            only = make(handler, limits, budget, admin, [asked, *mounts])
+            return cls(only, dashboard, None, supervisor, exporter, board)
         apart = make(None, limits, ByteBudget(), admin, mounts)
         shared = settings.workers > 1
         own = OpsDoor.of(apart, settings.host, settings.ops_port, limits, supervisor, shared=shared)
-        return cls(make(handler, limits, budget), dashboard, own, supervisor, exporter, board)
+        return cls(make(handler, limits, budget, None, [asked]), dashboard, own, supervisor, exporter, board)
 
     def watch(self, door: FrontDoor) -> None:
         """Have `door`'s connections shown."""

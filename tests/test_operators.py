@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import attrs
 import httpx
 import pytest
 import structlog
@@ -13,6 +14,7 @@ import trio
 from structlog.testing import capture_logs
 
 from lasso_trio.app import App
+from lasso_trio.config.access import AccessPolicy, Auth
 from lasso_trio.config.profile import Chain, Profile, Provider
 from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.secret import Secret, SecretUrl
@@ -30,9 +32,9 @@ def every_line() -> None:
 
 
 @asynccontextmanager
-async def node(**settings: Any) -> AsyncIterator[App]:  # noqa: ANN401
+async def node(profiles: ProfileSet = PROFILES, **settings: Any) -> AsyncIterator[App]:  # noqa: ANN401
     """Running, listening; stopped within."""
-    app = App.make(Settings(**{"port": 0, "grace_s": 1.0, "probes": False, "admin_token": TOKEN, **settings}), PROFILES)
+    app = App.make(Settings(**{"port": 0, "grace_s": 1.0, "probes": False, "admin_token": TOKEN, **settings}), profiles)
     with trio.fail_after(20):
         async with trio.open_nursery() as nursery:
             await nursery.start(app.run)
@@ -74,6 +76,16 @@ async def test_on_a_port_of_their_own_operators_are_there_and_only_there() -> No
             call = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId"}
             assert (await client.post(f"http://127.0.0.1:{port(app)}/rpc/one", json=call)).json()["result"] == "0x1"
             assert (await client.post(f"http://127.0.0.1:{port(app, own=True)}/rpc/one", json=call)).status_code == 404
+
+
+async def test_figures_of_a_closed_profile_are_for_its_clients_and_on_the_operators_port_for_everybody() -> None:
+    (open_,) = PROFILES.profiles.values()
+    closed = ProfileSet.of([attrs.evolve(open_, access=AccessPolicy(Auth()))])
+    for settings in ({}, {"ops_port": 0}):
+        async with node(closed, **settings) as app:
+            assert await status(port(app), "/api/metrics/one") == 401
+            if settings:
+                assert await status(port(app, own=True), "/api/metrics/one") == 200
 
 
 async def test_switched_off_there_is_no_dashboard_and_nobody_collects() -> None:
