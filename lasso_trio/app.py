@@ -23,11 +23,12 @@ import trio
 
 from lasso_trio import __version__, notify
 from lasso_trio.access import exposure
-from lasso_trio.cluster.cluster import Cluster
+from lasso_trio.cluster.desk import ClusterDesk
 from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.reload import ReloadResult
 from lasso_trio.config.settings import Settings
 from lasso_trio.instances import InstanceTasks
+from lasso_trio.joining import add_up, cluster_of, figures_of, join
 from lasso_trio.key_sources import KeySources
 from lasso_trio.operators import Operators
 from lasso_trio.providers.prober import Prober
@@ -99,7 +100,7 @@ class App:
     supervisor: Supervisor
     lag: LoopLag
     operators: Operators
-    cluster: Cluster | None = None
+    cluster: ClusterDesk | None = None
     shared: Shared | None = None
     bus: Bus | None = None
     """To the other workers of this node; None: it is of one process."""
@@ -169,7 +170,7 @@ class App:
         websockets = WsLane.of(handler, limits, budget, hub)
         lag = LoopLag()
         figures = None if bus is None else figures_of(bus, lambda: handler.directory)
-        cluster = cluster_of(settings, node, (figures or Alone(lambda: handler.directory)).directory)
+        cluster = cluster_of(settings, node, (figures or Alone(lambda: handler.directory)).directory, bus)
         operators = Operators.of(
             settings, node, handler, websockets, hub, lag, supervisor, admin, budget, cluster, figures
         )
@@ -362,36 +363,6 @@ class App:
         """Stop at once."""
         self._stopping.set()
         self._cut.cancel()
-
-
-def join(bus: Bus, reloading: Reloading, hub: Hub) -> Member:
-    """Make this node one worker of several."""
-    from lasso_trio.workers.member import Member
-
-    return Member.of(bus, reloading, hub)
-
-
-def figures_of(bus: Bus, directory: Callable[[], Directory]) -> FigureShare:
-    """The figures of all workers, before anything is known of this one's."""
-    from lasso_trio.workers.figure_share import FigureShare
-
-    return FigureShare(bus, directory)
-
-
-def add_up(bus: Bus, operators: Operators, figures: FigureShare) -> None:
-    """Have operators told of all workers, whichever they ask."""
-    from lasso_trio.workers.metrics_share import MetricsShare
-    from lasso_trio.workers.usage import usage_of
-
-    MetricsShare(bus, operators.exporter)
-    figures.usage = lambda now: usage_of(operators.board, bus.keeping, now)
-
-
-def cluster_of(settings: Settings, node: Node, directory: Callable[[], Directory]) -> Cluster | None:
-    """None for a lone node."""
-    if settings.cluster is None or settings.secret_key_base is None:
-        return None
-    return Cluster.of(settings.cluster, settings.secret_key_base, settings.port, node, directory)
 
 
 def _url(host: str, port: int) -> str:

@@ -13,7 +13,7 @@ import structlog
 import trio
 from quart_trio import QuartTrio
 
-from lasso_trio.cluster.cluster import Cluster
+from lasso_trio.cluster.desk import ClusterDesk
 from lasso_trio.config.settings import Settings
 from lasso_trio.dashboard import access
 from lasso_trio.dashboard.board import Board
@@ -63,7 +63,7 @@ class Operators:
         supervisor: Supervisor,
         admin: Admin | None,
         budget: ByteBudget,
-        cluster: Cluster | None = None,
+        cluster: ClusterDesk | None = None,
         whole: Whole | None = None,
     ) -> Self:
         """`whole`: what is shown of all workers; None where there is one process."""

@@ -234,6 +234,15 @@ class Cluster:
     def health(self) -> Row:
         return view.health(self.membership)
 
+    def summary(self) -> Row:
+        """Who is missing and what is wrong. Counts include this node."""
+        return view.summary(self.membership)
+
+    def knows(self, node: str | None) -> bool:
+        """Whether there is such a node, dead ones too; None are all of them."""
+        known = (peer.node_id for peer in self.membership.nodes())
+        return node in (None, self.membership.node_id) or node in known
+
     async def overview(self) -> Row:
         snapshot, _ = await self.own()
         return view.overview(self.membership, snapshot, self.me.cluster, trio.current_time())

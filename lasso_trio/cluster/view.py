@@ -50,6 +50,19 @@ def health(membership: Membership) -> Row:
     }
 
 
+def summary(membership: Membership) -> Row:
+    """In few words: who is missing and what is wrong."""
+    coverage = membership.coverage()
+    return {
+        "status": status(coverage),
+        "nodes": coverage.total,
+        "responding": coverage.responding,
+        "disconnected": list(coverage.disconnected),
+        "unresponsive": list(coverage.unresponsive),
+        "problems": sorted({trouble.kind for trouble in membership.troubles()}),
+    }
+
+
 def status(coverage: Coverage) -> str:
     if coverage.responding >= coverage.total:
         return "healthy"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from lasso_trio.cluster.cluster import Cluster
+from lasso_trio.cluster.desk import ClusterDesk
 from lasso_trio.config.settings import Settings
 from lasso_trio.dashboard.activity import Activity, Recorder
 from lasso_trio.dashboard.collector import Collector
@@ -45,7 +45,7 @@ class Board:
     clients: Callable[[], dict[str, int]] = dict
     connections: Callable[[], tuple[int, int]] = lambda: (0, 0)
     has_admin: bool = False
-    cluster: Cluster | None = None
+    cluster: ClusterDesk | None = None
     wall: Callable[[], float] = unix_time
     activity: Activity = attrs.field(factory=Activity)
     issues: IssueLog = attrs.field(factory=IssueLog)

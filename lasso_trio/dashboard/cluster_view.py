@@ -8,38 +8,27 @@ from __future__ import annotations
 from typing import Any
 
 from lasso_trio.cluster.aggregate import Picture
-from lasso_trio.cluster.cluster import Cluster
-from lasso_trio.cluster.view import status
+from lasso_trio.cluster.desk import ClusterDesk
 from lasso_trio.routing.routed_chain import RoutedChain
 
 Row = dict[str, Any]
 
 
-def cluster_summary(cluster: Cluster | None) -> Row | None:
+def cluster_summary(cluster: ClusterDesk | None) -> Row | None:
     """Who is missing and what is wrong; None where there is no cluster. Counts include this node."""
-    if cluster is None:
-        return None
-    coverage = cluster.membership.coverage()
-    return {
-        "status": status(coverage),
-        "nodes": coverage.total,
-        "responding": coverage.responding,
-        "disconnected": list(coverage.disconnected),
-        "unresponsive": list(coverage.unresponsive),
-        "problems": sorted({trouble.kind for trouble in cluster.membership.troubles()}),
-    }
+    return None if cluster is None else cluster.summary()
 
 
-def is_known(cluster: Cluster, node: str | None) -> bool:
+def is_known(cluster: ClusterDesk, node: str | None) -> bool:
     """Whether there is such a node, dead ones too; None are all of them. Others' names would each be a picture kept."""
-    membership = cluster.membership
-    return node in (None, membership.node_id) or any(peer.node_id == node for peer in membership.nodes())
+    return cluster.knows(node)
 
 
-async def cluster_page(cluster: Cluster, routed: RoutedChain, node: str | None) -> Row:
+async def cluster_page(cluster: ClusterDesk, routed: RoutedChain, node: str | None) -> Row:
     """Nodes, regions and problems, and one chain's figures: of all nodes that respond, or of the one called `node`.
 
-    As `/api/cluster?chain=` has them. Percentiles are of merged histograms, latencies milliseconds.
+    As `/api/cluster?chain=` has them. Percentiles are of merged histograms, latencies milliseconds. Raises
+    Silent.
     """
     drawn = Picture(routed.profile.slug, routed.chain.key)
     return await cluster.overview() | await cluster.picture(drawn, node)

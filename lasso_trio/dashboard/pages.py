@@ -17,6 +17,7 @@ import trio
 from quart import Response, request
 from quart_trio import QuartTrio
 
+from lasso_trio.cluster.desk import Silent
 from lasso_trio.dashboard import try_it
 from lasso_trio.dashboard.assets import Assets, templates
 from lasso_trio.dashboard.board import Board
@@ -36,6 +37,7 @@ from lasso_trio.dashboard.system_view import system_page
 from lasso_trio.dashboard.try_it import Refused
 from lasso_trio.routing.directory import RoutedProfile
 from lasso_trio.routing.routed_chain import RoutedChain
+from lasso_trio.server.straight_body import StraightBody
 
 Row = dict[str, Any]
 JSON: Final = "application/json; charset=utf-8"
@@ -123,7 +125,7 @@ class Pages:
             response.headers["retry-after"] = "10"
             return response
         last_id = request.headers.get("last-event-id", "")
-        body = self.feed.stream(found.profile.slug, last_id)
+        body = self.feed.stream(found.profile.slug, last_id, StraightBody.of(request.scope))
         answer = Response(body, content_type="text/event-stream; charset=utf-8")
         answer.timeout = None  # it has no end; every piece of it is bounded in time by whoever sends it
         answer.headers["cache-control"] = "no-store, no-transform"
@@ -199,7 +201,10 @@ class Pages:
         node = request.args.get("node")
         if not is_known(cluster, node):
             raise Refused(404, {"error": "no such node"})
-        return _json(await cluster_page(cluster, routed, node))
+        try:
+            return _json(await cluster_page(cluster, routed, node))
+        except Silent as fault:
+            raise Refused(503, {"error": str(fault)}) from fault
 
     async def _metrics(self, profile: str, chain: str) -> Response:
         routed = self._routed(profile, chain)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from lasso_trio.cluster.cluster import Cluster
+from lasso_trio.cluster.desk import ClusterDesk
 from lasso_trio.cluster.lifecycle import State
 from lasso_trio.telemetry.across import Across
 from lasso_trio.telemetry.prometheus import Table, counter, gauge
@@ -25,7 +25,7 @@ FAMILIES: Final = (NODES, PROBLEMS, EXCHANGES)
 KINDS: Final = ("dns", "secret", "clock", "cluster", "version", "replay", "duplicate_id")
 
 
-def read_cluster(cluster: Cluster | None, table: Table, now: float) -> tuple[()]:
+def read_cluster(cluster: ClusterDesk | None, table: Table, now: float) -> tuple[()]:
     """Every state and kind at each reading, so that a graph falls to zero and does not end."""
     if cluster is None:
         return ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from lasso_trio.cluster.cluster import Cluster
+from lasso_trio.cluster.desk import ClusterDesk
 from lasso_trio.metrics.chains import read_chains
 from lasso_trio.metrics.clients import read_clients
 from lasso_trio.metrics.cluster import read_cluster
@@ -32,7 +32,7 @@ def readers_of(
     lag: LoopLag,
     hub: Hub,
     websockets: WsLane,
-    cluster: Cluster | None = None,
+    cluster: ClusterDesk | None = None,
 ) -> list[Reader]:
     """All but the door's (`door.read_door`), which is made last. `directory` is asked at each reading."""
     return [

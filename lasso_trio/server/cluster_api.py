@@ -17,7 +17,7 @@ from quart_trio import QuartTrio
 
 from lasso_trio.cluster import view
 from lasso_trio.cluster.aggregate import Picture
-from lasso_trio.cluster.cluster import Cluster
+from lasso_trio.cluster.desk import ClusterDesk, Silent
 from lasso_trio.cluster.lines import MEDIA, PATH
 from lasso_trio.cluster.snapshot import BadSnapshot
 from lasso_trio.cluster.talk import MOST_ASK_BYTES, Refused
@@ -27,7 +27,7 @@ Row = dict[str, Any]
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def serve(app: QuartTrio, cluster: Cluster | None, directory: Callable[[], Directory]) -> None:
+def serve(app: QuartTrio, cluster: ClusterDesk | None, directory: Callable[[], Directory]) -> None:
     """Let `app` answer. Without a cluster people are told that there is none."""
 
     @app.get("/api/cluster")
@@ -36,7 +36,7 @@ def serve(app: QuartTrio, cluster: Cluster | None, directory: Callable[[], Direc
             _json({"enabled": False, "status": view.STANDALONE["status"]}) if cluster is None else await seen(cluster)
         )
 
-    async def seen(cluster: Cluster) -> Response:
+    async def seen(cluster: ClusterDesk) -> Response:
         wanted = request.args
         slug = wanted.get("profile")
         profile = directory().default if slug is None else directory().find(slug)
@@ -50,15 +50,17 @@ def serve(app: QuartTrio, cluster: Cluster | None, directory: Callable[[], Direc
         drawn = Picture(profile.profile.slug, key, wanted.get("provider"))
         try:
             row = await cluster.picture(drawn, wanted.get("node"), wanted.get("region"))
+            return _json(await cluster.overview() | row)
         except BadSnapshot as fault:
             return _json({"error": f"a node told what cannot be read: {fault}"}, 502)
-        return _json(await cluster.overview() | row)
+        except Silent as fault:
+            return _json({"error": str(fault)}, 503)
 
     if cluster is not None:
         _answer_nodes(app, cluster)
 
 
-def _answer_nodes(app: QuartTrio, cluster: Cluster) -> None:
+def _answer_nodes(app: QuartTrio, cluster: ClusterDesk) -> None:
     @app.post(PATH)
     async def snapshot() -> Response:
         if not 0 < (request.content_length or 0) <= MOST_ASK_BYTES:
@@ -68,6 +70,8 @@ def _answer_nodes(app: QuartTrio, cluster: Cluster) -> None:
             return Response(await cluster.answer(frame, request.remote_addr or ""), 200, content_type=MEDIA)
         except Refused as refused:
             return _json({"error": refused.kind}, 401)
+        except Silent:
+            return _json({"error": "silent"}, 503)
 
 
 def _json(value: Row, status: int = 200) -> Response:

@@ -14,7 +14,7 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
 from lasso_trio import __version__
-from lasso_trio.cluster.cluster import Cluster
+from lasso_trio.cluster.desk import ClusterDesk
 from lasso_trio.cluster.view import STANDALONE
 from lasso_trio.routing.directory import Directory
 from lasso_trio.server import admin_api, cluster_api, node_api, request_id, rpc_answer, rpc_over_asgi
@@ -45,7 +45,7 @@ def make_app(
     budget: ByteBudget,
     admin: Admin | None = None,
     mounts: Sequence[Mount] = (),
-    cluster: Cluster | None = None,
+    cluster: ClusterDesk | None = None,
     whole: Whole | None = None,
 ) -> QuartTrio:
     """`directory` is asked at each request, so that a reload is seen. `limits` and `budget` are the lane's.
@@ -78,7 +78,7 @@ def _json(value: Any, status: int = 200) -> Response:  # noqa: ANN401 (JSON)
     return Response(_encode(value), status, content_type="application/json; charset=utf-8")
 
 
-def _serve_node(app: QuartTrio, node: Node, directory: Callable[[], Directory], cluster: Cluster | None) -> None:
+def _serve_node(app: QuartTrio, node: Node, directory: Callable[[], Directory], cluster: ClusterDesk | None) -> None:
     @app.get("/")
     async def index() -> Response:
         apis = ["/api/health", "/api/ready", "/api/chains", "/api/metrics/{chain}", "/api/cluster"]
