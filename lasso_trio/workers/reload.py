@@ -2,12 +2,13 @@
 
     admin API ─► worker ─ ask "reload" ─► parent ─ ask "reload.here" ─► each worker      SIGHUP, file change ─► parent
 
-The result is one: accepted when all accepted, with everybody's problems.
+The result is one: accepted when all accepted, with everybody's problems. Where some accepted and some did not (a file
+that was being written, a time-out), those that did not are asked once more: workers of one node should serve the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final
 
 import attrs
@@ -24,7 +25,8 @@ ALL: Final = "reload"
 HERE: Final = "reload.here"
 EACH_S: Final = 30.0
 """So long one worker may take; it probes new providers before it serves them."""
-ALL_S: Final = 2 * EACH_S
+AGAIN_S: Final = 0.5
+ALL_S: Final = 2 * EACH_S + 5
 
 encode: Final = msgspec.msgpack.Encoder().encode
 decode: Final = msgspec.msgpack.Decoder(ReloadResult).decode
@@ -90,15 +92,19 @@ class NodeReload:
         """Every worker that takes calls. Raises only Cancelled."""
         async with self._one:
             self.last = trio.current_time()
-            results: dict[int, ReloadResult] = {}
-            async with trio.open_nursery() as nursery:
-                for worker in self.switch.ready:
-                    nursery.start_soon(self._note, worker, why, results)
+            results = await self._round(self.switch.ready, why)
+            refused = [worker for worker, result in results.items() if not result.accepted]
+            if 0 < len(refused) < len(results):
+                await trio.sleep(AGAIN_S)
+                results |= await self._round([worker for worker in refused if worker in self.switch.ready], why)
         return self._told(why, results)
 
-    async def one(self, worker: int, why: str) -> None:
-        """One that read its profiles before the others read them again."""
-        await self._note(worker, why, {})
+    async def _round(self, workers: Iterable[int], why: str) -> dict[int, ReloadResult]:
+        results: dict[int, ReloadResult] = {}
+        async with trio.open_nursery() as nursery:
+            for worker in workers:
+                nursery.start_soon(self._note, worker, why, results)
+        return results
 
     async def _note(self, worker: int, why: str, results: dict[int, ReloadResult]) -> None:
         try:

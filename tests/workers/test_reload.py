@@ -60,9 +60,6 @@ async def test_whichever_worker_is_asked_all_reload_once(autojump_clock: MockClo
         assert await reload_node(crew[1], "admin") == GOOD
         assert sorted(why) == [(0, "admin"), (1, "admin"), (2, "admin")]
         assert reload.last == trio.current_time()
-        why.clear()
-        await reload.one(2, "late")
-        assert why == [(2, "late")]
 
 
 async def test_that_one_refused_is_told_and_logged(autojump_clock: MockClock) -> None:
@@ -73,6 +70,24 @@ async def test_that_one_refused_is_told_and_logged(autojump_clock: MockClock) ->
         assert not result.accepted
         (line,) = [line for line in logs if line["event"] == "config.divided"]
         assert (line["accepted"], line["refused"]) == ([0], [1])
+
+
+async def test_one_that_read_a_file_half_written_is_asked_again(autojump_clock: MockClock) -> None:
+    results, why = {0: GOOD, 1: BAD, 2: GOOD}, list[tuple[int, str]]()
+
+    class Growing(dict[int, ReloadResult]):
+        def __getitem__(self, worker: int) -> ReloadResult:
+            try:
+                return results[worker]
+            finally:
+                results[worker] = GOOD
+
+    async with crew_of(3, each(Growing(), why)) as crew:
+        await ready(crew)
+        with capture_logs() as logs:
+            assert await reload_node(crew[1], "admin") == GOOD
+        assert sorted(why) == [(0, "admin"), (1, "admin"), (1, "admin"), (2, "admin")]
+        assert not [line for line in logs if line["event"] == "config.divided"]
 
 
 async def test_a_worker_that_does_not_answer_counts_as_one_that_refused(autojump_clock: MockClock) -> None:
