@@ -36,7 +36,8 @@ class Gates:
     def of(self, slug: str, policy: AccessPolicy) -> Gate | None:
         """None: the profile is open to everybody."""
         gate = self.gates.get(slug)
-        if gate is not None and gate.policy == policy:
+        if gate is not None and (gate.policy is policy or gate.policy == policy):
+            gate.policy = policy  # the same one is asked for from now on, and thousands of keys take long to compare
             return gate
         if policy.is_open:
             self.gates.pop(slug, None)

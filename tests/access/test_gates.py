@@ -48,6 +48,14 @@ def test_a_gate_is_made_again_only_when_its_policy_has_changed_and_goes_on_count
     assert not gates.gates
 
 
+def test_a_policy_that_was_read_again_and_is_the_same_is_compared_once() -> None:
+    gates, read_again = Gates(), AccessPolicy(Auth((attrs.evolve(KEY),)))
+    gate = gates.of("public", AccessPolicy(Auth((KEY,))))
+    assert gates.of("public", read_again) is gate
+    assert gate is not None
+    assert gate.policy is read_again
+
+
 def test_fetched_keys_outlive_a_change_elsewhere_and_not_one_of_where_they_come_from() -> None:
     gates = Gates()
     first = gates.of("public", REMOTE)
