@@ -54,6 +54,7 @@ class Neighbour:
     url: str
     """The provider's."""
     secret: str = "s" * 64
+    workers: int = 1
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -89,6 +90,7 @@ class Neighbour:
             "CLUSTER_DNS_QUERY": NAME,
             "CLUSTER_NODE_BASENAME": "lasso",
             "CLUSTER_DNS_SERVER": self.dns,
+            "LASSO_WORKERS": str(self.workers),
         }
 
     async def _ready(self) -> bool:

@@ -1,0 +1,57 @@
+"""Two nodes of two workers each: to each other they are two nodes, whichever worker is asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.e2e.lasso import CHAIN
+from tests.e2e.neighbours import Neighbour
+from tests.e2e.town import HOSTS, start_all, town, until
+
+ASKED = 8
+CALLS = 12
+
+
+async def told(node: Neighbour, path: str) -> list[dict[str, Any]]:
+    """What it answers on several connections of their own."""
+    answers = []
+    for _ in range(ASKED):
+        async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+            answers.append((await client.get(f"{node.base}{path}")).json())
+    return answers
+
+
+async def call(node: Neighbour) -> None:
+    for _ in range(CALLS):
+        async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+            node.client = client
+            assert "result" in await node.call()
+
+
+@pytest.mark.timeout(90)
+async def test_two_nodes_of_two_workers_are_two_nodes_and_tell_of_both_their_workers_calls(tmp_path: Path) -> None:
+    async with town(tmp_path) as here:
+        here.list_hosts(*HOSTS[:2])
+        one, two = (here.node(HOSTS[n], id_) for n, id_ in enumerate(("us-1", "eu-1")))
+        one.workers = two.workers = 2
+        await start_all(one, two)
+        await call(two)
+
+        async def whole() -> bool:
+            health = [row["cluster"] for row in await told(one, "/api/health")]
+            return all((row["nodes_total"], row["nodes_responding"]) == (2, 2) for row in health)
+
+        async def added_up() -> bool:
+            pages = await told(
+                two, f"/api/cluster?chain={CHAIN}&node=eu-1"
+            )  # as it tells the other at the next exchange
+            return all(page["chains"][0]["total_calls"] == CALLS for page in pages)
+
+        await until(20, whole)
+        await until(20, added_up)
+        for node in (one, two):
+            assert [row["cluster"]["problems"] for row in await told(node, "/api/health")] == [[]] * ASKED
