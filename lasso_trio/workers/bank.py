@@ -23,7 +23,8 @@ from lasso_trio.workers.topics import Act, BusFault
 
 TOPIC: Final = "lease"
 TIMEOUT_S: Final = 0.5
-MOST_ACCOUNTS: Final = 262_144
+MOST_ACCOUNTS: Final = 65_536
+"""Some 45 MiB, and a tenth of a second to go through: all frames of the node wait for the parent."""
 SWEEP_S: Final = 5.0
 NOTHING: Final = 0.01
 """Of what was asked for: less than this is not remembered."""
