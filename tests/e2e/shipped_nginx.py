@@ -28,11 +28,12 @@ _CERTIFICATE: Final = "/etc/nginx/tls/rpc.example.com"
 
 @attrs.frozen
 class Front:
-    """`port` speaks TLS, `plain` only sends there."""
+    """`port` speaks TLS, `plain` only sends there. `log`: the file of requests."""
 
     port: int
     plain: int
     authority: trustme.CA
+    log: Path
 
     @property
     def trust(self) -> ssl.SSLContext:
@@ -54,7 +55,7 @@ def running(folder: Path, lasso_port: int, ops_port: int) -> Iterator[Front]:
     issued = authority.issue_cert(HOST)
     issued.private_key_pem.write_to_path(files / "key")
     issued.cert_chain_pems[0].write_to_path(files / "crt")
-    front = Front(toolbox.free_port(), toolbox.free_port(), authority)
+    front = Front(toolbox.free_port(), toolbox.free_port(), authority, files / "access.log")
     body = adapted(shipped(), front, files, lasso_port, ops_port)
     with nginx.running(folder / "nginx", body, front.port, front.plain):
         yield front
@@ -77,6 +78,7 @@ def adapted(text: str, front: Front, files: Path, lasso_port: int, ops_port: int
         f"{_CERTIFICATE}.crt": str(files / "crt"),
         f"{_CERTIFICATE}.key": str(files / "key"),
         "server_name rpc.example.com;": f"server_name {HOST};",
+        "/var/log/nginx/access.log": str(front.log),
     }
     for there, here in exchanged.items():
         assert there in text, f"{SHIPPED.name} no longer has {there!r}"

@@ -88,6 +88,21 @@ async def test_a_client_speaks_http_2_and_is_answered_through_tls(stage: Open) -
     assert reply.headers["strict-transport-security"].startswith("max-age=")
 
 
+async def test_a_key_in_the_path_is_not_written_into_its_log(stage: Open) -> None:
+    opened = stage()
+    async with opened.client(ALICE) as client:
+        for path in ("/rpc/k/lasso_a_hidden/anvil?x=1", "/ws/rpc/k/hidden.hidden/anvil", "/rpc/k/hidden", "/rpc/anvil"):
+            await client.post(path, json=ASK)
+    with trio.fail_after(10):
+        while (text := opened.front.log.read_text()).count("\n") < 4:  # a line may come after its answer
+            await trio.sleep(0.01)
+    assert "hidden" not in text
+    asked_for = [line.split('"')[1] for line in text.splitlines()]
+    assert asked_for == [
+        f"POST {path} HTTP/2.0" for path in ("/rpc/k/***/anvil?x=1", "/ws/rpc/k/***/anvil", "/rpc/k/***", "/rpc/anvil")
+    ]
+
+
 async def test_who_comes_without_tls_is_sent_to_it_with_the_method_kept(stage: Open) -> None:
     front = stage().front
     async with httpx.AsyncClient() as client:
