@@ -118,8 +118,8 @@ def browser(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """CPU, latency beside nginx, the plain stack (`-- quick`, `--docs`); `-- race|streams|scrape|viewers`."""
-    if session.posargs[:1] in (["race"], ["streams"], ["scrape"], ["viewers"]):
+    """CPU, latency beside nginx, the plain stack (`-- quick`, `--docs`); `-- race|streams|scrape|viewers|workers`."""
+    if session.posargs[:1] in (["race"], ["streams"], ["scrape"], ["viewers"], ["workers"]):
         return python(session, f"tests/bench/{session.posargs[0]}.py", *session.posargs[1:])
     return python(session, "tests/bench/run.py", *session.posargs)
 

@@ -131,7 +131,7 @@ class Stage:
         command = [nginx, "-p", self.folder, "-e", self.folder / "nginx.log", "-c", config]
         return self._start("nginx", f"http://127.0.0.1:{port}/", command, probe="plain")
 
-    def lasso(self, name: str, providers: int = 3, tls: bool = False, logs: bool = True) -> Target:
+    def lasso(self, name: str, providers: int = 3, tls: bool = False, logs: bool = True, workers: int = 1) -> Target:
         port = free_port()
         profiles = self.folder / name.replace(" ", "-")
         profiles.mkdir()
@@ -141,6 +141,7 @@ class Stage:
         env = {"SSL_CERT_FILE": str(self.ca), "PYTHONPATH": str(ROOT), "LASSO_PROBES": "off"} | (
             {} if logs else {"LASSO_LOG_SAMPLE_RATE": "0"}
         )
+        env |= {"LASSO_WORKERS": str(workers)} if workers > 1 else {}
         command = [sys.executable, "-m", "lasso_trio", "serve", "--port", port, "--profiles", profiles]
         return self._start(name, f"http://127.0.0.1:{port}/rpc/", command, probe="fastest/bench", env=env)
 
