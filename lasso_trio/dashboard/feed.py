@@ -1,10 +1,13 @@
 """Snapshots to those who look on: built once a second for each profile that is looked at, encoded once, for all.
 
-    Ticker ── every second, only while there are viewers ──► bytes ──► each viewer's slot (the newest wins) ──► SSE
+    Ticker ── every second, only while there are viewers ──► bytes ─┬► the socket, at once: who has read the last one
+                                                                   └► the viewer's slot (the newest wins) ──► its task
 
-A viewer's slot holds one snapshot: who is slow misses some, and nobody waits for anybody. Viewers are served one after
-the other, some milliseconds apart: fifty woken at once would write for milliseconds while calls wait. They are bounded
-in number and time, and all end when the node drains.
+A viewer whose answer is sent in chunks and who keeps up is written to by the ticker itself, one system call for each:
+a turn of its task through the web stack costs seven times that. Of all others the slot holds one snapshot: who is slow
+misses some, costs nothing meanwhile, and nobody waits for anybody. Viewers are served a few at a time, some
+milliseconds apart: fifty written to in a row would keep calls waiting. They are bounded in number and time, and all
+end when the node drains.
 """
 
 from __future__ import annotations
@@ -17,13 +20,17 @@ from typing import Final
 import attrs
 import trio
 
+from lasso_trio.server.straight_body import StraightBody, chunk
+
 TICK_S: Final = 1.0
 HEARTBEAT_S: Final = 15.0
 LONGEST_S: Final = 3600.0
 """Then a browser connects anew by itself, and its session is checked again."""
 MOST_VIEWERS: Final = 64
 APART_S: Final = 0.01
-"""Between two viewers; all of them within a tick."""
+"""Between two turns of handing out; all of them within a tick."""
+TURN: Final = 4
+"""Viewers written to in a row. A task that is woken takes as long as these, and has a turn for itself."""
 
 HELLO: Final = b"retry: 2000\n\n"
 HEARTBEAT: Final = b": heartbeat\n\n"
@@ -38,25 +45,60 @@ def event(name: str, data: bytes, id_: str = "") -> bytes:
     return b"%bevent: %b\ndata: %b\n\n" % (head.encode(), name.encode(), data)
 
 
+@attrs.frozen(eq=False)
+class Snapshot:
+    """An event, encoded once for all. `framed`: the same as a chunk."""
+
+    tick: int
+    text: bytes
+    framed: bytes
+
+
 @attrs.define(eq=False)
 class Viewer:
-    """One open page. `slot`: what it has not yet been sent."""
+    """One open page. `slot`: what it has not yet been sent. `body`: how it is written to without its task, if it can.
+
+    `served_at`: trio's clock, when it was last given something.
+    """
 
     profile: str
     until: float
+    body: StraightBody | None = None
     slot: bytes | None = None
+    served_at: float = 0.0
+    _waits: bool = False
     _news: trio.Event = attrs.field(factory=trio.Event)
+
+    def show(self, snapshot: Snapshot, now: float) -> bool:
+        """Whether it was written at once. Else its task sends it, unless a newer one comes first."""
+        if self.body is None or not self._waits or now >= self.until:
+            self.put(snapshot.text)
+            return False
+        self.served_at = now
+        if not self.body.write(snapshot.framed):
+            self._wake()
+        return True
 
     def put(self, text: bytes) -> None:
         self.slot = text
+        self._wake()
+
+    def _wake(self) -> None:
+        self._waits = False
         self._news.set()
 
     async def take(self, most_s: float) -> bytes | None:
-        """The newest, or None when there was none for so long."""
-        with trio.move_on_after(most_s):
-            await self._news.wait()
-        text, self.slot, self._news = self.slot, None, trio.Event()
+        """The newest; None when it was given nothing for so long, or what was begun at once must be finished."""
+        self.served_at, self._waits = trio.current_time(), not self._news.is_set()
+        while not self._news.is_set() and trio.current_time() < self.served_at + most_s:
+            with trio.move_on_at(self.served_at + most_s):
+                await self._news.wait()
+        text, self.slot, self._news, self._waits = self.slot, None, trio.Event(), False
         return text
+
+    async def finish(self) -> bool:
+        """Write the rest of what was begun at once. False: there is nobody any more."""
+        return self.body is None or await self.body.finish()
 
 
 @attrs.define(eq=False)
@@ -71,7 +113,7 @@ class Feed:
     closed: bool = False
     viewers: set[Viewer] = attrs.field(factory=set)
     _run: str = attrs.field(factory=lambda: token_hex(4))
-    _last: dict[str, tuple[int, bytes]] = attrs.field(factory=dict)
+    _last: dict[str, Snapshot] = attrs.field(factory=dict)
     _somebody: trio.Event = attrs.field(factory=trio.Event)
 
     @property
@@ -87,9 +129,9 @@ class Feed:
         finally:
             self.leave(viewer)
 
-    def enter(self, profile: str) -> Viewer:
+    def enter(self, profile: str, body: StraightBody | None = None) -> Viewer:
         """`viewing` for those who cannot use it; `leave` must follow."""
-        viewer = Viewer(profile, trio.current_time() + LONGEST_S)
+        viewer = Viewer(profile, trio.current_time() + LONGEST_S, body)
         self.viewers.add(viewer)
         if len(self.viewers) == 1:
             self.on_first()
@@ -103,16 +145,24 @@ class Feed:
             self._last.clear()
             self.on_none()
 
-    async def stream(self, profile: str, last_id: str = "") -> AsyncGenerator[bytes, None]:
-        """What one viewer is sent, until it has had enough, the node drains, or it is cancelled. To be closed."""
-        viewer = self.enter(profile)
+    async def stream(
+        self, profile: str, last_id: str = "", body: StraightBody | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """What one viewer is sent, until it has had enough, the node drains, or it is cancelled. To be closed.
+
+        With a `body`, what is written to it comes between what this yields.
+        """
+        viewer = self.enter(profile, body)
         try:
             yield HELLO
             last = self._last.get(profile)
-            if last is not None and last_id != self._id(last[0]):
-                yield last[1]
+            if last is not None and last_id != self._id(last.tick):
+                yield last.text
             while not self.closed and trio.current_time() < viewer.until:
-                yield await viewer.take(HEARTBEAT_S) or HEARTBEAT
+                text = await viewer.take(HEARTBEAT_S)
+                if not await viewer.finish():
+                    return
+                yield text or HEARTBEAT
             reason = b'{"reason":"draining"}' if self.closed else b'{"reason":"renew"}'
             yield event("bye", reason)
         finally:
@@ -126,20 +176,24 @@ class Feed:
             await self._hand_out(self._built())
             await trio.sleep_until(due)
 
-    def _built(self) -> dict[str, bytes]:
+    def _built(self) -> dict[str, Snapshot]:
         """One snapshot per profile that is looked at."""
         self.tick += 1
         for profile in {viewer.profile for viewer in self.viewers}:
-            text = self.build(profile, self.tick)
-            if text is not None:
-                self._last[profile] = (self.tick, event("snapshot", text, self._id(self.tick)))
-        return {profile: text for profile, (tick, text) in self._last.items() if tick == self.tick}
+            data = self.build(profile, self.tick)
+            if data is not None:
+                text = event("snapshot", data, self._id(self.tick))
+                self._last[profile] = Snapshot(self.tick, text, chunk(text))
+        return {profile: made for profile, made in self._last.items() if made.tick == self.tick}
 
-    async def _hand_out(self, texts: dict[str, bytes]) -> None:
+    async def _hand_out(self, made: dict[str, Snapshot]) -> None:
+        now, left = trio.current_time(), TURN
         for viewer in tuple(self.viewers):
-            if viewer.profile in texts and viewer in self.viewers:
-                viewer.put(texts[viewer.profile])
-                await trio.sleep(APART_S)
+            if viewer.profile in made and viewer in self.viewers:
+                left -= 1 if viewer.show(made[viewer.profile], now) else TURN
+                if left <= 0:
+                    await trio.sleep(APART_S)
+                    now, left = trio.current_time(), TURN
 
     def close(self) -> None:
         """Say goodbye to everybody: the node drains."""

@@ -24,6 +24,7 @@ from hypercorn.trio.tcp_server import MAX_RECV, TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState, LifespanState
 
+from lasso_trio.server import straight_body
 from lasso_trio.server.bounded_send import BoundedSend
 from lasso_trio.server.connection import Peer
 from lasso_trio.server.replay_stream import ReplayStream
@@ -137,7 +138,8 @@ class HypercornLane:
     async def lane(self, stream: ReplayStream, peer: Peer) -> None:
         """Serve one connection to its end. May raise anything; the caller contains it and closes the stream."""
         bounded: Any = BoundedSend(stream, SEND_LIMIT)
-        await _Server(self._app, self._config, self._context, ConnectionState(self._state.copy()), bounded).run()
+        state = ConnectionState({**self._state, straight_body.STREAM: stream.raw})
+        await _Server(self._app, self._config, self._context, state, bounded).run()
 
 
 async def _live(

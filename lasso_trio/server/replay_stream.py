@@ -33,6 +33,11 @@ class ReplayStream(trio.abc.HalfCloseableStream):
             return self._stream.socket
         raise AttributeError("not over a socket")
 
+    @property
+    def raw(self) -> RawStream | None:
+        """The accepted socket's stream, if there is a socket below."""
+        return self._stream if isinstance(self._stream, RawStream) else None
+
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         if not self.replay:
             return await self._stream.receive_some(max_bytes)

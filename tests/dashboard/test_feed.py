@@ -3,7 +3,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from itertools import pairwise
+from typing import Any
 
+import attrs
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -16,9 +18,11 @@ from lasso_trio.dashboard.feed import (
     LONGEST_S,
     MOST_VIEWERS,
     TICK_S,
+    TURN,
     Feed,
     event,
 )
+from lasso_trio.server.straight_body import chunk
 
 
 def build(profile: str, tick: int) -> bytes | None:
@@ -79,6 +83,125 @@ async def test_viewers_are_served_apart_so_that_calls_get_their_turn(
     steps = [later - earlier for earlier, later in pairwise(arrived)]
     assert min(steps) == pytest.approx(APART_S)
     assert arrived[-1] - arrived[0] < TICK_S
+
+
+@attrs.define(eq=False)
+class Straight:
+    """A client's socket. `room`: how many chunks the kernel takes before one is left half written.
+
+    `written` at once, at what times; `pieces`: what came through the web stack.
+    """
+
+    room: int = 1_000_000
+    pieces: list[bytes] = attrs.field(factory=list)
+    written: list[bytes] = attrs.field(factory=list)
+    at: list[float] = attrs.field(factory=list)
+    reads: trio.Event = attrs.field(factory=trio.Event)
+    stays: bool = True
+
+    def write(self, framed: bytes) -> bool:
+        self.written.append(framed)
+        self.at.append(trio.current_time())
+        self.room -= 1
+        return self.room >= 0
+
+    async def finish(self) -> bool:
+        if self.room < 0:
+            await self.reads.wait()
+            self.room = 1_000_000
+        return self.stays
+
+
+async def view(feed: Feed, straight: Straight) -> None:
+    body: Any = straight
+    async with aclosing(feed.stream("a", body=body)) as stream:
+        async for piece in stream:
+            straight.pieces.append(piece)
+
+
+async def test_who_keeps_up_is_written_to_without_its_task(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
+    feed, body = Feed(build), Straight()
+    nursery.start_soon(feed.run)
+    nursery.start_soon(view, feed, body)
+    await trio.sleep(100.5)
+    assert feed.tick == len(body.written) == 101
+    assert [chunk(event("snapshot", b"a %d" % n, feed._id(n))) for n in range(1, 102)] == body.written
+    assert body.pieces == [HELLO]
+    feed.close()
+    await wait_all_tasks_blocked()
+    assert body.pieces == [HELLO, HEARTBEAT, event("bye", b'{"reason":"draining"}')]
+
+
+async def test_who_does_not_read_costs_no_tick_and_gets_the_newest_when_he_reads_again(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    feed, body = Feed(build), Straight(room=2)
+    nursery.start_soon(feed.run)
+    nursery.start_soon(view, feed, body)
+    await trio.sleep(50.5)
+    assert len(body.written) == 3
+    (viewer,) = feed.viewers
+    assert viewer.slot is not None
+    assert b"data: a 51\n" in viewer.slot
+    body.reads.set()
+    await trio.sleep(2)
+    assert b"data: a 53\n" in body.written[-1]
+    feed.close()
+    await wait_all_tasks_blocked()
+    snapshots = [piece for piece in body.pieces if b"snapshot" in piece]
+    assert [b"data: a 51\n" in piece for piece in snapshots] == [True]
+
+
+async def test_who_has_gone_while_a_piece_was_finished_is_a_viewer_no_more(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    feed, body = Feed(build), Straight(room=0, stays=False)
+    body.reads.set()
+    nursery.start_soon(feed.run)
+    await view(feed, body)
+    assert body.pieces == [HELLO]
+    assert not feed.viewers
+
+
+async def test_a_heartbeat_is_due_only_when_nothing_was_written_for_so_long(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    known, body = {"a"}, Straight()
+    feed = Feed(lambda profile, tick: build(profile, tick) if profile in known else None)
+    nursery.start_soon(feed.run)
+    nursery.start_soon(view, feed, body)
+    await trio.sleep(20.5)
+    known.clear()
+    await trio.sleep(14)
+    assert body.pieces == [HELLO]
+    await trio.sleep(1)
+    assert body.pieces == [HELLO, HEARTBEAT]
+
+
+async def test_who_is_written_to_without_its_task_ends_in_time_too(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    feed, body = Feed(build), Straight()
+    nursery.start_soon(feed.run)
+    began = trio.current_time()
+    await view(feed, body)
+    assert body.pieces[-1] == event("bye", b'{"reason":"renew"}')
+    assert LONGEST_S <= trio.current_time() - began <= LONGEST_S + TICK_S
+
+
+async def test_a_few_are_written_to_in_a_row_and_then_calls_get_their_turn(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    feed, bodies = Feed(build), [Straight() for _ in range(MOST_VIEWERS)]
+    for body in bodies:
+        nursery.start_soon(view, feed, body)
+    await wait_all_tasks_blocked()
+    nursery.start_soon(feed.run)
+    await trio.sleep(TICK_S / 2)
+    arrived = sorted(body.at[0] for body in bodies)
+    steps = [later - earlier for earlier, later in pairwise(arrived[::TURN])]
+    assert min(steps) == pytest.approx(APART_S)
+    assert len(set(arrived)) == MOST_VIEWERS / TURN
 
 
 async def test_who_leaves_while_others_are_served_is_not_written_to(

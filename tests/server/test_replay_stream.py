@@ -37,6 +37,7 @@ async def test_socket_is_the_accepted_one_or_none() -> None:
     with right:
         raw = RawStream(left)
         assert ReplayStream(raw, b"").socket is left
+        assert ReplayStream(raw, b"").raw is raw
         await raw.aclose()
     with pytest.raises(AttributeError):
         _ = ReplayStream(memory_stream_pair()[0], b"").socket
