@@ -4,7 +4,7 @@ import { html, useRef } from "./lib.js";
 import { usePolled } from "./data.js";
 import { count, duration, ms } from "./format.js";
 import { Spark } from "./chart.js";
-import { Card, Figure, StateMark } from "./parts.js";
+import { Card, Figure, StateMark, Table } from "./parts.js";
 import { Toolbar } from "./toolbar.js";
 
 const RUNNING = new Set(["running", "started", "up"]);
@@ -17,9 +17,33 @@ export function System({ live }) {
   if (!data.enabled) return html`<${Toolbar} title="System" tab="system" snapshot=${live.snapshot} /><${Card} title="Not collected"><p class="empty">Collection is off: ${data.hint}.</p><//>`;
   return html`<${Toolbar} title="System" tab="system" snapshot=${live.snapshot} note="up ${duration(1000 * data.uptime_s)}" />
     <${Numbers} data=${data} past=${past.current} />
-    <div class="grid spaced"><div class="w12"><${Card} title="Tasks, as they are nested" note="inner ones end first${data.truncated ? "; only a part is shown" : ""}">
+    ${data.workers?.length > 0 && html`<${Workers} data=${data} />`}
+    <div class="grid spaced"><div class="w12"><${Card} title="Tasks, as they are nested" note="${data.worker == null ? "" : `of worker ${data.worker}, which answered; `}inner ones end first${data.truncated ? "; only a part is shown" : ""}">
       <div class="tree" role="group" aria-label="Task tree">${data.tree && html`<ul><${Node} node=${data.tree} depth=${0} /></ul>`}</div>
     <//></div></div>`;
+}
+
+const WORKER_COLUMNS = [
+  { key: "worker", head: "Worker", cell: (row) => html`${row.worker}${row.keeping && html` <span class="dim">keeps</span>`}` },
+  { key: "pid", head: "Process", num: true, cell: (row) => row.pid },
+  { key: "up", head: "Up", num: true, cell: (row) => duration(1000 * row.uptime_s) },
+  { key: "calls", head: "Calls/s", num: true, cell: (row) => row.calls_per_second.toFixed(1) },
+  { key: "connections", head: "Connections", num: true, cell: (row) => count(row.connections) },
+  { key: "requests", head: "In flight", num: true, cell: (row) => count(row.requests) },
+  { key: "cpu", head: "CPU %", num: true, cell: (row) => row.cpu_percent.toFixed(1) },
+  { key: "busy", head: "Loop busy %", num: true, cell: (row) => row.busy_percent.toFixed(1) },
+  { key: "lag", head: "Lag p99 ms", num: true, cell: (row) => ms(row.lag_p99_ms) },
+  { key: "memory", head: "MiB", num: true, cell: (row) => row.memory_mb.toFixed(0) },
+  { key: "tasks", head: "Tasks", num: true, cell: (row) => count(row.tasks) },
+  { key: "restarts", head: "Restarts", num: true, cell: (row) => count(row.restarts) },
+];
+
+/** The node's processes: everything else on the dashboard is their sum. */
+function Workers({ data }) {
+  const rows = data.workers.map((row) => ({ ...row, key: row.worker }));
+  return html`<div class="grid spaced"><div class="w12"><${Card} title="Workers" note="one that keeps watches the providers for all" flush>
+    <${Table} caption="Workers" columns=${WORKER_COLUMNS} rows=${rows} />
+  <//></div></div>`;
 }
 
 function Numbers({ data, past }) {
