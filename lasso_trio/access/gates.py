@@ -63,4 +63,7 @@ class Gates:
             return None
         if before is not None and before.tokens is not None and before.tokens.policy == jwt:
             return before.tokens
-        return Tokens.of(jwt)
+        made = Tokens.of(jwt)
+        if jwt.jwks_url is not None and before is not None and before.tokens is not None:
+            made.inherit(before.tokens)
+        return made

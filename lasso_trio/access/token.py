@@ -93,6 +93,11 @@ class Tokens:
                 log.warning("access.keys_not_usable", source=policy.jwks_file, reason=str(fault))
         return tokens
 
+    def inherit(self, before: Tokens) -> None:
+        """Believe the keys that came from the same URL under another policy, until they are fetched again."""
+        if self.policy.jwks_url == before.policy.jwks_url:
+            self.keys = before.keys
+
     def use(self, jwks: str | bytes) -> None:
         """Believe these public keys and no others: what was remembered is forgotten, unless they are the same as
         before. Raises TokenRefused.

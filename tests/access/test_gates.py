@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import attrs
+import pytest
 
 from lasso_trio.access.api_key import digest_of, made
 from lasso_trio.access.gates import Gates, wall_clock
+from lasso_trio.access.token import TokenRefused
 from lasso_trio.config.access import OPEN, AccessPolicy, ApiKey, Auth, JwtPolicy, Names
 from lasso_trio.config.profile import Chain, Profile, Provider
 from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.secret import Secret, SecretUrl
 from lasso_trio.providers.registry import Registry
 from lasso_trio.routing.directory import Directory
-from tests.access.token_maker import SECRET
+from tests.access.token_maker import ED, NOW, SECRET, jwks, token
 
 KEY = ApiKey("a", digest_of(made("a")))
 REMOTE = AccessPolicy(Auth(jwt=JwtPolicy(("EdDSA",), jwks_url=SecretUrl("https://id.example/keys"))))
@@ -66,6 +68,28 @@ def test_fetched_keys_outlive_a_change_elsewhere_and_not_one_of_where_they_come_
     assert other is not None
     assert same.tokens is first.tokens
     assert other.tokens is not first.tokens
+
+
+def test_another_policy_believes_the_keys_that_were_fetched_from_the_same_url_and_from_no_other() -> None:
+    """Else a reload refuses every token until its keys are fetched, which may take as long as who has them is away."""
+    gates = Gates()
+    first = gates.of("public", REMOTE)
+    assert first is not None
+    assert first.tokens is not None
+    first.tokens.use(jwks())
+    first.tokens.read(token(ED, "Ed25519"), NOW)
+    jwt = first.tokens.policy
+    stricter = gates.of("public", AccessPolicy(Auth(jwt=attrs.evolve(jwt, issuer="me"))))
+    assert stricter is not None
+    assert stricter.tokens is not None
+    assert stricter.tokens.keys == first.tokens.keys
+    with pytest.raises(TokenRefused, match="not valid"):
+        stricter.tokens.read(token(ED, "Ed25519"), NOW)
+    elsewhere = attrs.evolve(jwt, jwks_url=SecretUrl("https://other.example/keys"))
+    moved = gates.of("public", AccessPolicy(Auth(jwt=elsewhere)))
+    assert moved is not None
+    assert moved.tokens is not None
+    assert moved.tokens.keys is None
 
 
 def test_the_time_of_day_is_in_this_century() -> None:
