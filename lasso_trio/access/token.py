@@ -182,11 +182,14 @@ def _keys_of(said: list[dict[str, Any]]) -> list[Key]:
     from joserfc.errors import JoseError
     from joserfc.jwk import JWKRegistry
 
+    from lasso_trio.access.token_algorithms import ED25519
+
     keys: list[Key] = []
     for key in said:
         if len(keys) < MOST_KEYS and key.get("use", "sig") == "sig":
+            renamed = {"alg": ED25519} if key.get("alg") == "EdDSA" else {}  # as `registry` does with the token's
             with suppress(JoseError, UnsupportedAlgorithm, ValueError, TypeError, KeyError):
-                keys.append(JWKRegistry.import_key(key))
+                keys.append(JWKRegistry.import_key({**key, **renamed}))
     return keys
 
 

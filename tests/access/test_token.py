@@ -44,6 +44,14 @@ def test_the_usual_name_of_ed25519_is_understood() -> None:
     assert Tokens.of(PUBLIC).read(token(ED, "EdDSA"), NOW).client == "alice"
 
 
+@pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
+@pytest.mark.parametrize("of_key", ["EdDSA", "Ed25519"])
+@pytest.mark.parametrize("of_token", ["EdDSA", "Ed25519"])
+def test_a_key_may_say_by_either_name_that_it_is_for_ed25519(of_key: str, of_token: str) -> None:
+    said = json.dumps({"keys": [ED.as_dict(private=False) | {"alg": of_key, "use": "sig"}]})
+    assert Tokens.of(JwtPolicy(("EdDSA",), jwks=said)).read(token(ED, of_token), NOW).client == "alice"
+
+
 @pytest.mark.parametrize("head", [{"alg": "none"}, {"alg": "None"}, {}, {"alg": ["HS256"]}, {"alg": None}])
 def test_a_token_that_nobody_signed_is_never_believed(head: dict[str, Any]) -> None:
     body = segment({"sub": "alice", "exp": NOW + 60})
