@@ -18,7 +18,7 @@ from typing import Final
 
 import attrs
 
-DEMO, OWN, PROVIDERS, FAULTS = 4000, 4100, 18545, 18540
+DEMO, OWN, CONTAINER, PROVIDERS, FAULTS = 4000, 4100, 4200, 18545, 18540
 START_S: Final = 30.0
 _OURS: Final = re.compile(r"LASSO_.*|PHX_.*|PORT|SECRET_KEY_BASE|.*_proxy", re.IGNORECASE)
 
@@ -28,7 +28,8 @@ def free_ports() -> dict[int, int]:
     dice = Random()
     while True:
         base = dice.randrange(20_000, 30_000)
-        wanted = {FAULTS: base, OWN: base + 10, DEMO: base + 11} | {PROVIDERS + i: base + 5 + i for i in range(4)}
+        wanted = {FAULTS: base, OWN: base + 10, DEMO: base + 11, CONTAINER: base + 12}
+        wanted |= {PROVIDERS + i: base + 5 + i for i in range(4)}
         with ExitStack() as taken:
             try:
                 for port in wanted.values():

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 
-from tests.docs.pages import scripts
+from tests.docs.pages import lines, scripts
 from tests.docs.readers_desk import DEMO, OWN, Desk, free_ports
+from tests.e2e import image
+from tests.e2e.image import Image
 
 pytestmark = pytest.mark.e2e
 BLOCKS = scripts("docs/quickstart.md")
@@ -67,8 +70,36 @@ def test_the_bench_measures_it(served: Desk) -> None:
     assert "450 calls" in served.run(block("lasso bench"))
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
+    """The first half of step 6, by buildah."""
+    with image.built(tmp_path_factory.mktemp("image")) as made:
+        yield made
+
+
+@pytest.mark.timeout(400)  # it makes a base, and builds
+def test_the_profile_is_served_by_the_container(served: Desk, built: Image) -> None:
+    (run,) = [
+        words for line in lines("docs/quickstart.md") for words in line.commands if words[:2] == ["docker", "run"]
+    ]
+    assert run[-1] == "lasso-trio"  # so what runs is what the image says
+    assert run[run.index("-v") + 1] == "$PWD/mine:/app/profiles:ro"
+    name, _, port = run[run.index("-e") + 1].partition("=")
+    environment = {name: str(served.ports[int(port)])}
+    command = [*built.config["Entrypoint"], *built.config["Cmd"]]
+    served.folder.chmod(0o755)  # the container's user is another than ours
+    process = built.start(*command, env=environment, profiles=served.folder / "mine", stdout=subprocess.DEVNULL)
+    with process:
+        try:
+            told = served.run(f"for _ in {{1..60}}; do {block(':4200/api/health').strip()} && break; sleep 0.5; done")
+        finally:
+            process.terminate()
+    assert '"status":"healthy"' in told
+    assert process.returncode == 0
+
+
 def test_no_step_is_forgotten_here() -> None:
     done = ("scripts/demo", "include_meta=body", "explain=1", "/kill", "lasso validate", "lasso serve", "eth_chainId",
             "lasso check", "lasso bench")  # fmt: skip
-    images = ("docker build", ":4200/api/health")  # tests/e2e/test_image.py has an image built and called
+    images = ("docker build", ":4200/api/health")
     assert len(BLOCKS) == len({block(holds) for holds in done + images})
