@@ -65,7 +65,6 @@ from lasso_trio.upstream.reaper import Reaper
 
 if TYPE_CHECKING:  # a node of one process does not have it
     from lasso_trio.workers.bus import Bus
-    from lasso_trio.workers.figure_share import FigureShare
     from lasso_trio.workers.member import Member
 
 log = structlog.get_logger(__name__)
@@ -106,8 +105,8 @@ class App:
     """To the other workers of this node; None: it is of one process."""
     member: Member | None = None
     """What is shared with them; None as well."""
-    figures: FigureShare | None = None
-    """What they counted; None as well."""
+    adding: dict[str, Callable[[], Awaitable[object]]] = attrs.field(factory=dict)
+    """What runs so that operators are told of all of them."""
     addresses: list[str] = attrs.field(factory=list)
     stopped: trio.Event = attrs.field(factory=trio.Event)
     _stopping: trio.Event = attrs.field(factory=trio.Event)
@@ -175,8 +174,7 @@ class App:
             settings, node, handler, websockets, hub, lag, supervisor, admin, budget, cluster, figures
         )
         show(shared, node, lambda: handler.directory, handler.gates, operators.exporter.readers)
-        if bus is not None and figures is not None:
-            add_up(bus, operators, figures)
+        adding = {} if bus is None or figures is None else add_up(bus, operators, figures)
         web = HypercornLane(operators.app)
         door = FrontDoor(
             handler,
@@ -209,7 +207,7 @@ class App:
             shared,
             bus,
             member,
-            figures,
+            adding,
         )
 
     @property
@@ -280,8 +278,7 @@ class App:
             children["profiles watch"] = partial(self.reloading.watch, self.settings.profiles_dir)
         if self.member is not None:
             children |= self.member.services()
-        if self.figures is not None:
-            children["figures"] = self.figures.run
+        children |= self.adding
         for name, child in children.items():
             services.start_soon(partial(supervise, name, child, registry=self.supervisor), name=name)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from lasso_trio.cluster.cluster import Cluster
@@ -34,13 +34,16 @@ def figures_of(bus: Bus, directory: Callable[[], Directory]) -> FigureShare:
     return FigureShare(bus, directory)
 
 
-def add_up(bus: Bus, operators: Operators, figures: FigureShare) -> None:
-    """Have operators told of all workers, whichever they ask."""
+def add_up(bus: Bus, operators: Operators, figures: FigureShare) -> dict[str, Callable[[], Awaitable[object]]]:
+    """Have operators told of all workers, whichever they ask. What is returned is to be run, supervised."""
     from lasso_trio.workers.metrics_share import MetricsShare
+    from lasso_trio.workers.sight_share import SightShare
     from lasso_trio.workers.usage import usage_of
 
     MetricsShare(bus, operators.exporter)
     figures.usage = lambda now: usage_of(operators.board, bus.keeping, now)
+    seen = {} if operators.dashboard is None else {"sight": SightShare(bus, operators.board).run}
+    return {"figures": figures.run, **seen}
 
 
 def cluster_of(

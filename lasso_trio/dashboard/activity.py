@@ -61,6 +61,8 @@ class Seen:
     request_id: str
     error: tuple[int | None, str, str] | None
     raced: tuple[Raced, ...] = ()
+    worker: int | None = None
+    """Of another process of the node that saw it."""
 
     @property
     def row(self) -> Row:
@@ -81,6 +83,7 @@ class Seen:
             "cache": self.cache,
             "request_id": encodable(shown_request_id(encodable(self.request_id))),
             "error": None if self.error is None else _error_row(self.error),
+            **({} if self.worker is None else {"worker": self.worker}),
         }
 
     @property
@@ -165,6 +168,18 @@ class Activity:
             if self._good > PER_SECOND:
                 return
         self.calls.append(_seen(self.seen, exchange, request, served, ended, client))
+
+    def own_since(self, seq: int) -> list[Seen]:
+        """Those that this process saw after its `seq`-th."""
+        return [each for each in self.calls if each.seq > seq and each.worker is None]
+
+    def adopt(self, seen: Seen, worker: int) -> None:
+        """What another process of the node saw."""
+        self.seen += 1
+        mine = attrs.evolve(seen, seq=self.seen, worker=worker)
+        self.calls.append(mine)
+        if mine.raced:
+            self.races.append(mine)
 
     def rows(self, profile: str, most: int) -> list[Row]:
         """The newest of a profile, newest last."""

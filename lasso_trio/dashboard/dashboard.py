@@ -20,7 +20,7 @@ from lasso_trio.dashboard.assets import shipped
 from lasso_trio.dashboard.board import Board
 from lasso_trio.dashboard.feed import Feed
 from lasso_trio.dashboard.gate import Gate
-from lasso_trio.dashboard.issues import IssueLog
+from lasso_trio.dashboard.issues import FAILOVER, IssueLog
 from lasso_trio.dashboard.pages import Pages, encode
 from lasso_trio.dashboard.series import STEP_S
 from lasso_trio.dashboard.snapshot import snapshot
@@ -66,4 +66,4 @@ class Dashboard:
 
 
 def _tell_failovers(issues: IssueLog, routed: RoutedChain, count: int) -> None:
-    issues.add("failover", "info", {"profile": routed.profile.slug, "chain": routed.chain.key, "count": count})
+    issues.add(FAILOVER, "info", {"profile": routed.profile.slug, "chain": routed.chain.key, "count": count})

@@ -20,6 +20,7 @@ from lasso_trio.telemetry.call_record import timestamp
 from lasso_trio.telemetry.scrub import encodable, plain, scrub
 
 KEPT: Final = 200
+FAILOVER: Final = "failover"
 MAX_TEXT: Final = 300
 
 KINDS: Final[Mapping[str, str]] = {
@@ -78,6 +79,8 @@ class Issue:
     kind: str
     text: str
     fields: dict[str, Any]
+    worker: int | None = None
+    """Of another process of the node that logged it."""
 
     @property
     def instance(self) -> str | None:
@@ -86,7 +89,7 @@ class Issue:
 
     @property
     def row(self) -> dict[str, Any]:
-        shown = attrs.asdict(self, filter=lambda field, _: field.name != "at_ns")
+        shown = attrs.asdict(self, filter=lambda field, value: field.name != "at_ns" and not _is_ours(field, value))
         return {**shown, "at": timestamp(self.at_ns), "instance": self.instance}
 
 
@@ -106,6 +109,15 @@ class IssueLog:
         self.last_seq += 1
         text = _text(event, shown)
         self.kept.append(Issue(self.last_seq, time_ns(), _LEVELS.get(level, level), event, kind, text, shown))
+
+    def own_since(self, seq: int) -> list[Issue]:
+        """Those that this process logged after its `seq`-th; how often calls failed over each counts for itself."""
+        return [i for i in self.kept if i.seq > seq and i.worker is None and i.event != FAILOVER]
+
+    def adopt(self, issue: Issue, worker: int) -> None:
+        """What another process of the node logged."""
+        self.last_seq += 1
+        self.kept.append(attrs.evolve(issue, seq=self.last_seq, worker=worker))
 
     def rows(self, instances: frozenset[str] | None, most: int) -> list[dict[str, Any]]:
         """Those about no instance, and those about `instances` (None: about any), newest last."""
@@ -139,6 +151,10 @@ class IssueLog:
         finally:
             if listen in processors:  # whoever configured the log meanwhile has made a list of their own
                 processors.remove(listen)
+
+
+def _is_ours(field: attrs.Attribute[Any], value: object) -> bool:
+    return field.name == "worker" and value is None
 
 
 def _text(event: str, fields: Mapping[str, Any]) -> str:
