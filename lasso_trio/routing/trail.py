@@ -9,7 +9,7 @@ are trio's clock.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 import attrs
 
@@ -18,6 +18,9 @@ from lasso_trio.routing.candidate import Candidate
 
 if TYPE_CHECKING:
     from lasso_trio.routing.call import Call
+
+MOST_STEPS: Final = 128
+"""Of one call: more than anybody looks at."""
 
 Role = Literal["first", "failover", "hedge", "broadcast"]
 Mark = Callable[[], tuple[int, bytes]]
@@ -66,22 +69,38 @@ class Step:
 
 
 @attrs.define(eq=False)
+class Part:
+    """One of the parts that a call was cut into, or the call itself. `asked`: somebody was asked for it already."""
+
+    number: int
+    call: Call
+    asked: bool = False
+
+
+@attrs.define(eq=False)
 class Trail:
     """`steps` in the order in which they were sent. `marks`: how providers are told of theirs; None: they are not."""
 
     steps: list[Step] = attrs.field(factory=list)
     marks: Mark | None = None
     ended: bool = False
-    _parts: dict[int, Call] = attrs.field(factory=dict)
+    unwritten: int = 0
+    """Attempts that there was no room for: a query that is cut may have thousands."""
+    _parts: dict[int, Part] = attrs.field(factory=dict)
+    """By the identity of their calls."""
     _under_way: dict[int, tuple[Step, Candidate]] = attrs.field(factory=dict)
 
     def begin(self, call: Call, candidate: Candidate, now: float, role: Role | None = None) -> Step:
-        part = self._part(call)
+        part = self._parts.setdefault(id(call), Part(len(self._parts), call))
         role = role or self._role(part)
+        part.asked = True
         reason = call.plan.reason if role == "first" else role
         channel = candidate.channel
-        step = Step(candidate.provider.id, channel.instance_id, str(channel.transport), role, reason, part, now)
-        self.steps.append(step)
+        step = Step(candidate.provider.id, channel.instance_id, str(channel.transport), role, reason, part.number, now)
+        if len(self.steps) < MOST_STEPS:
+            self.steps.append(step)
+        else:
+            self.unwritten += 1
         self._under_way[id(step)] = (step, candidate)
         return step
 
@@ -108,17 +127,10 @@ class Trail:
     def over(self, step: Step) -> None:
         self._under_way.pop(id(step), None)
 
-    def _part(self, call: Call) -> int:
-        part = next((number for number, known in self._parts.items() if known is call), None)
-        if part is None:
-            part = len(self._parts)
-            self._parts[part] = call
-        return part
-
-    def _role(self, part: int) -> Role:
-        if any(step.part == part for step, _ in self._under_way.values()):
+    def _role(self, part: Part) -> Role:
+        if any(step.part == part.number for step, _ in self._under_way.values()):
             return "hedge"
-        return "failover" if any(step.part == part for step in self.steps) else "first"
+        return "failover" if part.asked else "first"
 
     def _taken(self, candidate: Candidate) -> Step | None:
         found = next((step for step, asked in self._under_way.values() if asked is candidate), None)

@@ -25,8 +25,6 @@ from lasso_trio.telemetry.call_record import MAX_METHOD_CHARS, MAX_REQUEST_ID_CH
 from lasso_trio.telemetry.scrub import encodable
 from lasso_trio.tracing.traced import Facts, Trace
 
-MOST_ATTEMPTS: Final = 128
-"""Spans of one call; a log query that is cut into many parts has more attempts than anybody looks at."""
 SCOPE: Final = InstrumentationScope("lasso_trio", __version__)
 LEFT: Final = "client_disconnect"
 
@@ -44,8 +42,7 @@ def resource_of(service: str, attributes: dict[str, str], node: str) -> Resource
 
 def spans_of(trace: Trace, resource: Resource) -> list[ReadableSpan]:
     """The call's span, then its attempts'."""
-    steps = trace.trail.steps[:MOST_ATTEMPTS]
-    own = _context(trace, trace.span_id)
+    own, steps = _context(trace, trace.span_id), trace.trail.steps
     return [_call_span(trace, own, resource), *(_attempt_span(trace, own, step, resource) for step in steps)]
 
 
@@ -102,7 +99,7 @@ def _call(trace: Trace) -> dict[str, AttributeValue | None]:
         "lasso.purpose": trace.purpose,
         "lasso.client.transport": trace.client or None,
         "lasso.request_id": encodable(trace.request_id[:MAX_REQUEST_ID_CHARS]) or None,
-        "lasso.attempts": len(trace.trail.steps),
+        "lasso.attempts": len(trace.trail.steps) + trace.trail.unwritten,
         "error.type": LEFT if trace.facts is None else None,
     }
 

@@ -12,7 +12,7 @@ import trio.testing
 from lasso_trio.config.profile import HedgePolicy, Routing, Strategy
 from lasso_trio.devnet import Failure, Faults, Kind, Latency
 from lasso_trio.routing.service import ANYTHING, Wish
-from lasso_trio.routing.trail import Step, Trail
+from lasso_trio.routing.trail import MOST_STEPS, Step, Trail
 
 Build = Callable[..., Any]
 Clock = trio.testing.MockClock
@@ -97,3 +97,13 @@ async def test_what_is_sent_after_the_end_is_not_written_down(autojump_clock: Cl
     served = await it.service.serve(it.routed, ANYTHING, request, now, stream=False, trail=trail)
     assert served.outcome.reply is not None
     assert (trail.steps, trail.marks, trail._parts, trail._under_way) == ([], None, {}, {})
+
+
+async def test_a_trail_is_bounded_and_goes_on_counting(autojump_clock: Clock, world: Build) -> None:
+    it, trail = world({"a": Faults()}), Trail()
+    for _ in range(MOST_STEPS + 5):
+        request = it.request("eth_gasPrice")
+        await it.service.serve(it.routed, ANYTHING, request, trio.current_time(), stream=False, trail=trail)
+    assert (len(trail.steps), trail.unwritten) == (MOST_STEPS, 5)
+    assert {step.role for step in trail.steps} == {"first"}
+    assert not trail._under_way

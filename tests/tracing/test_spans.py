@@ -7,7 +7,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from lasso_trio.routing.trail import Step, Trail
 from lasso_trio.tracing.context import Parent
-from lasso_trio.tracing.spans import MOST_ATTEMPTS, resource_of, spans_of
+from lasso_trio.tracing.spans import resource_of, spans_of
 from lasso_trio.tracing.traced import Facts, Trace
 
 HERE = resource_of("edge", {"region": "eu", "service.name": "other"}, "node-1")
@@ -84,8 +84,12 @@ def test_an_attempt_that_never_ended_ends_with_its_call() -> None:
     assert attempt.end_time == call.end_time
 
 
-def test_spans_of_one_call_are_bounded() -> None:
-    assert len(spans_of(trace(*[step(11.0, 11.5)] * 1000, facts=facts()), HERE)) == MOST_ATTEMPTS + 1
+def test_attempts_that_have_no_span_are_counted() -> None:
+    cut = trace(*[step(11.0, 11.5)] * 3, facts=facts())
+    cut.trail.unwritten = 5
+    call, *attempts = spans_of(cut, HERE)
+    assert call.attributes is not None
+    assert (call.attributes["lasso.attempts"], len(attempts)) == (8, 3)
 
 
 def test_the_resource_is_what_the_operator_said() -> None:
