@@ -185,6 +185,27 @@ def test_waits_between_tries_double_up_to_ten_seconds(page: Page) -> None:
     assert streamed(page, script)["told"] == [500, 1000, 2000, 4000, 8000, 10_000, 10_000]
 
 
+def test_a_stream_that_rests_is_closed_and_goes_on_at_once(page: Page) -> None:
+    seen = streamed(page, "hear(); stream.rest(); stream.rest(); at(60_000); stream.wake(); hear(); at(64_000);")
+    assert seen == {"told": ["connecting", "live", "resting", "live"], "opened": 2, "closed": 1}
+
+
+def test_a_stream_that_wakes_to_a_node_that_is_gone_is_lost(page: Page) -> None:
+    seen = streamed(page, "hear(); stream.rest(); stream.wake(); fail(); stream.wake(); at(stream.retryAt); hear();")
+    assert seen["told"] == ["connecting", "live", "resting", "lost", "connecting", "live"]
+
+
+def test_a_page_that_nobody_sees_rests_after_a_while(page: Page) -> None:
+    script = """const page = Object.assign(new EventTarget(), {hidden: false}); let due = null; hear();
+      const forget = m.mindSeen(stream, {page, later: (f) => (due = f), never: () => { due = null; }});
+      const see = (hidden) => { page.hidden = hidden; page.dispatchEvent(new Event("visibilitychange")); };
+      see(true); see(false); told.push(due === null); see(true); due(); see(false); hear();
+      see(true); forget(); told.push(due === null); see(false);"""
+    seen = streamed(page, script)
+    assert seen["told"] == ["connecting", "live", True, "resting", "live", True]
+    assert (seen["opened"], seen["closed"]) == (2, 1)
+
+
 def test_fine_buckets_fold_into_bands_of_latency(page: Page) -> None:
     heat = {"edges_ms": [1, 1.5, 3, 12, 30], "rows": [[4, 0, 1, 2], [0, 0, 3, 0]]}
     folded = asked(page, "heat", "m.folded(v)", heat)

@@ -1,7 +1,7 @@
 /* What the page knows: the live snapshot, and answers of the JSON endpoints while somebody looks at them. */
 
 import { useEffect, useRef, useState } from "./lib.js";
-import { Stream } from "./stream.js";
+import { mindSeen, Stream } from "./stream.js";
 
 const KEPT_TICKS = 90;
 const KEPT_CALLS = 120;
@@ -13,7 +13,8 @@ export function useLive(profile) {
   useEffect(() => {
     const stream = new Stream(`/dashboard/events/${encodeURIComponent(profile)}`, (news) => setLive((old) => merged(old, news)));
     const timer = setInterval(() => stream.beat(), 1000);
-    return () => { clearInterval(timer); stream.close(); };
+    const forget = mindSeen(stream);
+    return () => { forget(); clearInterval(timer); stream.close(); };
   }, [profile]);
   return live;
 }

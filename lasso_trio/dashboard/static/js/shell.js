@@ -20,7 +20,7 @@ export function Shell({ profile }) {
   const live = useLive(profile);
   const place = usePlace();
   const profiles = usePolled("/dashboard/api/profiles", 30_000).data;
-  const lost = live.state !== "live" && live.snapshot !== null;
+  const lost = live.state !== "live" && live.state !== "resting" && live.snapshot !== null;
   const View = VIEWS[place.tab];
   const tabs = TABS.filter(([key]) => key === place.tab || (key === "cluster" ? Boolean(live.snapshot?.cluster) : profiles?.features?.[key] !== false));
   return html`<div class="frame ${lost ? "stale" : ""}">
@@ -64,7 +64,7 @@ function Masthead({ profile, profiles, live }) {
 const Mark = () => html`<svg viewBox="0 0 26 26" fill="none" stroke="currentColor" stroke-width="2.4" stroke-linecap="round" aria-hidden="true"><ellipse cx="14.5" cy="9" rx="9.5" ry="6.2" transform="rotate(-14 14.5 9)" /><path d="M7 13.5c-1.6 2.5 2.4 3.2 1.2 6S4 23.8 2 23" /></svg>`;
 
 function LinkState({ live }) {
-  const text = { live: "Live", connecting: "Connecting", lost: "Connection lost", closed: "Closed" }[live.state];
+  const text = { live: "Live", connecting: "Connecting", lost: "Connection lost", resting: "Resting", closed: "Closed" }[live.state];
   return html`<span class="link-state" data-state=${live.state} role="status"><span class="pulse" key=${live.snapshot?.tick} aria-hidden="true"></span>${text}</span>`;
 }
 

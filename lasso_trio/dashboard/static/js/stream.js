@@ -4,11 +4,16 @@
  *
  * The browser's own reconnecting stops at an HTTP error (a node that restarts behind a proxy answers 502), so the
  * connection is made anew here. `beat()` is called once a second by the page and takes the clock, so silence is noticed
- * even when the connection looks open: what the page shows is then marked as stale. */
+ * even when the connection looks open: what the page shows is then marked as stale.
+ *
+ * A page that nobody sees rests: its connection is closed, so that the node sends it nothing, and made anew at once when
+ * it is seen again. The listener is not told of that `connecting`: the last snapshot follows within a moment. */
 
 export const SILENT_MS = 5_000;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10_000;
+/** A glance at another tab leaves no gap. */
+export const AWAY_MS = 30_000;
 
 export class Stream {
   /** `listener({state, since, data?})`: `data` is a decoded message; `since` the time of the last one, in ms. */
@@ -21,7 +26,8 @@ export class Stream {
   }
 
   connect() {
-    this.say("connecting");
+    if (this.state === "resting") this.state = "connecting";
+    else this.say("connecting");
     this.opened = this.now();
     const source = this.makeSource(this.url);
     this.source = source;
@@ -52,6 +58,16 @@ export class Stream {
     else if (this.state === "connecting" && now - this.opened > SILENT_MS) this.lose();
   }
 
+  rest() {
+    if (this.state === "resting" || this.state === "closed") return;
+    this.source.close();
+    this.say("resting");
+  }
+
+  wake() {
+    if (this.state === "resting") this.connect();
+  }
+
   say(state, data) {
     this.state = state;
     this.listener({ state, since: this.heard, data });
@@ -61,4 +77,17 @@ export class Stream {
     this.source.close();
     this.say("closed");
   }
+}
+
+/** Has `stream` rest when `page` was not seen for AWAY_MS, and wake when it is. Gives what ends that. */
+export function mindSeen(stream, { page = document, later = setTimeout, never = clearTimeout } = {}) {
+  let timer = null;
+  const look = () => {
+    never(timer);
+    if (page.hidden) timer = later(() => stream.rest(), AWAY_MS);
+    else stream.wake();
+  };
+  page.addEventListener("visibilitychange", look);
+  look();
+  return () => { never(timer); page.removeEventListener("visibilitychange", look); };
 }
