@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from lasso_trio.config.settings import KNOWN
 from lasso_trio.jsonrpc import errors
 from lasso_trio.jsonrpc.errors import RpcError
 from tests.docs.pages import OTHERS, PAGES, ROOT
@@ -23,6 +24,8 @@ MORE_EVENTS = {
 """Their names are no literal beside the logger."""
 METRIC = re.compile(r"\b(?:(?:lasso|process)_[a-z_]+?(?:_total|_seconds|_bytes|_available|_connections))(?=_bucket|\b)")
 LINK = re.compile(r"\]\((https?://[^)\s]+)\)|<(https?://[^>\s]+)>")
+ROUTE = re.compile(r'@app\.(?:get|post)\("(/(?!admin/providers/)[^"]*)"')
+OF_SCRIPTS = {"LASSO_PYTHON", "LASSO_IMAGE", "LASSO_PROFILES"}
 LOCAL = ("127.0.0.1", "localhost")
 SAMPLES = {
     "detail": "", "reason": "r", "why": "w", "path": "/rpc/x", "limit": 1, "retry_after_ms": 1, "slug": "s",
@@ -86,6 +89,17 @@ def test_every_metric_that_a_page_names_exists(page: str) -> None:
 def test_every_query_of_metrics_names_what_there_is(page: str) -> None:
     for query in re.findall(r"`([^`]*(?:rate|histogram_quantile|increase)\([^`]+)`", PAGES[page]):
         assert not list(problems(query)), query
+
+
+@pytest.mark.parametrize("page", sorted(PAGES.keys() - {"docs/migration.md"}))
+def test_every_variable_that_a_page_names_exists(page: str) -> None:
+    assert set(re.findall(r"\bLASSO_[A-Z_]+[A-Z]\b(?!_)(?!…)", PAGES[page])) <= KNOWN | OF_SCRIPTS
+
+
+@pytest.mark.parametrize("path", sorted({path for text in SOURCES.values() for path in ROUTE.findall(text)}))
+def test_every_path_is_on_the_page_of_the_api_or_of_the_orders(path: str) -> None:
+    shown = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", path)
+    assert re.search(rf"[ `]{re.escape(shown)}`", PAGES["docs/api.md"] + PAGES["docs/admin.md"])
 
 
 @pytest.mark.parametrize("header", sorted(set(re.findall(r'"(x-lasso-[a-z-]+)"', "".join(SOURCES.values())))))
