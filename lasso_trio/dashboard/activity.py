@@ -227,7 +227,7 @@ def _seen(seq: int, exchange: Exchange, request: Request, served: Served, ended:
         time_ns(),
         chain.profile.slug,
         chain.chain.key,
-        request.method.name,
+        request.method.name[:MAX_METHOD_CHARS],
         served.strategy.value,
         None if who is None else who.provider.id,
         None if who is None else who.channel.transport.value,

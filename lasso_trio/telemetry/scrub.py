@@ -22,6 +22,8 @@ _KEYED = re.compile(r"([?&][\w\-]{0,32}?(?:key|token|secret|auth|password)[\w\-]
 _CREDENTIALS = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=\-]{16,}", re.IGNORECASE)
 _OWN_KEY = re.compile(r"(lasso_[A-Za-z0-9.-]{1,32}_)[A-Za-z0-9_-]{20,}")
 """A client's, as `access.api_key` makes them, or most of one. Whose it is may be seen."""
+_TOKEN = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?")
+"""A JSON Web Token, or its first two parts: `eyJ` is how `{"` looks in base64url."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -42,6 +44,8 @@ def scrub(text: str, limit: int = MAX_TEXT_CHARS) -> str:
         text = _CREDENTIALS.sub(rf"\1 {MASK}", text)
     if "lasso_" in text:
         text = _OWN_KEY.sub(rf"\1{MASK}", text)
+    if "eyJ" in text:
+        text = _TOKEN.sub(MASK, text)
     return text
 
 

@@ -108,3 +108,9 @@ def test_keys_of_our_own_clients_are_masked_wherever_they_stand() -> None:
     key = "lasso_wallet_3FELKcaNbvaATKCN2hmtW4bTuB95_i3B8hV-XGY2jNA"
     assert scrub(f"POST /rpc/k/{key}/eth of {key}") == "POST /rpc/k/lasso_wallet_***/eth of lasso_wallet_***"
     assert scrub("lasso_calls_total lasso_trio") == "lasso_calls_total lasso_trio"
+
+
+def test_tokens_are_masked_wherever_they_stand() -> None:
+    token = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJlLi4uLi4"
+    assert scrub(f"POST /rpc/k/{token}/eth of {token[:-24]}") == "POST /rpc/k/***/eth of ***"
+    assert scrub("eyJ is no token, nor is eyJhbGciOiJFZERTQSJ9") == "eyJ is no token, nor is eyJhbGciOiJFZERTQSJ9"
