@@ -64,6 +64,7 @@ class FigureShare:
     """In which turn, and what: only what differs is told."""
     _turns: int = 0
     _whole: tuple[int, float, Directory] | None = None
+    _used: tuple[float, Usage] | None = None
     _turn: trio.Lock = attrs.field(factory=trio.Lock)
     _asking: trio.Lock = attrs.field(factory=trio.Lock)
     _asked_at: float = -inf
@@ -180,9 +181,12 @@ class FigureShare:
             return  # it is shown as it was heard last
 
     def usages(self) -> dict[int, Usage]:
-        """Of each worker's process, by its number; this one's as of now."""
+        """Of each worker's process, by its number; this one's as of a quarter of a second ago at most."""
+        now = trio.current_time()
+        if self._used is None or now - self._used[0] >= KEPT_S:
+            self._used = (now, self.usage(now))
         others = {worker: life.usage for worker, life in self.heard.lives.items()}
-        return dict(sorted({**others, self.bus.worker: self.usage(trio.current_time())}.items()))
+        return dict(sorted({**others, self.bus.worker: self._used[1]}.items()))
 
 
 def _row_key(channel: Channel, method: str) -> Key:

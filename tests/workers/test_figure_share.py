@@ -153,3 +153,17 @@ async def test_each_workers_process_is_known(autojump_clock: MockClock) -> None:
     async with working(2) as (_, workers):
         await trio.sleep(2 * EVERY_S)
         assert {worker: usage.pid for worker, usage in workers.shares[0].usages().items()} == {0: 100, 1: 101}
+
+
+async def test_ones_own_process_is_not_read_for_every_line_of_a_page(autojump_clock: MockClock) -> None:
+    async with working(1) as (_, workers):
+        share, read = workers.shares[0], list[float]()
+
+        def usage(now: float) -> Usage:
+            read.append(now)
+            return Usage(len(read))
+
+        share.usage = usage
+        assert [share.usages()[0].pid for _ in range(5)] == [1] * 5
+        await trio.sleep(0.3)
+        assert share.usages()[0].pid == 2
