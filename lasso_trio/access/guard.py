@@ -52,9 +52,13 @@ class Guard:
             self.gate.counts.refuse(refused.category)
         return refused
 
+    def permits(self, method: str) -> bool:
+        """As `forbids`, of what is not called now."""
+        return self.grant.permits(self.gate.policy.methods, method)
+
     def forbids(self, method: str) -> RpcError | None:
         """Why the method may not be called by who was admitted."""
-        if self.grant.permits(self.gate.policy.methods, method):
+        if self.permits(method):
             return None
         self.gate.counts.of(self.client).forbidden += 1
         return forbidden("method", f"method {method[:128]} is not allowed here")

@@ -114,9 +114,11 @@ class Dialogue:
 
     @property
     def is_welcome(self) -> bool:
-        """Whether its client's key or token is still good; True where none is wanted."""
+        """Whether its client's key or token is still good, and for its subscriptions too; True where none is wanted."""
         guard = self.route.guard
-        return guard is None or self._unwelcome(guard) is None
+        if guard is None:
+            return True
+        return self._unwelcome(guard) is None and (not len(self.subscriptions) or guard.permits("eth_subscribe"))
 
     def _unwelcome(self, guard: Guard) -> RpcError | None:
         return guard.admit(self.host, self.unary.gates.clock())

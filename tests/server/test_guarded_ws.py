@@ -12,7 +12,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 
 from lasso_trio.access.api_key import made
-from lasso_trio.config.access import AccessPolicy, Auth
+from lasso_trio.config.access import AccessPolicy, Auth, Names
 from tests.server.closed_world import KEY, KEYS, POLICY, READER, SECRET, TimeOfDay, closed
 from tests.server.ws_world import World, WsClient
 
@@ -129,6 +129,21 @@ async def test_a_key_that_a_reload_removes_ends_its_sockets_and_no_others(
     assert code == 1008
     await stays.call("eth_call")
     assert (await stays.json())["result"] == "eth_call"
+
+
+async def test_a_reload_that_forbids_subscriptions_ends_the_sockets_that_have_one(
+    ws_world: Make, autojump_clock: trio.abc.Clock
+) -> None:
+    world = closed_world(ws_world)
+    world.nursery.start_soon(world.lane.run)
+    hears, calls = await world.connect(f"/ws/rpc/k/{KEY}/eth"), await world.connect(f"/ws/rpc/k/{KEY}/eth")
+    await hears.call("eth_subscribe", '["newHeads"]')
+    assert (await hears.json())["id"] == 1
+    world.names = closed(attrs.evolve(POLICY, methods=Names(deny=("eth_sub*",))), generation=1)
+    code, _ = await hears.closed() or (0, "")
+    assert code == 1008
+    await calls.call("eth_call")
+    assert (await calls.json())["result"] == "eth_call"
 
 
 async def test_a_profile_that_is_closed_by_a_reload_ends_the_sockets_of_strangers(
