@@ -129,6 +129,6 @@ def _of_load(load: LoadSeen, told: str, figures: dict[str, float]) -> Verdict:
 
 ROWS: Final = (
     Row("N1", "Ports", "docs/deployment.md#before-you-start", judge_ports, (), {Need.PUBLIC}),
-    Row("N2", "Capacity", "docs/performance.md", judge_capacity, {Need.MACHINE, Need.LOAD}),
+    Row("N2", "Capacity", "docs/capacity.md", judge_capacity, {Need.MACHINE, Need.LOAD}),
     Row("N3", "Load test", "docs/performance.md", judge_load, {Need.LOAD}, {Need.STRATEGIES}),
 )

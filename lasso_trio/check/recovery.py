@@ -86,7 +86,7 @@ def judge_regions(facts: Facts) -> Verdict:
     """D3."""
     problems = there(facts.regions).problems
     down = {url: problem for url, problem in problems.items() if problem}
-    todo = "see docs/deployment.md#several-regions"
+    todo = "see docs/geo.md"
     if down:
         url, problem = next(iter(down.items()))
         return failed(f"{len(down)} of {len(problems)} regions are not ready: {url}: {problem}", todo)
@@ -147,7 +147,7 @@ def _remarks(page: MetricPage, trips: float, hours: float) -> Iterator[str]:
 ROWS: Final = (
     Row("D1", "Provider failover", "docs/admin.md", judge_failover, {Need.FAILOVER}),
     Row("D2", "Node failure", "docs/clustering.md#what-happens", judge_node_failure, {Need.CLUSTER}, {Need.MATES}),
-    Row("D3", "Regional failover", "docs/deployment.md#several-regions", judge_regions, {Need.REGIONS}),
-    Row("D4", "Runbook", "docs/alerts.md", judge_runbook, {Need.SHIPPED}),
-    Row("D5", "The first 48 hours", "docs/alerts.md", judge_first_days, {Need.METRICS}, {Need.LOG}),
+    Row("D3", "Regional failover", "docs/geo.md", judge_regions, {Need.REGIONS}),
+    Row("D4", "Runbook", "docs/runbook.md", judge_runbook, {Need.SHIPPED}),
+    Row("D5", "The first 48 hours", "docs/runbook.md#the-first-48-hours", judge_first_days, {Need.METRICS}, {Need.LOG}),
 )
