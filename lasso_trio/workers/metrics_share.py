@@ -66,7 +66,10 @@ def _table(data: bytes) -> Table:
 
 def page_of(table: Table) -> Page:
     """As values. Takes its time."""
-    return [_family(family, [(labels, _told(value)) for labels, value in rows]) for family, rows in table.rows.items()]
+    return [
+        _family(family, [(labels, _told(value)) for labels, value in told_page.paced(rows)])
+        for family, rows in table.rows.items()
+    ]
 
 
 def _family(family: Family, rows: list[tuple[tuple[str, ...], Told]]) -> ToldFamily:
@@ -85,7 +88,7 @@ def table_of(page: Page) -> Table:
     table = Table()
     for told in page:
         family = Family(told.name, Kind(told.kind), told.labels, told.help, told.across)
-        for labels, value in told.rows:
+        for labels, value in told_page.paced(told.rows):
             table.add(family, _value(value), *labels)
     return table
 

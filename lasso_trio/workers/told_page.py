@@ -6,9 +6,10 @@ adds pages up and knows nothing else of metrics.
 
 from __future__ import annotations
 
+import time
 import zlib
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -16,6 +17,8 @@ from lasso_trio.telemetry.across import Across
 
 WORKER: Final = "worker"
 GAUGE: Final = "gauge"
+AT_ONCE: Final = 32
+PAUSE_S: Final = 0.0001
 _ZLIB_LEVEL: Final = 1
 
 
@@ -50,6 +53,7 @@ class ToldFamily(msgspec.Struct, array_like=True, frozen=True):
 
 
 Page = list[ToldFamily]
+Row = TypeVar("Row")
 
 
 class SeatFigures(msgspec.Struct, array_like=True, frozen=True):
@@ -74,6 +78,14 @@ class Whole(msgspec.Struct, array_like=True, frozen=True):
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(Page).decode
 _decode_whole: Final = msgspec.msgpack.Decoder(Whole).decode
+
+
+def paced(rows: Iterable[Row]) -> Iterator[Row]:
+    """The same, with a pause after every few: a thread that computes on and on holds up the loop beside it."""
+    for number, row in enumerate(rows, 1):
+        yield row
+        if number % AT_ONCE == 0:
+            time.sleep(PAUSE_S)
 
 
 def packed(page: Page | Whole) -> bytes:
@@ -120,7 +132,7 @@ def summed(pages: Iterable[Page]) -> Page:
 
 
 def _add(rows: dict[Labels, Told], family: ToldFamily) -> None:
-    for labels, value in family.rows:
+    for labels, value in paced(family.rows):
         before = rows.get(labels)
         rows[labels] = value if before is None else _both(before, value, family.across)
 

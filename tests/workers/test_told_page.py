@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lasso_trio.telemetry.across import Across
+from lasso_trio.workers import told_page
 from lasso_trio.workers.told_page import (
     Page,
     Spread,
@@ -98,3 +100,10 @@ def test_what_is_packed_comes_out_as_it_was() -> None:
     page = [family(1.5), family(Spread((0.1,), (1, 2), 0.5), name="h")]
     assert unpacked(packed(page)) == page
     assert unpacked_whole(packed(Whole(page, [], 1.0, 2))) == Whole(page, [], 1.0, 2)
+
+
+def test_others_may_run_between_a_few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses = list[float]()
+    monkeypatch.setattr(told_page.time, "sleep", pauses.append)
+    assert list(told_page.paced(range(100))) == list(range(100))
+    assert len(pauses) == 100 // told_page.AT_ONCE
