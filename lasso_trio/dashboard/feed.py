@@ -157,7 +157,7 @@ class Feed:
             yield HELLO
             last = self._last.get(profile)
             if last is not None and last_id != self._id(last.tick):
-                yield last.text
+                viewer.put(last.text)
             while not self.closed and trio.current_time() < viewer.until:
                 text = await viewer.take(HEARTBEAT_S)
                 if not await viewer.finish():

@@ -271,6 +271,18 @@ async def test_who_comes_later_gets_the_last_one_at_once_unless_he_has_it(
         await stream.aclose()
 
 
+async def test_a_snapshot_made_while_a_stream_begins_comes_once(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    feed = Feed(build)
+    stream = feed.stream("a")
+    assert await pull(stream, 1) == [HELLO]
+    nursery.start_soon(feed.run)
+    await wait_all_tasks_blocked()
+    assert [b"data: a %d\n" % n in piece for n, piece in enumerate(await pull(stream, 2), 1)] == [True, True]
+    await stream.aclose()
+
+
 async def test_the_first_who_looks_and_the_last_who_leaves_are_told() -> None:
     told: list[str] = []
     feed = Feed(build, on_first=lambda: told.append("first"), on_none=lambda: told.append("none"))

@@ -11,7 +11,6 @@ import attrs
 import h11
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
 
 from lasso_trio.dashboard import feed
 from lasso_trio.server.connection import Peer
@@ -89,6 +88,8 @@ async def test_what_goes_past_the_web_stack_is_one_well_formed_answer_to_its_end
     nursery.start_soon(serve, web, browser)
     with trio.fail_after(10):
         browser.ask()
+        await browser.read_until(3)  # the first may come while the stream begins
+        woken.clear()
         await browser.read_until(20)
         assert woken == []
         web.dashboard.close()
@@ -96,7 +97,7 @@ async def test_what_goes_past_the_web_stack_is_one_well_formed_answer_to_its_end
     assert browser.ended
     assert browser.text.startswith(feed.HELLO)
     assert browser.text.endswith(b'event: bye\ndata: {"reason":"draining"}\n\n')
-    assert browser.ticks == list(range(1, len(browser.ticks) + 1))
+    assert browser.ticks == sorted(set(browser.ticks))
 
 
 async def test_who_stops_reading_goes_on_where_the_bytes_ended(
@@ -135,6 +136,9 @@ async def test_a_head_alone_has_no_events_after_it(web: Web, browser: Browser, n
         while web.dashboard.feed.tick < 5:  # noqa: ASYNC110  (nothing announces it)
             await trio.sleep(0.01)
         web.dashboard.close()
-        await browser.read_until(1)
-        await wait_all_tasks_blocked()
-    assert browser.text == b""
+        text = b""
+        while data := await browser.stream.receive_some():
+            text += data
+    head, _, body = text.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200")
+    assert body == b""
