@@ -1,6 +1,6 @@
 """Tells of a node's processes: which there are, who keeps, who was replaced, and what their parent uses.
 
-Nothing where the node is one process. What it tells comes from the parent, with the sums of everything else.
+Nothing where the node is one process. Most of it comes from the parent, with the sums of everything else.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from lasso_trio.metrics import chains, door
 from lasso_trio.telemetry.across import Across
 from lasso_trio.telemetry.prometheus import Table, counter, gauge
 
@@ -18,10 +19,12 @@ MISSING = gauge(
     Across.EACH,
 )  # fmt: skip
 REPLACED = counter("lasso_worker_replaced_total", "worker", "Processes of the worker that ended.", Across.EACH)
+CALLS = counter("lasso_worker_calls_total", "", "Calls of clients, of all profiles.", Across.EACH)
+CONNECTIONS = gauge("lasso_worker_connections", "", "Clients' connections.", Across.EACH)
 PARENT_CPU = counter("lasso_parent_cpu_seconds_total", "", "CPU seconds of the workers' parent.", Across.KEEPER)
 PARENT_MEMORY = gauge("lasso_parent_resident_bytes", "", "Resident memory of the workers' parent.", Across.KEEPER)
 
-FAMILIES: Final = (UP, KEEPING, MISSING, REPLACED, PARENT_CPU, PARENT_MEMORY)
+FAMILIES: Final = (UP, KEEPING, MISSING, REPLACED, CALLS, CONNECTIONS, PARENT_CPU, PARENT_MEMORY)
 
 
 class Seat(Protocol):
@@ -52,3 +55,9 @@ def read_workers(seats: Sequence[Seat], cpu_s: float, resident_bytes: int, table
         table.add(REPLACED, seat.replaced, who)
     table.add(PARENT_CPU, cpu_s)
     table.add(PARENT_MEMORY, resident_bytes)
+
+
+def add_shares(table: Table) -> None:
+    """Of what a worker has read, which is summed up with the others': its part."""
+    for family, of in ((CALLS, chains.CALLS), (CONNECTIONS, door.CONNECTIONS)):
+        table.add(family, sum(value for _, value in table.rows.get(of, ()) if not callable(value)))

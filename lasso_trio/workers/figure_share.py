@@ -111,12 +111,20 @@ class FigureShare:
         for routed in directory.chains():
             who, counts = (routed.profile.slug, routed.chain.key), routed.counts
             hedges = counts.hedges
-            marks = (counts.calls, counts.errors, counts.cancelled, counts.limited, hedges.fired, hedges.in_flight)
-            if self._is_news(who, marks):
+            marks: Marks = (
+                counts.calls,
+                counts.errors,
+                counts.failovers,
+                counts.cancelled,
+                counts.limited,
+                hedges.fired,
+            )
+            if self._is_news(who, (*marks, hedges.in_flight)):
                 chains.append(figure_sums.of_chain(routed, now))
             for candidate in routed.candidates:
                 tally = candidate.tally
-                if self._is_news((*who, candidate.label), (tally.attempts, tally.answered, tally.failures)):
+                marks = (tally.attempts, tally.answered, tally.failures, tally.throttled)
+                if self._is_news((*who, candidate.label), marks):
                     candidates.append(figure_sums.of_candidate(routed, candidate, now))
         return chains, candidates
 

@@ -11,7 +11,7 @@ import attrs
 import trio
 
 from lasso_trio.metrics.exporter import Exporter, NoPage, uncollected
-from lasso_trio.metrics.workers import read_workers
+from lasso_trio.metrics.workers import add_shares, read_workers
 from lasso_trio.telemetry.prometheus import Distribution, Family, Kind, Table, Value, add_process
 from lasso_trio.workers import told_page
 from lasso_trio.workers.bus import PARENT, Bus
@@ -54,6 +54,7 @@ class MetricsShare:
 
 def _packed(table: Table) -> bytes:
     add_process(table)
+    add_shares(table)
     return told_page.packed(page_of(table))
 
 

@@ -90,13 +90,17 @@ async def test_whichever_worker_is_asked_the_node_answers_and_no_total_falls(tmp
 
 
 async def check(lasso: Lasso) -> None:
-    pages = await asked(lasso, f"/api/metrics/{CHAIN}")
-    assert {page["chain_performance"]["total_calls"] for page in pages} == {CALLS}
-    assert {page["providers"][0]["total_calls"] for page in pages} == {CALLS}
-    assert {len(page["system_metrics"]["workers"]) for page in pages} == {2}
-    assert {page["rpc_performance_by_provider"][0]["methods"][0]["total_calls"] for page in pages} == {CALLS}
+    told = await asked(lasso, f"/api/metrics/{CHAIN}")
+    assert {page["chain_performance"]["total_calls"] for page in told} == {CALLS}
+    assert {page["providers"][0]["total_calls"] for page in told} == {CALLS}
+    assert {len(page["system_metrics"]["workers"]) for page in told} == {2}
+    assert {page["rpc_performance_by_provider"][0]["methods"][0]["total_calls"] for page in told} == {CALLS}
     await trio.sleep(1.6)  # a turn of telling, and a page is kept for a second
-    assert {counted(page) for page in await scraped(lasso)} == {CALLS}
+    pages = await scraped(lasso)
+    assert {counted(page) for page in pages} == {CALLS}
+    shares = re.findall(r'^lasso_worker_calls_total\{worker="\d"\} (\S+)$', pages[0], re.MULTILINE)
+    assert sum(map(float, shares)) == CALLS
+    assert len(shares) == 2
     assert await shown(lasso) == {CALLS}
     await kill(lasso, 0)
     assert {counted(page) for page in await scraped(lasso)} == {CALLS}

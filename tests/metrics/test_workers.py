@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import attrs
 
-from lasso_trio.metrics.workers import KEEPING, MISSING, PARENT_CPU, PARENT_MEMORY, REPLACED, UP, read_workers
+from lasso_trio.metrics import chains, door
+from lasso_trio.metrics.workers import (
+    CALLS,
+    CONNECTIONS,
+    KEEPING,
+    MISSING,
+    PARENT_CPU,
+    PARENT_MEMORY,
+    REPLACED,
+    UP,
+    add_shares,
+    read_workers,
+)
 from lasso_trio.telemetry.prometheus import Table
 
 
@@ -23,3 +35,12 @@ def test_each_worker_has_its_lines_and_the_parent_its_own() -> None:
     assert [table.value(family, "0") for family in (UP, KEEPING, MISSING, REPLACED)] == [1, 1, 0, 0]
     assert [table.value(family, "1") for family in (UP, KEEPING, MISSING, REPLACED)] == [0, 0, 1, 3]
     assert (table.value(PARENT_CPU), table.value(PARENT_MEMORY)) == (1.5, 4096)
+
+
+def test_a_workers_part_is_the_sum_of_what_it_read() -> None:
+    table = Table()
+    table.add(chains.CALLS, 5, "public", "eth")
+    table.add(chains.CALLS, 7, "public", "base")
+    table.add(door.CONNECTIONS, 3)
+    add_shares(table)
+    assert (table.value(CALLS), table.value(CONNECTIONS)) == (12, 3)
