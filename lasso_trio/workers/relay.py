@@ -4,7 +4,7 @@
     ask  OPEN  instance, params ──────────► its keeper subscribes upstream, or shares what it has
        ◄────── Opened                       (refused, or not to be had: said in words)
        ◄────── NEWS  number, events …       in the provider's order
-       ◄────── END   number                 the session was lost, or what was told did not fit
+       ◄────── END   numbers                the session was lost, or what was told did not fit
     tell CLOSE number ────────────────────► the last who closes unsubscribes upstream
     tell HURRY instance ──────────────────► a stream has nobody to listen to
 
@@ -52,4 +52,5 @@ decode_opening: Final = msgspec.msgpack.Decoder(Opening).decode
 decode_opened: Final = msgspec.msgpack.Decoder(Opened).decode
 decode_events: Final = msgspec.msgpack.Decoder(Events).decode
 decode_number: Final = msgspec.msgpack.Decoder(int).decode
+decode_numbers: Final = msgspec.msgpack.Decoder(list[int]).decode
 decode_instance: Final = msgspec.msgpack.Decoder(str).decode

@@ -94,7 +94,7 @@ class RelayDesk:
             del self.feeds[key]
             if worker in self.bus.others:
                 self._ends.setdefault(worker, deque(maxlen=ENDS_KEPT)).append(wish.number)
-            self.bus.tell(END, encode(wish.number), worker)
+            self.bus.tell(END, encode([wish.number]), worker)
         if not said:
             task_status.started(Opened("it was closed while it was opened"))
 
@@ -129,8 +129,8 @@ class RelayDesk:
             self.feeds[key].cancel("who asked for it closed it")
 
     def _begin_anew(self, worker: int) -> None:
-        for number in self._ends.get(worker, ()):
-            self.bus.tell(END, encode(number), worker)
+        if worker in self._ends:
+            self.bus.tell(END, encode(list(self._ends[worker])), worker)
         self._end_all(worker)
 
     def _forget(self, worker: int) -> None:

@@ -26,7 +26,7 @@ from lasso_trio.workers.relay import (
     Opened,
     Opening,
     decode_events,
-    decode_number,
+    decode_numbers,
     decode_opened,
     encode,
 )
@@ -80,7 +80,7 @@ class RelaySources:
 
     def __attrs_post_init__(self) -> None:
         self.bus.listen(NEWS, self._hear)
-        self.bus.listen(END, lambda _, payload: self._end(decode_number(payload)))
+        self.bus.listen(END, self._hear_ends)
 
     def source(self, instance_id: str) -> RelaySource:
         """Of an instance; before anything was told of it, it is disconnected."""
@@ -150,6 +150,10 @@ class RelaySources:
                 self._leave(feed, sender)
                 feed.end()
                 return
+
+    def _hear_ends(self, _: int, payload: bytes) -> None:
+        for number in decode_numbers(payload):
+            self._end(number)
 
     def _end(self, number: int) -> None:
         feed = self.feeds.pop(number, None)
