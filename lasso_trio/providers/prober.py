@@ -206,14 +206,15 @@ class Prober:
 
     def _settle(self, check: ChainCheck, now: float) -> None:
         before, self.head.check, self.head.told_chain = self.head.check, check, None
+        breaker = self.channel.breaker
+        if breaker.reason == WRONG_CHAIN and breaker.state(now) is State.OPEN:  # perhaps by a prober before us
+            breaker.release(now, "right chain again")
+            self._witness.saw_failure()
         if before is check:
             return
         if before is ChainCheck.WRONG:
             log.warning("probe.right_chain", chain_id=self.chain_id, **self._who())
             self._shouts = 0
-            if self.channel.breaker.reason == WRONG_CHAIN:
-                self.channel.breaker.release(now, "right chain again")
-                self._witness.saw_failure()
         self.channel.version.bump()
 
     def _wrong(self, told: int, now: float) -> None:

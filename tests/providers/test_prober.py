@@ -172,6 +172,17 @@ async def test_a_node_that_changes_its_chain_is_found_out_within_ten_rounds(
         assert its.head.check is ChainCheck.WRONG
 
 
+async def test_a_wrong_chain_that_was_told_by_who_looked_before_is_forgiven_as_well(
+    bench: Build, autojump_clock: trio.testing.MockClock
+) -> None:
+    with capture_logs():
+        its = bench(running=False)
+        its.head.check = ChainCheck.RIGHT  # this was told as well, and the end of the quarantine was not
+        its.channel.breaker.quarantine("wrong_chain", trio.current_time())
+        await its.prober.round()
+    assert its.state is not State.OPEN
+
+
 async def test_an_operators_quarantine_is_not_lifted_by_the_right_chain(
     bench: Build, autojump_clock: trio.testing.MockClock
 ) -> None:
