@@ -1,4 +1,4 @@
-"""Two nodes of two workers each: to each other they are two nodes, whichever worker is asked."""
+"""A node of two workers beside one of one process: to each other they are two nodes, whichever worker is asked."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ async def call(node: Neighbour) -> None:
 
 
 @pytest.mark.timeout(90)
-async def test_two_nodes_of_two_workers_are_two_nodes_and_tell_of_both_their_workers_calls(tmp_path: Path) -> None:
+async def test_a_node_of_two_workers_is_one_node_and_tells_of_both_its_workers_calls(tmp_path: Path) -> None:
     async with town(tmp_path) as here:
         here.list_hosts(*HOSTS[:2])
         one, two = (here.node(HOSTS[n], id_) for n, id_ in enumerate(("us-1", "eu-1")))
-        one.workers = two.workers = 2
+        two.workers = 2
         await start_all(one, two)
         await call(two)
 
         async def whole() -> bool:
-            health = [row["cluster"] for row in await told(one, "/api/health")]
+            health = [row["cluster"] for node in (one, two) for row in await told(node, "/api/health")]
             return all((row["nodes_total"], row["nodes_responding"]) == (2, 2) for row in health)
 
         async def added_up() -> bool:
