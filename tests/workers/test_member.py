@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 import trio
 from trio.testing import MockClock
 
 from lasso_trio.providers.head import ChainCheck
+from lasso_trio.workers.outbox import Outbox
 from tests.subscriptions.simulated import fold_heads, fold_logs
 from tests.workers.team import BLOCK_S, NAMES, team_of
 
@@ -124,3 +127,39 @@ async def test_a_keeping_worker_that_hangs_stops_no_calls_and_no_streams(
         assert set(team.logs(began + 1)[:-20]) <= set(fold_logs(logs.results, began))
         assert not heads.gaps
         assert not logs.gaps
+
+
+async def test_frames_that_find_no_room_leave_no_gap_no_feed_and_no_disagreement(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dice, put, losing = Random(1), Outbox.put, True
+
+    def put_or_lose(self: Outbox, data: bytes) -> bool:
+        if losing and dice.random() < 0.08:
+            self.dropped, self._refused = self.dropped + 1, True
+            self._bell.set()
+            return False
+        return put(self, data)
+
+    monkeypatch.setattr(Outbox, "put", put_or_lose)
+    async with team_of(3, monkeypatch) as team:
+        heads, logs = await team[2].join('["newHeads"]'), await team[2].join('["logs",{}]')
+        began = team.network.chain.height(trio.current_time())
+        for round_ in range(12):
+            await trio.sleep(dice.random() * 3)
+            team.network.nodes[NAMES[round_ % 3]].drop_websockets()
+            team[round_ % 3].channel("c").cordon(out=round_ % 2 == 0, now=trio.current_time())
+            if round_ % 4 == 3 and (dying := team.keeper) != 2:
+                await team.kill(dying)
+                await team.join(dying)
+        await trio.sleep(10)
+        losing = False
+        await trio.sleep(60 + BLOCK_S / 2)
+        believed = fold_heads(heads.results)
+        assert believed == team.hashes(START_OF_ALL)[-len(believed) :]
+        assert sorted(fold_logs(logs.results, began)) == sorted(team.logs(began + 1))
+        assert not heads.gaps
+        assert not logs.gaps
+        assert len({colleague.channel("c").cordoned for colleague in team.colleagues.values()}) == 1
+        wanted = {(number, feed) for number in team.followers for feed in team[number].member.sources.feeds}
+        assert set(team[team.keeper].member.desk.feeds) == wanted
