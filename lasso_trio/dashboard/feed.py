@@ -4,7 +4,7 @@
                                                                    └► the viewer's slot (the newest wins) ──► its task
 
 A viewer whose answer is sent in chunks and who keeps up is written to by the ticker itself, one system call for each:
-a turn of its task through the web stack costs seven times that. Of all others the slot holds one snapshot: who is slow
+a turn of its task through the web stack costs six times that. Of all others the slot holds one snapshot: who is slow
 misses some, costs nothing meanwhile, and nobody waits for anybody. Viewers are served a few at a time, some
 milliseconds apart: fifty written to in a row would keep calls waiting. They are bounded in number and time, and all
 end when the node drains.
