@@ -39,7 +39,8 @@ scrape_configs:
   their values: the `sum`, the `most` or `least`, the `keeper`'s (the worker that watches the providers), or `each` with
   a label `worker`, as the process' own figures have it then. A worker that does not tell within a second is in the sums
   with its last figures and named in `lasso_worker_missing`. What a worker has told stays in the counters when it dies;
-  what it counted since the last scrape, of any worker, is lost. If the workers' parent does not answer, the page is 503.
+  what it counted since the last scrape, of any worker, is lost. If the workers' parent does not answer, the page is
+  503.
 * Latencies are within 2 %, buckets (seconds): {", ".join(f"{bound:g}" for bound in BOUNDS)}.
 """
 

@@ -56,6 +56,7 @@ def test_equal_files_make_equal_archives() -> None:
         (tar((MANIFEST, TEXT), ("profiles/one.yml", None)), "does not|not a file"),
         (tar((MANIFEST, TEXT), ("profiles/one.yml", b" " * (manifests.MOST_BYTES + 1))), "not a file"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_nothing_is_taken_from_an_archive_that_is_not_whole_and_ours(data: bytes, complaint: str) -> None:
     with pytest.raises(BadArchive, match=complaint):

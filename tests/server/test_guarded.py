@@ -42,6 +42,7 @@ def reason(answer: Answer) -> tuple[int, object]:
         (f"/rpc/k/{KEY}/eth", {}),
         (f"/rpc/k/{KEY}/profile/public/fastest/eth?provider_id=alpha", {}),
     ],
+    ids=["bearer", "header", "path", "path and more"],
 )
 async def test_a_key_lets_its_client_in_wherever_it_is_shown(target: str, fields: dict[str, str]) -> None:
     n = closed_node()
@@ -64,7 +65,11 @@ async def test_who_shows_nothing_is_told_what_is_wanted_with_the_id_of_the_call(
     assert n.service.asked == []
 
 
-@pytest.mark.parametrize("shown", [made("wallet"), KEY[:-1], "lasso_", "x.y.z", "?"])
+@pytest.mark.parametrize(
+    "shown",
+    [made("wallet"), KEY[:-1], "lasso_", "x.y.z", "?"],
+    ids=["another", "cut", "prefix", "no token", "mark"],
+)
 async def test_a_wrong_key_is_refused_and_not_repeated(shown: str) -> None:
     answer = await closed_node().post("/rpc/eth", authorization=f"Bearer {shown}")
     assert answer.status == 401

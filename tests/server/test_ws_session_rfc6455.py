@@ -70,7 +70,7 @@ def in_a_world(scenario: Callable[[World], Awaitable[None]]) -> None:
 # 5.2 to 5.4: frames and fragments…
 
 
-@pytest.mark.parametrize("mask", [b"\0\0\0\0", b"\xff\xff\xff\xff", urandom(4)])
+@pytest.mark.parametrize("mask", [b"\0\0\0\0", b"\xff\xff\xff\xff", urandom(4)], ids=["none", "all", "any"])
 async def test_any_mask_is_taken_off(ws_world: Make, mask: bytes) -> None:
     client = await sent(ws_world(), frame(FIN | TEXT, CALL, mask=mask))
     assert (await client.json())["result"] == "eth_call"

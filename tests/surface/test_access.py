@@ -51,6 +51,7 @@ async def closed(start: Start, policy: AccessPolicy = CLOSED, **settings: Any) -
         ("OPTIONS", "/rpc/devnet", (("origin", "https://evil.example"),), 204),
         ("OPTIONS", "/rpc/profile/team/devnet", (("origin", "https://evil.example"),), 204),
     ],
+    ids=[str(row) for row in range(1, 13)],  # keys are new in each process, and the names of tests must not be
 )
 async def test_both_lanes_give_the_same_answer(
     start: Start, method: str, target: str, fields: tuple[tuple[str, str], ...], status: int

@@ -48,7 +48,7 @@ def test_a_bomb_is_refused_at_the_cap_and_not_unpacked_first() -> None:
         decoder.pull()
 
 
-@pytest.mark.parametrize("packed", [b"plain text", gzip.compress(b"x") + b"trailing"])
+@pytest.mark.parametrize("packed", [b"plain text", gzip.compress(b"x") + b"trailing"], ids=["plain", "more"])
 def test_what_is_not_gzip_is_malformed(packed: bytes) -> None:
     with pytest.raises(Malformed):
         undo([packed])
