@@ -66,8 +66,7 @@ class RedisLine:
         answers: list[Any] = []
         try:
             with trio.move_on_after(timeout_s) as scope:
-                requests = [self._request(command) for command in commands]
-                answers = [await request for request in requests]
+                answers = await self._all(commands)
         except (_errors().RedisError, OSError) as error:  # TimeoutError is an OSError
             raise fault_of(error) from error
         if scope.cancelled_caught:
@@ -80,6 +79,11 @@ class RedisLine:
         if fault.reason != "full":
             self.close()
         raise fault
+
+    async def _all(self, commands: Sequence[Command]) -> list[Any]:
+        """All are out before the first is heard."""
+        requests = [self._request(command) for command in commands]
+        return [await request for request in requests]
 
     def close(self) -> None:
         self.connection.invalidate()

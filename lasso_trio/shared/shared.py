@@ -88,11 +88,14 @@ class Shared:
 
     async def run(self) -> None:
         """Until cancelled; connections are closed then."""
+        if self.engine is None:
+            await self.leasing.run()
+        else:
+            await self._run(self.engine)
+
+    async def _run(self, engine: Engine) -> None:
+        works: tuple[Callable[[], Any], ...] = (engine.reading.run, engine.writing.run, self.leasing.run)
         async with trio.open_nursery() as nursery:
-            if self.engine is None:
-                nursery.start_soon(self.leasing.run, name="shared limits")
-                return
-            works: tuple[Callable[[], Any], ...] = (self.engine.reading.run, self.engine.writing.run, self.leasing.run)
             for lane, work in zip(self.lanes, works, strict=True):
                 nursery.start_soon(lane.run, work, name=f"shared {lane.name}")
 
