@@ -27,7 +27,7 @@ async def test_a_killed_node_is_shown_left_out_and_taken_back_while_the_others_s
             return seen["coverage"]["text"] == "3 of 3" and seen["chains"][0]["total_calls"] >= 12
 
         await until(25, counted)  # three's calls, told at its next exchange with one
-        assert (await two.health())["status"] == "healthy"
+        await until(25, lambda: _is(_status(two), "healthy"))  # which finds the others on its own
         assert (await two.health())["regions"] == ["ap", "eu", "us"]
 
         failed: list[object] = []
