@@ -22,7 +22,7 @@ from lasso_trio.cluster.membership import Membership
 from lasso_trio.cluster.snapshot import BadSnapshot
 from lasso_trio.cluster.talk import Refused
 from lasso_trio.workers.bus import Bus
-from lasso_trio.workers.frame import MAX_FRAME
+from lasso_trio.workers.frame import MAX_PAYLOAD
 from lasso_trio.workers.topics import BusFault
 
 NEWS: Final = "cluster.news"
@@ -32,7 +32,6 @@ PICTURE: Final = "cluster.picture"
 EVERY_S: Final = 1.0
 PATIENCE_S: Final = 4.0
 """Less than the other node's, which would like to hear why."""
-_LARGEST: Final = MAX_FRAME - 1024
 
 Row = dict[str, Any]
 
@@ -187,6 +186,6 @@ class ClusterShare:
 
 
 def _fitting(body: bytes) -> bytes:
-    if len(body) > _LARGEST:
+    if len(body) > MAX_PAYLOAD:
         raise BusFault(f"{len(body)} bytes are too large for the bus")
     return body

@@ -15,13 +15,12 @@ from lasso_trio.metrics.workers import add_shares, read_workers
 from lasso_trio.telemetry.prometheus import Distribution, Family, Kind, Table, Value, add_process
 from lasso_trio.workers import told_page
 from lasso_trio.workers.bus import PARENT, Bus
-from lasso_trio.workers.frame import MAX_FRAME
+from lasso_trio.workers.frame import MAX_PAYLOAD
 from lasso_trio.workers.page_office import PART, WHOLE
 from lasso_trio.workers.told_page import Page, Spread, Told, ToldFamily
 from lasso_trio.workers.topics import BusFault
 
 PATIENCE_S: Final = 5.0
-_LARGEST: Final = MAX_FRAME - 1024
 
 
 @attrs.frozen(eq=False)
@@ -39,7 +38,7 @@ class MetricsShare:
         with uncollected():
             table = await self.exporter.read()
             part = await trio.to_thread.run_sync(_packed, table, abandon_on_cancel=True)
-        if len(part) > _LARGEST:
+        if len(part) > MAX_PAYLOAD:
             raise BusFault(f"a page of {len(part)} bytes is too large")
         return part
 

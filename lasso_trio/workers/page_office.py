@@ -17,7 +17,7 @@ import trio
 
 from lasso_trio.telemetry.node import memory_mib
 from lasso_trio.workers import told_page
-from lasso_trio.workers.frame import MAX_FRAME
+from lasso_trio.workers.frame import MAX_PAYLOAD
 from lasso_trio.workers.told_page import SeatFigures, Whole
 from lasso_trio.workers.topics import Act, BusFault
 
@@ -27,7 +27,6 @@ PART: Final = "metrics.part"
 """Asked of a worker: its own."""
 PATIENCE_S: Final = 1.0
 """For one worker; then its last page is taken, and it is told to be missing."""
-_LARGEST: Final = MAX_FRAME - 1024
 
 
 class Switchboard(Protocol):
@@ -76,7 +75,7 @@ class PageOffice:
             make = partial(_made, living, self._gone, left, keeper, seats, cpu_seconds(), resident_bytes())
             whole, self._gone = await trio.to_thread.run_sync(make)
             del self._left[: len(left)]
-        if len(whole) > _LARGEST:
+        if len(whole) > MAX_PAYLOAD:
             raise BusFault(f"a page of {len(whole)} bytes is too large")
         return whole
 

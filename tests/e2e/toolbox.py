@@ -51,32 +51,27 @@ def library(name: str) -> tuple[str, Path]:
     return node, TOOLBOX
 
 
-def nginx() -> str:
-    binary = shutil.which("nginx", path=_PATH)
+def _installed(name: str, package: str) -> str:
+    binary = shutil.which(name, path=_PATH)
     if binary is None:
-        lacking("nginx is not installed (Debian: apt-get install nginx-light)")
+        lacking(f"{name} is not installed (Debian: apt-get install {package})")
     return binary
+
+
+def nginx() -> str:
+    return _installed("nginx", "nginx-light")
 
 
 def promtool() -> str:
-    binary = shutil.which("promtool", path=_PATH)
-    if binary is None:
-        lacking("promtool is not installed (Debian: apt-get install prometheus)")
-    return binary
+    return _installed("promtool", "prometheus")
 
 
 def redis_server() -> str:
-    binary = shutil.which("redis-server", path=_PATH)
-    if binary is None:
-        lacking("redis-server is not installed (Debian: apt-get install redis-server)")
-    return binary
+    return _installed("redis-server", "redis-server")
 
 
 def slowhttptest() -> str:
-    binary = shutil.which("slowhttptest", path=_PATH)
-    if binary is None:
-        lacking("slowhttptest is not installed (Debian: apt-get install slowhttptest)")
-    return binary
+    return _installed("slowhttptest", "slowhttptest")
 
 
 def free_port() -> int:

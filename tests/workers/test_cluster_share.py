@@ -119,7 +119,7 @@ async def test_while_nobody_keeps_or_the_keeping_worker_hangs_that_is_said(
         with pytest.raises(Silent, match="no answer"):
             await node.desks[1].answer(b"hello", "10.0.0.2")
         assert trio.current_time() - began == pytest.approx(PATIENCE_S)
-        monkeypatch.setattr(cluster_share, "_LARGEST", 1)
+        monkeypatch.setattr(cluster_share, "MAX_PAYLOAD", 1)
         with pytest.raises(Silent, match="too large"):
             await node.desks[1].overview()
 

@@ -68,7 +68,7 @@ async def test_without_the_parent_there_is_no_page_rather_than_one_workers() -> 
 async def test_a_part_that_is_too_large_for_the_bus_is_refused_and_its_worker_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(metrics_share, "_LARGEST", 10)
+    monkeypatch.setattr(metrics_share, "MAX_PAYLOAD", 10)
     node = Node()
     async with crew_of(1, node.prepare) as crew:
         PageOffice(crew.switch, lambda: {0: 0}).serve()

@@ -107,7 +107,7 @@ async def test_a_worker_that_takes_no_calls_yet_is_not_asked() -> None:
 
 
 async def test_a_page_that_is_too_large_for_the_bus_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_office, "_LARGEST", 10)
+    monkeypatch.setattr(page_office, "MAX_PAYLOAD", 10)
     async with crew_of(1, Counts().prepare) as crew:
         await ready(crew)
         with pytest.raises(BusFault, match="too large"):
