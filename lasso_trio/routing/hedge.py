@@ -35,6 +35,8 @@ MARGIN: Final = 1.05
 MARGIN_S: Final = 0.001
 """The histogram knows a quantile within 2 %, and an answer may lie in the kernel for a moment: a provider that always
 takes the same time is not late each time."""
+PASSING: Final = frozenset({"budget", "in_flight"})
+"""Refusals that soon may hold no more: other calls' hedges end, other calls fill the bucket."""
 WIDE_BLOCKS: Final = 100
 """An `eth_getLogs` over more blocks is heavy for whoever answers it: it is not raced unless the profile says so."""
 

@@ -23,7 +23,7 @@ from lasso_trio.routing import filters
 from lasso_trio.routing.attempt import Attempt, Waiting, drop, finish
 from lasso_trio.routing.call import MAX_DISPATCHES, Call, Progress, admitted, ask, may_go_on
 from lasso_trio.routing.candidate import Candidate
-from lasso_trio.routing.hedge import WIDE_BLOCKS, pick
+from lasso_trio.routing.hedge import PASSING, WIDE_BLOCKS, pick
 from lasso_trio.routing.outcome import Raced
 from lasso_trio.routing.winning import is_weak
 from lasso_trio.upstream.call import Call as HttpCall
@@ -71,7 +71,9 @@ async def race(call: Call, progress: Progress, late: Attempt, rest: list[Candida
 
 @attrs.define(eq=False)
 class Race:
-    """`hedge_at`: when the next hedge is due. `weak`: an answer that wins only if nobody gives a better one in time."""
+    """`hedge_at`: when the next hedge is due. `put_off`: why the last that was due was not sent; empty when it was.
+    `weak`: an answer that wins only if nobody gives a better one in time.
+    """
 
     call: Call
     progress: Progress
@@ -81,6 +83,7 @@ class Race:
     weak: Attempt | None = None
     unwanted: list[Attempt] = attrs.field(factory=list)
     hedge_at: float = inf
+    put_off: str = ""
     weak_until: float = inf
     _ended: list[Runner] = attrs.field(factory=list)
     _bell: trio.Event = attrs.field(factory=trio.Event)
@@ -141,6 +144,8 @@ class Race:
         for runner in self.runners:
             if runner.hedge:
                 hedges.end(won=winner is not None and runner.done is winner)
+        if self.put_off:
+            hedges.suppressed[self.put_off] += 1
         self.unwanted += [runner.done for runner in self._ended if runner.done is not None]
         self._ended.clear()
         for done in self.unwanted:
@@ -230,17 +235,20 @@ class Race:
         return False
 
     def _hedge(self, nursery: trio.Nursery, now: float) -> None:
+        """Send one. What is refused for want of room is asked for again when the call has lasted twice as long: a provider
+        that falls silent makes many calls late at once, and those before this one are soon out of the way.
+        """
         self.hedge_at = inf
-        hedges = self.call.chain.counts.hedges
-        candidate, why_not = self._whom(now)
+        candidate, self.put_off = self._whom(now)
         if candidate is None:
-            hedges.suppressed[why_not] += 1
+            if self.put_off in PASSING:
+                self.hedge_at = now + (now - self.runners[0].started)
             return
         self.rest.remove(candidate)
         if not self._start(nursery, candidate, now, hedge=True):
-            hedges.suppressed["not_admitted"] += 1
+            self.put_off = "not_admitted"
             return
-        hedges.fire()
+        self.call.chain.counts.hedges.fire()
         if not self.progress.hedges:
             self.progress.hedge_delay_s = now - self.runners[0].started
         self.progress.hedges += 1

@@ -184,6 +184,31 @@ async def test_without_tokens_nobody_is_raced(autojump_clock: Clock, world: Buil
     assert await refused(it) == "budget"
 
 
+async def test_calls_that_find_no_room_for_a_hedge_ask_again(autojump_clock: Clock, world: Build) -> None:
+    it = world({"a": STALLING, "b": slow(10)}, routing=HEDGE)
+    took: list[float] = []
+
+    async def one(number: int) -> None:  # equal ones would be one call
+        started = trio.current_time()
+        assert facts(await it.serve("eth_getBlockByNumber", f'["{number:#x}",false]'))[0] == "b"
+        took.append(trio.current_time() - started)
+
+    async with trio.open_nursery() as nursery:
+        for number in range(6):
+            nursery.start_soon(one, number)
+    # Two at a time: the others ask again after 50 ms more, 100, 200…
+    assert sorted(round(seconds, 2) for seconds in took) == [0.06, 0.06, 0.11, 0.11, 0.21, 0.21]
+    assert not it.routed.counts.hedges.suppressed
+    it.assert_nothing_leaked()
+
+
+async def test_a_call_that_found_no_room_to_its_end_counts_once(autojump_clock: Clock, world: Build) -> None:
+    it = world({"a": slow(900), "b": slow(10)}, routing=HEDGE)
+    it.routed.counts.hedges.tokens = 0.0
+    assert await refused(it) == "budget"
+    assert it.routed.counts.hedges.suppressed == {"budget": 1}
+
+
 async def test_one_that_needs_longer_than_is_left_is_not_raced(autojump_clock: Clock, world: Build) -> None:
     it = world({"a": slow(100), "b": slow(10)}, routing=HEDGE)
     for _ in range(9):
