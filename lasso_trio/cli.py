@@ -33,6 +33,8 @@ MISCONFIGURED: Final = 2
 SECRET_BYTES: Final = 64
 WORKER: Final = "_LASSO_WORKER"
 """In the environment of workers: see `workers.post`."""
+STANDBY: Final = "_LASSO_STANDBY"
+"""In that of a process that may become one: see `workers.standby`."""
 FAULTS_BELOW: Final = 5
 """The demo sets its faults on the port so far below its providers' first."""
 
@@ -66,6 +68,11 @@ def serve(host: str | None, port: int | None, directory: Path | None) -> None:
     Ctrl-C or SIGTERM lets calls in flight finish; a second one ends at once.
     """
     with _exit_codes():
+        if STANDBY in os.environ:
+            from lasso_trio.workers.standby import become_worker
+
+            if not become_worker(os.environ):
+                return
         settings, profiles = _configuration(directory)
         settings = _chosen(settings, host, port)
         if settings.workers > 1 and WORKER not in os.environ:

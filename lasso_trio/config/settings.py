@@ -65,6 +65,7 @@ KNOWN: Final = frozenset(
         "LASSO_PROBES",
         "LASSO_PROFILES_DIR",
         "LASSO_REDIS_URL",
+        "LASSO_STANDBY",
         "LASSO_TRUSTED_PROXIES",
         "LASSO_VM_METRICS_ENABLED",
         "LASSO_WORKERS",
@@ -96,6 +97,8 @@ class Settings:
     mode: Mode = Mode.DEV
     workers: int = 1
     """Processes that take calls; with more than one there is a parent beside them."""
+    standby: bool = True
+    """With several workers: one process more, which waits to replace one that dies."""
     host: str = "127.0.0.1"
     """The address to listen on: every one in prod, loopback otherwise."""
     port: int = 4000
@@ -174,6 +177,7 @@ def _settings(variables: Variables, mode: Mode) -> Settings:
     return Settings(
         mode=mode,
         workers=_workers(variables),
+        standby=variables.choice("LASSO_STANDBY", ("on", "off"), "on") == "on",
         host="0.0.0.0" if in_prod else usual.host,
         port=variables.integer("PORT", usual.port, most=65_535),
         listen=variables.boolean("PHX_SERVER", usual.listen),

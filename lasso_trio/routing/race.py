@@ -235,8 +235,8 @@ class Race:
         return False
 
     def _hedge(self, nursery: trio.Nursery, now: float) -> None:
-        """Send one. What is refused for want of room is asked for again when the call has lasted twice as long: a provider
-        that falls silent makes many calls late at once, and those before this one are soon out of the way.
+        """Send one. What is refused for want of room is asked for again when the call has lasted twice as long: a
+        provider that falls silent makes many calls late at once, and those before this one are soon out of the way.
         """
         self.hedge_at = inf
         candidate, self.put_off = self._whom(now)

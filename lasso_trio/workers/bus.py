@@ -18,7 +18,7 @@ import structlog
 import trio
 
 from lasso_trio.supervision import FINISHED
-from lasso_trio.workers.frame import EVERYBODY, MAX_PAYLOAD, PARENT, BrokenFrame, Frame, FrameReader, Kind, encoded
+from lasso_trio.workers.frame import EVERYBODY, MAX_PAYLOAD, PARENT, BrokenFrame, Frame, FrameReader, Kind, encoded, greeting
 from lasso_trio.workers.outbox import Outbox
 from lasso_trio.workers.topics import Act, BusFault, Heard, Topics, contained
 
@@ -70,7 +70,7 @@ class Bus:
     def __attrs_post_init__(self) -> None:
         self.topics = Topics(self.worker, self._send)
         self.outbox.relieved = self._make_good
-        self.outbox.press(encoded(Frame(Kind.TELL, self.worker, PARENT, HELLO, b"")))
+        self.outbox.press(encoded(Frame(Kind.TELL, self.worker, PARENT, HELLO, greeting())))
 
     @property
     def keeping(self) -> bool:

@@ -2,6 +2,8 @@
 
 A frame is its length (four bytes, network order) and a msgpack array `[kind, sender, to, topic, payload, number]`. The
 payload is bytes that only who speaks them understands; the parent passes a frame on as it came. Pure: no sockets here.
+
+Who begins to speak says `greeting()` first: the package may have been exchanged under a parent that still runs.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import msgspec
 PARENT: Final = -1
 EVERYBODY: Final = -2
 """As `to`: all other workers, the parent not among them."""
+VERSION: Final = 1
+"""Of all that is said on the bus. Raise it when an older end would misread a frame or a payload."""
 MAX_FRAME: Final = 4 * 1024 * 1024
 """Bytes of one frame, without its length."""
 MAX_PAYLOAD: Final = MAX_FRAME - 1024
@@ -47,6 +51,17 @@ class BrokenFrame(Exception):
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(Frame).decode
+
+
+def greeting() -> bytes:
+    """The payload of a process' first frame."""
+    return _encode(VERSION)
+
+
+def check_greeting(payload: bytes) -> None:
+    """Raises BrokenFrame when whoever said it speaks otherwise than we do."""
+    if payload != _encode(VERSION):
+        raise BrokenFrame(f"another version of the bus than the parent's ({VERSION}): restart the node")
 
 
 def encoded(frame: Frame) -> bytes:

@@ -1,7 +1,7 @@
 """The parent of a node's workers: it starts them, replaces those that end, passes on what they tell each other, and is
 the one whom service managers and operators signal. It takes no calls itself.
 
-    root ─ signals · reloads · watch of the profiles · watch for workers that hang
+    root ─ signals · reloads · watch of the profiles · watch for workers that hang · one process in reserve
        └─ worker 0 … n−1: a life after another ─ its process · its end of the bus
 
 SIGTERM, SIGINT: all drain, and when it comes again are cut. SIGHUP: all read the profiles again. A worker that cannot
@@ -11,6 +11,7 @@ the others serve.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import tempfile
@@ -35,12 +36,16 @@ from lasso_trio.workers.post import Post
 from lasso_trio.workers.process import LAST_WORDS_S, Program, ending
 from lasso_trio.workers.pulse import Pulse
 from lasso_trio.workers.reload import NodeReload
+from lasso_trio.workers.reserve import Reserve
 from lasso_trio.workers.restarts import Restarts
 from lasso_trio.workers.switch import Switch
 from lasso_trio.workers.worker import CUT, DRAIN
 
 BEYOND_GRACE_S: Final = 5.0
 """What a worker may take after the grace to close; then it is killed."""
+
+COMES_S: Final = 10.0
+"""A standby that was given a post is heard of in a fraction of a second."""
 
 log = structlog.get_logger(__name__)
 
@@ -66,8 +71,11 @@ class Parent:
     program: Program
     grace_s: float
     addresses: list[str] = attrs.field(factory=list)
+    standby: bool = False
+    """Keep a process in reserve."""
     switch: Switch = attrs.field(factory=Switch)
     reload: NodeReload = attrs.field(init=False)
+    reserve: Reserve = attrs.field(init=False)
     ready: bool = False
     """All workers took calls at one time: the node has started."""
     exit_code: int = 0
@@ -78,6 +86,7 @@ class Parent:
     def __attrs_post_init__(self) -> None:
         self.reload = NodeReload(self.switch)
         self.reload.serve()
+        self.reserve = Reserve(self.program, self.standby)
         self.switch.on_ready(self._seat_ready)
         for serve in OFFICES:
             serve(self.switch)
@@ -87,6 +96,7 @@ class Parent:
         """Until told to stop; the exit code. Cancelled: the workers see the end of their bus, and drain."""
         async with trio.open_nursery() as root:
             root.start_soon(self._reloads)
+            root.start_soon(self.reserve.run)
             root.start_soon(Pulse(self.switch, self._kill_hanging).watch)
             async with trio.open_nursery() as lives:
                 for seat in self.seats:
@@ -135,23 +145,31 @@ class Parent:
         """One process from start to end; its exit code, negative for a signal."""
         seat.started, seat.ready_at = trio.current_time(), None
         try:
-            process, stream = await self.program.start(seat.number)
+            process, stream, waited = await self.reserve.start(seat.number)
         except OSError as error:
             log.error("worker.not_started", worker=seat.number, error=str(error))
             return -signal.SIGKILL
         seat.process = process
-        log.info("worker.started", worker=seat.number, pid=process.pid)
+        log.info("worker.started", worker=seat.number, pid=process.pid, standby=waited)
         if self._ending.is_set():  # all were told to drain while it was being started
             process.terminate()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._attach, seat, stream)
-            code = await process.wait()
+            code = await self._end_of(seat, process, COMES_S if waited else math.inf)
             nursery.cancel_scope.deadline = trio.current_time() + LAST_WORDS_S  # what it told is still to be read
         seat.process = None
         seat.ended += 1
         return code
 
-    async def _attach(self, seat: Seat, stream: trio.SocketStream) -> None:
+    async def _end_of(self, seat: Seat, process: trio.Process, comes_s: float) -> int:
+        """Its exit code. A standby may have been stopped long ago, with nobody to notice: it comes in time or is killed."""
+        with trio.move_on_after(comes_s):
+            return await process.wait()
+        if seat.number not in self.switch.up:
+            self._kill_hanging(seat.number)
+        return await process.wait()
+
+    async def _attach(self, seat: Seat, stream: trio.abc.Stream) -> None:
         """The one place where a fault in what a worker is told or heard is contained: it costs that worker."""
         try:
             await self.switch.attach(seat.number, stream)
@@ -164,7 +182,12 @@ class Parent:
         log.info("worker.ready", worker=number, took_s=round(now - seat.started, 3))
         if seat.started <= self.reload.last:  # it may have read the profiles before the others read them again
             self.ask_reload("worker started")
-        if not self.ready and len(self.switch.ready) == len(self.seats):
+        if len(self.switch.ready) == len(self.seats):
+            self._all_ready()
+
+    def _all_ready(self) -> None:
+        self.reserve.fill()
+        if not self.ready:
             self.ready = True
             log.info("node.ready", addresses=self.addresses, version=__version__, workers=len(self.seats))
             notify.tell(notify.READY)
@@ -187,6 +210,7 @@ class Parent:
         """Have all workers drain; those that hang are killed."""
         log.info("node.draining", workers=len(self.switch.up), grace_s=self.grace_s)
         notify.tell(notify.STOPPING)
+        self.reserve.stop()
         self.switch.ending = True
         self.switch.order(DRAIN)
         for seat in self.seats:
@@ -238,7 +262,7 @@ async def keep(settings: Settings, turn: int) -> int:
         secret=token_urlsafe(64),
     )
     seats = tuple(Seat(number) for number in range(settings.workers))
-    parent = Parent(seats, Program(post), settings.grace_s, [] if door is None else door.urls())
+    parent = Parent(seats, Program(post), settings.grace_s, [] if door is None else door.urls(), settings.standby)
     async with trio.open_nursery() as nursery:
         await nursery.start(watch_signals, parent)
         if settings.profiles_dir is not None:

@@ -22,12 +22,36 @@ from lasso_trio.workers.post import Post
 
 OURS_ONLY: Final = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_FDS", "LISTEN_PID")
 """The service manager's words to the process that it started."""
+STANDBY: Final = "_LASSO_STANDBY"
+"""In the environment of a process that waits for a post: the number of its bus. `workers.standby` reads it."""
+NOBODY: Final = -1
 LAST_WORDS_S: Final = 1.0
 
 
 def own_command() -> list[str]:
     """How this process was started."""
     return [sys.executable, *sys.orig_argv[1:]]
+
+
+@attrs.define(eq=False)
+class Standby:
+    """A process without a post. `stream`: our end of its bus, whose other end is number `bus` there. `started`, and
+    `waits_since` (it has imported all): trio's clock.
+    """
+
+    process: trio.Process
+    stream: trio.abc.Stream
+    bus: int
+    started: float
+    waits_since: float | None = None
+    hearing: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+    """Around whoever reads its bus until it has a post; cancelled by who takes it."""
+    free: trio.Event = attrs.field(factory=trio.Event)
+    """Nobody reads its bus any more."""
+
+    def waited_s(self, now: float) -> float | None:
+        """None: it never got so far."""
+        return None if self.waits_since is None else round(now - self.waits_since, 3)
 
 
 @attrs.frozen
@@ -43,19 +67,31 @@ class Program:
         end of its bus.
         """
         ours, theirs = socket.socketpair()
-        try:
+        with theirs:
             post = self.post(worker, theirs.fileno())
+            return await self._open(ours, post, post.to_environment())
+
+    async def start_standby(self) -> Standby:
+        """A process that waits for a post. Raises and is cancelled as `start`."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            post = self.post(NOBODY, theirs.fileno())
+            process, stream = await self._open(ours, post, {STANDBY: str(post.bus)})
+        return Standby(process, stream, post.bus, trio.current_time())
+
+    async def _open(
+        self, ours: socket.socket, post: Post, told: Mapping[str, str]
+    ) -> tuple[trio.Process, trio.SocketStream]:
+        try:
             process = await trio.lowlevel.open_process(
                 self.command,
-                env=self._environment() | post.to_environment(),
+                env={**self._environment(), **told},
                 pass_fds=(post.bus, post.turn),
                 stdin=subprocess.DEVNULL,
             )
         except BaseException:
             ours.close()
             raise
-        finally:
-            theirs.close()
         return process, trio.SocketStream(trio.socket.from_stdlib_socket(ours))
 
     def _environment(self) -> dict[str, str]:

@@ -16,7 +16,7 @@ import structlog
 import trio
 
 from lasso_trio.workers.bus import HELLO, MISSED, STANDING, Standing
-from lasso_trio.workers.frame import EVERYBODY, PARENT, BrokenFrame, Frame, FrameReader, Kind, encoded
+from lasso_trio.workers.frame import EVERYBODY, PARENT, BrokenFrame, Frame, FrameReader, Kind, check_greeting, encoded
 from lasso_trio.workers.outbox import MOST, Outbox
 from lasso_trio.workers.topics import Act, BusFault, Heard, Topics
 
@@ -129,6 +129,7 @@ class Switch:
         if frame.to != PARENT:
             self._pass_on(link.number, frame.to, whole)
         elif frame.topic == HELLO:
+            check_greeting(frame.payload)
             link.up = True
             self._name()
         elif frame.topic == READY:

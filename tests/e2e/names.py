@@ -12,10 +12,13 @@ import trio
 
 @attrs.define(eq=False)
 class Names:
-    """`records`: by name and type, as `("lasso.internal.", "A")`. `broken`: every answer is SERVFAIL."""
+    """`records`: by name and type, as `("lasso.internal.", "A")`. `broken`: every answer is SERVFAIL. `silent`: there
+    is none.
+    """
 
     records: dict[tuple[str, str], list[str]] = attrs.field(factory=dict)
     broken: bool = False
+    silent: bool = False
     asked: int = 0
     port: int = 0
 
@@ -30,7 +33,9 @@ class Names:
             task_status.started()
             while True:
                 wire, asker = await sock.recvfrom(4096)
-                await sock.sendto(self.answer(dns.message.from_wire(wire)).to_wire(), asker)
+                answer = self.answer(dns.message.from_wire(wire))
+                if not self.silent:
+                    await sock.sendto(answer.to_wire(), asker)
 
     def answer(self, query: dns.message.Message) -> dns.message.Message:
         self.asked += 1

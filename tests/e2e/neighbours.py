@@ -125,6 +125,12 @@ class Neighbour:
     async def health(self) -> Any:
         return (await self.client.get(f"{self.base}/api/health")).json()["cluster"]
 
+    async def metric(self, name: str) -> float:
+        """Of its page for Prometheus; `name` with its labels as they stand there."""
+        page = (await self.client.get(f"{self.base}/metrics")).text
+        (line,) = (line for line in page.splitlines() if line.startswith(f"{name} "))
+        return float(line.removeprefix(name))
+
     async def problems(self) -> set[str]:
         return {problem["kind"] for problem in (await self.cluster())["problems"]}
 

@@ -15,6 +15,7 @@ from tests.e2e.anvil import CHAIN_ID
 from tests.e2e.names import Names
 from tests.e2e.neighbours import NAME, Neighbour, free_port
 
+PERFECT = Faults()
 HOSTS = [f"127.0.0.{n}" for n in range(1, 6)]
 
 
@@ -40,10 +41,10 @@ class Town:
 
 
 @asynccontextmanager
-async def town(folder: Path) -> AsyncIterator[Town]:
-    """At its end every node that runs is stopped, and must stop well."""
+async def town(folder: Path, faults: Faults = PERFECT) -> AsyncIterator[Town]:
+    """`faults`: the provider's. At its end every node that runs is stopped, and must stop well."""
     client = httpx.AsyncClient(trust_env=False, timeout=10)
-    provider = Devnet.open({"steady": Faults()}, chain=Chain(CHAIN_ID, 1.0, 100))
+    provider = Devnet.open({"steady": faults}, chain=Chain(CHAIN_ID, 1.0, 100))
     async with provider as net, client, trio.open_nursery() as nursery:
         names = Names()
         await nursery.start(names.serve)
