@@ -78,7 +78,7 @@ class Discovery:
                 for kind in _ADDRESSES:
                     nursery.start_soon(look_up, name, port, kind)
         if faults and not found:
-            raise faults[0]
+            raise min(faults, key=str)  # whichever came first: what does not change is no news
         return found
 
     async def _ask(self, name: str, kind: RdataType) -> Iterable[dns.rdata.Rdata]:

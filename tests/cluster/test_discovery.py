@@ -74,6 +74,15 @@ async def test_a_fault_says_why(names: Names, query: str, broken: bool, why: str
         await asking(names, query).look()
 
 
+async def test_as_long_as_it_fails_in_one_way_one_thing_is_said(names: Names) -> None:
+    names.broken, said = True, set()
+    for _ in range(20):  # the questions for A and AAAA fail in any order
+        with pytest.raises(DnsFault) as raised:
+            await asking(names, "x.internal").look()
+        said.add(str(raised.value))
+    assert len(said) == 1
+
+
 async def test_a_server_that_says_nothing_is_waited_for_only_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LIFETIME_S", 0.05)
     with trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as silent:
