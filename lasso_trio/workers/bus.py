@@ -18,7 +18,17 @@ import structlog
 import trio
 
 from lasso_trio.supervision import FINISHED
-from lasso_trio.workers.frame import EVERYBODY, MAX_PAYLOAD, PARENT, BrokenFrame, Frame, FrameReader, Kind, encoded, greeting
+from lasso_trio.workers.frame import (
+    EVERYBODY,
+    MAX_PAYLOAD,
+    PARENT,
+    BrokenFrame,
+    Frame,
+    FrameReader,
+    Kind,
+    encoded,
+    greeting,
+)
 from lasso_trio.workers.outbox import Outbox
 from lasso_trio.workers.topics import Act, BusFault, Heard, Topics, contained
 

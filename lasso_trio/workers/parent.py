@@ -162,7 +162,7 @@ class Parent:
         return code
 
     async def _end_of(self, seat: Seat, process: trio.Process, comes_s: float) -> int:
-        """Its exit code. A standby may have been stopped long ago, with nobody to notice: it comes in time or is killed."""
+        """Its exit code. A standby may have been stopped long ago, unnoticed: it comes in `comes_s` or is killed."""
         with trio.move_on_after(comes_s):
             return await process.wait()
         if seat.number not in self.switch.up:

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lasso_trio.workers.frame import MAX_FRAME, PARENT, BrokenFrame, Frame, FrameReader, Kind, encoded
+from lasso_trio.workers.frame import (
+    MAX_FRAME,
+    PARENT,
+    BrokenFrame,
+    Frame,
+    FrameReader,
+    Kind,
+    check_greeting,
+    encoded,
+    greeting,
+)
 
 frames = st.builds(
     Frame,
@@ -43,3 +53,10 @@ def test_what_is_no_frame_breaks_the_line(body: bytes) -> None:
 
 def test_what_is_told_has_no_number() -> None:
     assert Frame(Kind.TELL, 0, PARENT, "t", b"").number == 0
+
+
+def test_who_greets_as_we_do_may_go_on_and_nobody_else() -> None:
+    check_greeting(greeting())
+    for other in (b"", b"\x00", b"\x02", greeting() * 2):
+        with pytest.raises(BrokenFrame, match="restart the node"):
+            check_greeting(other)

@@ -5,114 +5,22 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import attrs
 import pytest
 import trio
 from structlog.testing import capture_logs
-from trio.testing import MockClock, memory_stream_pair, wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from lasso_trio import notify
-from lasso_trio.config.reload import ReloadResult
 from lasso_trio.config.settings import Settings
 from lasso_trio.errors import ConfigError
 from lasso_trio.workers import parent as module
 from lasso_trio.workers import pulse
 from lasso_trio.workers.bus import Bus
-from lasso_trio.workers.parent import BEYOND_GRACE_S, Parent, Seat, watch_signals
+from lasso_trio.workers.parent import BEYOND_GRACE_S, watch_signals
 from lasso_trio.workers.switch import Switch
-from lasso_trio.workers.worker import obey, tell_ready
-
-GRACE_S = 10.0
-
-
-@attrs.define(eq=False)
-class Played:
-    """One worker's process. `ends(code)` ends it; one that `hangs` is not even cut."""
-
-    number: int
-    pid: int
-    bus: Bus
-    hangs: bool = False
-    told: list[str] = attrs.field(factory=list)
-    code: int | None = None
-    _end: trio.Event = attrs.field(factory=trio.Event)
-
-    async def wait(self) -> int:
-        await self._end.wait()
-        assert self.code is not None
-        return self.code
-
-    def ends(self, code: int) -> None:
-        self.code = code if self.code is None else self.code
-        self._end.set()
-
-    def terminate(self) -> None:
-        self.told.append("SIGTERM")
-        self.ends(0)
-
-    def kill(self) -> None:
-        self.told.append("SIGKILL")
-        self.ends(-signal.SIGKILL)
-
-    def drain(self) -> None:
-        self.told.append("drain")
-
-    def cut(self) -> None:
-        self.told.append("cut")
-        if not self.hangs:
-            self.ends(0)
-
-    async def reload(self, why: str) -> ReloadResult:
-        self.told.append(why)
-        return ReloadResult(True, 1)
-
-
-@attrs.define(eq=False)
-class Stage:
-    """Starts played workers. `starts`: what each does when it starts, by the count of starts."""
-
-    nursery: trio.Nursery
-    starts: Callable[[Played], None] = lambda _: None
-    workers: list[Played] = attrs.field(factory=list)
-    fails: int = 0
-    takes_s: float = 0.0
-    """Until a process is there."""
-
-    async def start(self, number: int) -> tuple[Any, trio.abc.Stream]:
-        if self.fails:
-            self.fails -= 1
-            raise OSError("no more processes")
-        await trio.sleep(self.takes_s)
-        ours, theirs = memory_stream_pair()
-        worker = Played(number, 1000 + len(self.workers), Bus(number, theirs))
-        self.workers.append(worker)
-        obey(worker.bus, worker)
-        self.nursery.start_soon(self._life, worker, theirs)
-        return worker, ours
-
-    async def _life(self, worker: Played, stream: trio.abc.Stream) -> None:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(worker.bus.run)
-            self.starts(worker)
-            await worker.wait()
-            nursery.cancel_scope.cancel()
-        await trio.aclose_forcefully(stream)
-
-    def now(self, number: int) -> Played:
-        return next(worker for worker in reversed(self.workers) if worker.number == number)
-
-
-def serves(worker: Played) -> None:
-    tell_ready(worker.bus)
-
-
-def parent_on(stage: Stage, count: int = 2) -> Parent:
-    program: Any = stage
-    return Parent(tuple(Seat(number) for number in range(count)), program, GRACE_S, ["http://127.0.0.1:4000"])
+from tests.workers.stage import GRACE_S, Stage, ended, parent_on, serves
 
 
 @pytest.fixture
@@ -121,14 +29,6 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     told: list[bytes] = []
     monkeypatch.setattr(notify, "tell", told.append)
     return told
-
-
-async def ended(parent: Parent, stage: Stage) -> None:
-    """Stop it, let the workers end, and see that it does."""
-    parent.stop()
-    await wait_all_tasks_blocked()
-    for worker in stage.workers:
-        worker.ends(0)
 
 
 async def test_a_node_is_ready_when_all_its_workers_are_and_ends_when_all_have_drained(

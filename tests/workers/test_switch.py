@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import trio
 from structlog.testing import capture_logs
 from trio.testing import MockClock, lockstep_stream_pair, memory_stream_pair, wait_all_tasks_blocked
 
 from lasso_trio.workers.bus import HELLO, PARENT, Bus
-from lasso_trio.workers.frame import Frame, Kind, encoded
+from lasso_trio.workers.frame import Frame, Kind, encoded, greeting
 from lasso_trio.workers.switch import READY, Switch
 from tests.workers.crew import crew_of
 
@@ -89,7 +90,7 @@ async def test_one_that_does_not_read_holds_up_nobody_and_is_told_all_again_when
     async with crew_of(2, prepare, most=4_000) as crew:
         ours, theirs = lockstep_stream_pair()
         crew.nursery.start_soon(crew.switch.attach, 2, ours)
-        await theirs.send_all(encoded(Frame(Kind.TELL, 2, PARENT, HELLO, b"")))
+        await theirs.send_all(encoded(Frame(Kind.TELL, 2, PARENT, HELLO, greeting())))
         await crew.settle()
         joined.clear()
         with capture_logs() as logs:
@@ -111,7 +112,7 @@ async def test_a_worker_that_sends_no_frames_counts_as_gone(nursery: trio.Nurser
     async with crew_of(1) as crew:
         ours, theirs = memory_stream_pair()
         crew.nursery.start_soon(crew.switch.attach, 1, ours)
-        await theirs.send_all(encoded(Frame(Kind.TELL, 1, PARENT, HELLO, b"")))
+        await theirs.send_all(encoded(Frame(Kind.TELL, 1, PARENT, HELLO, greeting())))
         await crew.settle()
         assert crew.switch.up == [0, 1]
         with capture_logs() as logs:
@@ -119,6 +120,22 @@ async def test_a_worker_that_sends_no_frames_counts_as_gone(nursery: trio.Nurser
             await crew.settle()
         assert crew.switch.up == [0]
         assert [line["event"] for line in logs] == ["bus.broken"]
+
+
+@pytest.mark.parametrize("greeting", [b"", b"\x02", b"\xa11"])
+async def test_a_worker_of_another_version_is_not_let_in_and_the_log_says_what_to_do(
+    nursery: trio.Nursery, autojump_clock: MockClock, greeting: bytes
+) -> None:
+    async with crew_of(1) as crew:
+        ours, theirs = memory_stream_pair()
+        crew.nursery.start_soon(crew.switch.attach, 1, ours)
+        with capture_logs() as logs:
+            await theirs.send_all(encoded(Frame(Kind.TELL, 1, PARENT, HELLO, greeting)))
+            assert await theirs.receive_some() == b""
+        assert crew.switch.up == [0]
+        (line,) = logs
+        assert (line["event"], line["worker"]) == ("bus.broken", 1)
+        assert line["error"].endswith("restart the node")
 
 
 async def test_what_is_told_to_one_that_has_gone_is_lost_without_a_word(autojump_clock: MockClock) -> None:
