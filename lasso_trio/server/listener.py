@@ -70,18 +70,22 @@ class Listener:
         try:
             while True:
                 await trio.lowlevel.wait_readable(self._sock)
-                if not self._accept_some(admit):
+                self._accept_some(admit)
+                if self._overloaded:
                     await trio.sleep(OVERLOAD_PAUSE)
         finally:
             with contextlib.suppress(OSError):  # they were told "connected" already; closing would reset them
-                self._accept_some(admit)
+                while self._accept_some(admit):
+                    pass
             self.close()
 
-    def _accept_some(self, admit: Admit) -> bool:
-        """Whether to go on at once; False when the system is out of something."""
+    def _accept_some(self, admit: Admit) -> int:
+        """How many there were, `ACCEPTS_PER_WAKE` at most."""
+        number = 0
         for sock, peer in self._ready():
             admit(RawStream(sock), peer)
-        return not self._overloaded
+            number += 1
+        return number
 
     def _ready(self) -> Iterator[tuple[socket.socket, Peer]]:
         for _ in range(ACCEPTS_PER_WAKE):

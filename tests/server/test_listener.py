@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from contextlib import ExitStack
 
 import pytest
 import structlog
@@ -10,7 +11,7 @@ from structlog.testing import capture_logs
 from trio.testing import wait_all_tasks_blocked
 
 from lasso_trio.server.connection import Peer
-from lasso_trio.server.listener import Listener, open_listeners, peer_of
+from lasso_trio.server.listener import ACCEPTS_PER_WAKE, Listener, open_listeners, peer_of
 from lasso_trio.upstream.raw_stream import RawStream
 
 
@@ -46,11 +47,13 @@ async def test_connections_are_admitted_with_their_peer(nursery: trio.Nursery) -
 async def test_cancelled_listener_takes_what_is_queued_and_closes(nursery: trio.Nursery) -> None:
     (listener,) = await open_listeners("127.0.0.1", 0)
     accepted = Accepted()
-    with trio.CancelScope() as scope:
+    many = ACCEPTS_PER_WAKE + 1
+    with trio.CancelScope() as scope, ExitStack() as clients:
         scope.cancel()
-        with socket.create_connection(("127.0.0.1", listener.port)):
-            await listener.accept_into(accepted)
-    assert len(accepted.peers) == 1
+        for _ in range(many):
+            clients.enter_context(socket.create_connection(("127.0.0.1", listener.port)))
+        await listener.accept_into(accepted)
+    assert len(accepted.peers) == many
     with pytest.raises(OSError, match="failed"):
         await trio.open_tcp_stream("127.0.0.1", listener.port)
 
