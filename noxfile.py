@@ -103,7 +103,7 @@ def e2e(session: nox.Session) -> None:
     tools = {"E2E_TOOLBOX": str(toolbox), "E2E_ANVIL": os.environ.get("E2E_ANVIL", str(anvil))}
     if not Path(tools["E2E_ANVIL"]).exists():
         session.error(f"no real node at {tools['E2E_ANVIL']}: scripts/test fetches it (npm is needed)")
-    patience = ("--timeout=180", "-o", "faulthandler_timeout=180")  # the usual minute is for tests of one process
+    patience = ("--timeout=300", "-o", "faulthandler_timeout=300")  # the usual minute is for tests of one process
     python(session, "-m", "pytest", "-m", "e2e", *patience, "tests/e2e", "tests/docs", *session.posargs, **tools)
 
 
@@ -112,7 +112,7 @@ def browser(session: nox.Session) -> None:
     """The dashboard in a real browser: E2E_TOOLBOX is the folder with axe-core. `-- --pictures`: docs/images anew."""
     toolbox = os.environ.get("E2E_TOOLBOX", str(ROOT / ".toolbox"))
     python(
-        session, "-m", "pytest", "-m", "e2e", "--timeout=180", "tests/browser", *session.posargs, E2E_TOOLBOX=toolbox
+        session, "-m", "pytest", "-m", "e2e", "--timeout=300", "tests/browser", *session.posargs, E2E_TOOLBOX=toolbox
     )
 
 

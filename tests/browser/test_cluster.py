@@ -17,7 +17,7 @@ from tests.browser.test_accessibility import grave
 from tests.e2e.toolbox import ROOT
 
 FOUND_MS = 30_000
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")

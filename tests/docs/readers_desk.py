@@ -19,7 +19,7 @@ from typing import Final
 import attrs
 
 DEMO, OWN, CONTAINER, PROVIDERS, FAULTS = 4000, 4100, 4200, 18545, 18540
-START_S: Final = 30.0
+START_S: Final = 60.0
 _OURS: Final = re.compile(r"LASSO_.*|PHX_.*|PORT|SECRET_KEY_BASE|.*_proxy", re.IGNORECASE)
 
 
@@ -59,7 +59,7 @@ class Desk:
         """Of the command's: nothing of whoever runs the tests decides for the node."""
         return {name: value for name, value in os.environ.items() if not _OURS.fullmatch(name)}
 
-    def run(self, script: str, timeout: float = 60) -> str:
+    def run(self, script: str, timeout: float = 120) -> str:
         """What it printed. Raises CalledProcessError when it fails."""
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", self.typed(script)],

@@ -20,7 +20,7 @@ from tests.e2e import toolbox
 GENESIS: Final = 1_700_000_000
 """Seconds since 1970. The same on every node, or their blocks would differ."""
 CHAIN_ID: Final = 31_337
-START_S: Final = 10.0
+START_S: Final = 60.0
 
 
 class NodeError(Exception):
@@ -82,7 +82,7 @@ class Anvil:
 
     def ask(self, body: str | bytes) -> bytes:
         """The body of the answer to a POST of `body`, as it came."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request("POST", "/", body, {"content-type": "application/json"})
             return connection.getresponse().read()

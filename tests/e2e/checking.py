@@ -24,7 +24,7 @@ from tests.e2e.toolbox import ROOT
 
 SECRET: Final = "Zq8vXn3LrT5wYb7KfH2jM9pDc4sGa6eUoIxRtWyEuPlSkBmVhNdQzCgAi1J0F-_86"
 TOKEN: Final = "0123456789abcdefgh"
-START_S: Final = 20.0
+START_S: Final = 60.0
 CHECK_S: Final = 100.0
 SMALL: Final = {"rps": 10, "burst": 100}
 """A client limit that 150 calls at once exceed."""

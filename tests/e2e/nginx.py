@@ -15,7 +15,7 @@ from typing import Final
 
 from tests.e2e import toolbox
 
-START_S: Final = 10.0
+START_S: Final = 60.0
 
 _MAIN: Final = """
 {user} worker_processes 1; daemon off; pid {folder}/pid; error_log {folder}/error.log;

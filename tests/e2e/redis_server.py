@@ -15,7 +15,7 @@ import attrs
 
 from tests.e2e import toolbox
 
-START_S: Final = 10.0
+START_S: Final = 60.0
 
 
 @attrs.define(eq=False)

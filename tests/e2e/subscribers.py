@@ -22,7 +22,7 @@ import attrs
 from tests.e2e import till, toolbox
 from tests.e2e.fold import Head, Log, LogEvent
 
-START_S: Final = 30.0
+START_S: Final = 60.0
 _SCRIPTS: Final = Path(__file__).parent / "node"
 
 

@@ -50,7 +50,7 @@ def all_pass(found: Checked, *, less: set[str]) -> None:
     assert found.rows["H3"]["figures"]["http"] == "HTTP/2"
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(300)
 def test_every_row_that_one_node_can_have_passes_for_the_demo_behind_nginx(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,7 +71,7 @@ def test_every_row_that_one_node_can_have_passes_for_the_demo_behind_nginx(
     assert found.rows["D1"]["figures"]["first"] not in found.rows["D1"]["figures"]["then"]
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 async def test_every_row_passes_for_three_nodes_until_one_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,7 +90,7 @@ async def test_every_row_passes_for_three_nodes_until_one_is_killed(
         async def complete() -> bool:
             return bool((await one.cluster())["coverage"]["text"] == "3 of 3")
 
-        await until(25, complete)
+        await until(60, complete)
         (one.folder / "runbook.md").write_text(RUNBOOK)
         words = [
             "--load-calls",
@@ -117,7 +117,7 @@ async def test_every_row_passes_for_three_nodes_until_one_is_killed(
             async def left_out() -> bool:
                 return await one.state_of("ap-south-1") == "disconnected"
 
-            await until(25, left_out)
+            await until(60, left_out)
             few = [*words, "--only", "E9,D2,D3,H1"]
             found = await trio.to_thread.run_sync(checked, one.folder, env, *few)
         assert found.code == 1
@@ -137,7 +137,7 @@ WRONG: Final = {
 }
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_a_node_that_is_not_ready_for_production_fails_row_by_row(serve: Serve, tmp_path: Path) -> None:
     async with Devnet.open({"only": Faults()}, chain=Chain(CHAIN_ID, None, 100)) as net:
         lasso = await trio.to_thread.run_sync(serve, {"only": net.url("only")})
@@ -174,12 +174,12 @@ def test_where_nobody_listens_one_row_fails(tmp_path: Path) -> None:
 
 def test_what_is_asked_wrongly_is_exit_code_two(tmp_path: Path) -> None:
     with started(tmp_path, {}, "--only", "E99") as process:
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (2, "")
     assert "did you mean 'E9'" in err
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(300)
 async def test_broken_off_while_a_provider_is_cordoned_it_is_taken_back(serve: Serve, tmp_path: Path) -> None:
     slow = {name: Faults(latency=Latency.constant(400)) for name in ("one", "two")}
     async with Devnet.open(slow, chain=Chain(CHAIN_ID, None, 100)) as net:
@@ -187,7 +187,7 @@ async def test_broken_off_while_a_provider_is_cordoned_it_is_taken_back(serve: S
         lasso = await trio.to_thread.run_sync(lambda: serve(urls, env={"LASSO_ADMIN_TOKEN": TOKEN}))
         words = ("--url", f"http://127.0.0.1:{lasso.port}", "--only", "H1,D1,N3")
         with started(tmp_path, {"LASSO_ADMIN_TOKEN": TOKEN}, *words) as process:
-            end = time.monotonic() + 30
+            end = time.monotonic() + 60
             while b"admin.cordon" not in lasso.log:
                 assert time.monotonic() < end
                 await trio.sleep(0.02)

@@ -20,9 +20,13 @@ STRATEGIES = ("fastest", "load-balanced", "priority")
 Say = Callable[[str], None]
 
 
+LATELY = 200
+
+
 def busiest(lasso: Lasso) -> str:
-    """The provider that has answered most calls so far."""
-    answered = Counter(str(record["routing"]["selected_provider"]["id"]) for record in lasso.completed())
+    """The provider that has answered most calls lately: one that did before may be the second choice by now."""
+    lately = lasso.completed()[-LATELY:]
+    answered = Counter(str(record["routing"]["selected_provider"]["id"]) for record in lately)
     return answered.most_common(1)[0][0]
 
 
@@ -72,7 +76,7 @@ def test_a_transaction_that_a_node_took_into_its_death_is_with_the_others(fresh:
     assert fleet.nodes[1].call("txpool_status")["pending"] == "0x1"
     time.sleep(0.5)  # until it is in the socket of a node that does not read
     fleet.first.kill()
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30
     while fleet.nodes[2].call("txpool_status")["pending"] != "0x1":
         assert time.monotonic() < end, "nobody was asked in the dead node's place"
         time.sleep(0.01)

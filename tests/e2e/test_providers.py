@@ -31,9 +31,9 @@ CHAIN: Final = {
 }
 PLAN_S: Final = 0.3
 """What a plan is made from is at most that old."""
-TRIALS_S: Final = 5.0
+TRIALS_S: Final = 20.0
 """Two probes that close a half-open breaker, two seconds apart, with room for a slow machine."""
-LONG_S: Final = 20.0
+LONG_S: Final = 60.0
 
 NEWEST: Final = '{"jsonrpc":"2.0","id":1,"method":"eth_blockNumber","params":[]}'
 

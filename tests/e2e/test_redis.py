@@ -33,7 +33,7 @@ from tests.e2e.anvil import CHAIN_ID
 from tests.e2e.lasso import CHAIN, Lasso
 from tests.e2e.redis_server import RedisServer
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 CACHED: Mapping[str, object] = {"cache": {"enabled": True}}
 
 
@@ -84,7 +84,7 @@ class Town:
         await until(so)
 
 
-async def until(truth: Callable[[], Awaitable[bool]], seconds: float = 20.0) -> None:
+async def until(truth: Callable[[], Awaitable[bool]], seconds: float = 60.0) -> None:
     with trio.fail_after(seconds):
         while not await truth():  # noqa: ASYNC110 (another process)
             await trio.sleep(0.05)
@@ -92,7 +92,7 @@ async def until(truth: Callable[[], Awaitable[bool]], seconds: float = 20.0) -> 
 
 @asynccontextmanager
 async def town(folder: Path, password: str = "") -> AsyncIterator[Town]:
-    client = httpx.AsyncClient(trust_env=False, timeout=10)
+    client = httpx.AsyncClient(trust_env=False, timeout=60)
     with redis_server.running(folder, password) as redis:
         async with Devnet.open({"steady": Faults()}, chain=Chain(CHAIN_ID, 1.0, 200)) as net, client:
             made = Town(redis, net, client, folder)

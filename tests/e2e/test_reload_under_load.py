@@ -103,7 +103,7 @@ async def reload(lasso: Lasso, file: Path, text: str) -> None:
     await trio.sleep(0.15)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 async def test_two_hundred_reloads_cost_no_call_no_head_and_no_memory(serve: Serve, say: Say) -> None:
     faults = {name: Faults(latency=Latency.constant(5)) for name in ("steady", "second", "third")}
     async with Devnet.open(faults, chain=Chain(CHAIN_ID, 1.0, 1000)) as net, trio.open_nursery() as nursery:

@@ -39,7 +39,7 @@ def subscribed_to(net: Devnet, kind: str) -> Counter[str]:
 
 
 async def until(so: Callable[[], bool]) -> None:
-    for _ in range(1_000):
+    for _ in range(6_000):
         if so():
             return
         await trio.sleep(0.01)

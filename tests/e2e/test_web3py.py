@@ -167,7 +167,7 @@ def sent(w3: Web3, fleet: Fleet, call: Any, value: int = 0) -> Any:
     hash_ = w3.eth.send_raw_transaction(raw.raw_transaction)
     fleet.mine()
     assert all(node.call("eth_getTransactionReceipt", hash_.to_0x_hex())["status"] == "0x1" for node in fleet.nodes)
-    return w3.eth.wait_for_transaction_receipt(hash_, timeout=10)
+    return w3.eth.wait_for_transaction_receipt(hash_, timeout=60)
 
 
 @pytest.mark.parametrize("strategy", ["fastest", "load-balanced", "latency-weighted", "priority"])

@@ -20,19 +20,19 @@ async def told(node: Neighbour, path: str) -> list[dict[str, Any]]:
     """What it answers on several connections of their own."""
     answers = []
     for _ in range(ASKED):
-        async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
             answers.append((await client.get(f"{node.base}{path}")).json())
     return answers
 
 
 async def call(node: Neighbour) -> None:
     for _ in range(CALLS):
-        async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
             node.client = client
             assert "result" in await node.call()
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(300)
 async def test_a_node_of_two_workers_is_one_node_and_tells_of_both_its_workers_calls(tmp_path: Path) -> None:
     async with town(tmp_path) as here:
         here.list_hosts(*HOSTS[:2])
@@ -51,7 +51,7 @@ async def test_a_node_of_two_workers_is_one_node_and_tells_of_both_its_workers_c
             )  # as it tells the other at the next exchange
             return all(page["chains"][0]["total_calls"] == CALLS for page in pages)
 
-        await until(20, whole)
-        await until(20, added_up)
+        await until(60, whole)
+        await until(60, added_up)
         for node in (one, two):
             assert [row["cluster"]["problems"] for row in await told(node, "/api/health")] == [[]] * ASKED

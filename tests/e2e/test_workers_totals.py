@@ -53,7 +53,7 @@ async def scraped(lasso: Lasso) -> list[str]:
 
 
 def text(lasso: Lasso, path: str) -> str:
-    connection = http.client.HTTPConnection("127.0.0.1", lasso.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", lasso.port, timeout=60)
     connection.request("GET", path)
     reply = connection.getresponse()
     assert reply.status == 200, reply.read(300)
@@ -73,7 +73,7 @@ async def shown(lasso: Lasso) -> set[Any]:
     return {row["headline"]["calls_total"] for row in await asked(lasso, "/dashboard/api/public/snapshot")}
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_whichever_worker_is_asked_the_node_answers_and_no_total_falls(tmp_path: Path) -> None:
     async with Devnet.open({"steady": Faults()}, chain=Chain(CHAIN_ID, 1.0, 1000)) as net:
         running = proxies.running(tmp_path / "lasso", {"steady": net.url("steady")}, env=ENV)
