@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -82,6 +83,7 @@ class Neighbour:
     def _env(self) -> dict[str, str]:
         return {
             "PYTHONPATH": str(ROOT),
+            "PYTHONFAULTHANDLER": "1",
             "PORT": str(self.port),
             "LASSO_LOG_FORMAT": "json",
             "LASSO_GRACE_S": "3",
@@ -109,10 +111,15 @@ class Neighbour:
             self.process.wait()
 
     def stop(self) -> None:
-        """SIGTERM. It must end well, and nothing may have crashed."""
+        """SIGTERM. It must end well, and nothing may have crashed. One that does not end says where it is."""
         assert self.process is not None
         self.process.terminate()
-        assert self.process.wait(STOP_S) == 0
+        try:
+            code = self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)
+            code = self.process.wait()
+        assert code == 0, self.log()[-6000:].decode(errors="replace")
         crash = _CRASHES.search(self.log())
         assert crash is None, self.log()[-3000:].decode(errors="replace")
 
