@@ -141,7 +141,7 @@ class Stage:
         env = {"SSL_CERT_FILE": str(self.ca), "PYTHONPATH": str(ROOT), "LASSO_PROBES": "off"} | (
             {} if logs else {"LASSO_LOG_SAMPLE_RATE": "0"}
         )
-        env |= {"LASSO_WORKERS": str(workers)} if workers > 1 else {}
+        env |= {"LASSO_WORKERS": str(workers), "LASSO_STANDBY": "off"} if workers > 1 else {}
         command = [sys.executable, "-m", "lasso_trio", "serve", "--port", port, "--profiles", profiles]
         return self._start(name, f"http://127.0.0.1:{port}/rpc/", command, probe="fastest/bench", env=env)
 

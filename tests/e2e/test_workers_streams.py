@@ -21,6 +21,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_st
 from lasso_trio.devnet import Chain, Devnet, Faults
 from tests.e2e import lasso as proxies
 from tests.e2e.lasso import CHAIN, Lasso
+from tests.e2e.test_workers import processes
 from tests.subscriptions.simulated import fold_heads, fold_logs
 
 BLOCK_S: Final = 0.5
