@@ -44,6 +44,16 @@ def test_what_lies_outside_counts_in_the_outermost_bucket(odd: float, stands_for
     assert histogram([odd]).quantile(0.5) == pytest.approx(stands_for, rel=3 * RELATIVE_ERROR)
 
 
+def test_what_is_merged_into_an_empty_histogram_stays_as_it_is() -> None:
+    whole, part = LogHistogram(), LogHistogram()
+    part.add(0.1)
+    whole.merge(part)
+    whole.merge(part)
+    assert (whole.count, part.count) == (2, 1)
+    assert sum(whole.buckets.values()) == 2
+    assert sum(part.buckets.values()) == 1
+
+
 def test_an_empty_histogram_has_no_mean_and_no_quantile() -> None:
     assert LogHistogram().mean is None
     assert LogHistogram().quantile(0.5) is None
