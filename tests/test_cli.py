@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import MutableMapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,7 +17,7 @@ from lasso_trio import cli
 from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.settings import Settings
 from lasso_trio.errors import LassoError
-from lasso_trio.workers import parent
+from lasso_trio.workers import parent, standby
 
 GOOD = "chains: {ethereum: {chain_id: 1, providers: [{id: a, url: 'https://a/${KEY}'}]}}\n"
 
@@ -170,6 +171,21 @@ def test_several_workers_begin_with_their_parent(home: Path, app: FakeApp, monke
     assert ([settings.workers for settings in served], app.calls) == ([2], [])
     assert lasso("serve", LASSO_WORKERS="2", _LASSO_WORKER="{}", KEY="k").exit_code == 0
     assert [name for name, *_ in app.calls] == ["serve"]
+
+
+@pytest.mark.parametrize("needed", [False, True])
+def test_a_standby_reads_nothing_before_it_is_needed(
+    home: Path, app: FakeApp, monkeypatch: pytest.MonkeyPatch, needed: bool
+) -> None:
+    def become_worker(environment: MutableMapping[str, str]) -> bool:
+        assert environment.pop("_LASSO_STANDBY") == "7"
+        write_profile(home / "profiles")
+        environment["_LASSO_WORKER"] = "{}"
+        return needed
+
+    monkeypatch.setattr(standby, "become_worker", become_worker)
+    assert lasso("serve", LASSO_WORKERS="2", _LASSO_STANDBY="7", _LASSO_WORKER="", KEY="k").exit_code == 0
+    assert [name for name, *_ in app.calls] == ["serve"] * needed
 
 
 def test_the_demo_has_ports_of_its_own(app: FakeApp) -> None:

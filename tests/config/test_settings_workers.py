@@ -1,4 +1,4 @@
-"""LASSO_WORKERS: a number, or what the machine gives."""
+"""LASSO_WORKERS: a number, or what the machine gives. LASSO_STANDBY: whether one waits to replace them."""
 
 from __future__ import annotations
 
@@ -26,3 +26,8 @@ def test_anything_else_is_a_problem(told: str) -> None:
         Settings.from_env({"LASSO_WORKERS": told})
     (problem,) = caught.value.problems
     assert str(problem).startswith("environment: LASSO_WORKERS must be an integer from 1 to 256, or auto, found '")
+
+
+@pytest.mark.parametrize(("told", "standby"), [("", True), ("on", True), ("off", False)])
+def test_a_standby_is_kept_unless_it_is_switched_off(told: str, standby: bool) -> None:
+    assert Settings.from_env({"LASSO_STANDBY": told}).standby is standby

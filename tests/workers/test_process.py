@@ -7,12 +7,13 @@ import os
 import signal
 import sys
 from functools import partial
+from typing import Any
 
 import pytest
 import trio
 
 from lasso_trio.workers.post import VARIABLE, Post
-from lasso_trio.workers.process import Program, ending, own_command
+from lasso_trio.workers.process import STANDBY, Program, Standby, ending, own_command
 
 SPEAKS = f"""
 import json, os, socket
@@ -39,11 +40,45 @@ async def test_a_process_finds_its_post_and_speaks_on_its_bus() -> None:
     assert json.loads(said) == [3, 5000, "4", False]
 
 
+WAITS = f"""
+import json, os, socket
+words = [os.environ.get("{VARIABLE}"), "NOTIFY_SOCKET" in os.environ]
+socket.socket(fileno=int(os.environ["{STANDBY}"])).sendall(json.dumps(words).encode())
+"""
+
+
+async def test_a_standby_finds_its_bus_and_no_post() -> None:
+    turn = os.memfd_create("turn")
+    environment = {**os.environ, "NOTIFY_SOCKET": "/nowhere"}
+    program = Program(
+        partial(Post, workers=4, turn=turn, port=1, ops_port=None, secret=""),
+        [sys.executable, "-c", WAITS],
+        environment,
+    )
+    with trio.fail_after(30):
+        standby = await program.start_standby()
+        async with standby.stream:
+            said = await standby.stream.receive_some()
+        assert await standby.process.wait() == 0
+    os.close(turn)
+    assert json.loads(said) == [None, False]
+
+
+def test_how_long_a_standby_waited_is_counted_from_when_it_had_imported_all() -> None:
+    process: Any = None
+    standby = Standby(process, process, 7, 10.0)
+    assert standby.waited_s(20.0) is None
+    standby.waits_since = 11.0
+    assert standby.waited_s(20.0) == 9.0
+
+
 async def test_a_program_that_cannot_be_started_leaves_no_descriptor_open() -> None:
     program = Program(partial(Post, workers=1, turn=1, port=1, ops_port=None, secret=""), ["/nowhere/at/all"])
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(OSError, match="nowhere"):
         await program.start(0)
+    with pytest.raises(OSError, match="nowhere"):
+        await program.start_standby()
     assert len(os.listdir("/proc/self/fd")) <= before + 1  # a thread's, at most
 
 
