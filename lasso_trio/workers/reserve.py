@@ -112,7 +112,8 @@ class Reserve:
                     with trio.move_on_after(END_S):
                         await standby.process.wait()
         finally:
-            await self._release(standby)
+            with trio.CancelScope(deadline=trio.current_time() + END_S, shield=True):
+                await self._release(standby)
         return ended and not standby.hearing.cancel_called
 
     async def _release(self, standby: Standby) -> None:
@@ -120,9 +121,8 @@ class Reserve:
         if self.standby is standby:
             self.standby = None
             standby.process.kill()
-            with trio.CancelScope(deadline=trio.current_time() + END_S, shield=True):
-                await standby.process.wait()
             await trio.aclose_forcefully(standby.stream)
+            await standby.process.wait()
         standby.free.set()
 
 
