@@ -1,7 +1,7 @@
 """The parent's one process in reserve: it waits, everything imported, to be the worker that replaces a dead one.
 
     fill ─► started ─► waits ─► taken ─► (all workers take calls again) fill ─► …
-               └── ended ──┴─► started again, at once or with growing pauses
+               └── ended ──┴─► started again, soon or after growing pauses
 
 It is no worker: it counts nowhere, and its end is nobody's crash. It is started when all workers take calls, so that
 its imports do not compete with those of a worker that somebody waits for. Whoever needs a second one meanwhile starts
@@ -24,6 +24,8 @@ from lasso_trio.workers.standby import POST, WAITS
 
 END_S: Final = 1.0
 """A killed process is gone in milliseconds."""
+PAUSE_S: Final = 0.5
+"""Before one that ended is told of and replaced: who ends a node may signal all its processes at once."""
 _READ: Final = 4096
 
 log = structlog.get_logger(__name__)
@@ -89,6 +91,7 @@ class Reserve:
                 return
             waited_s = None if standby is None else standby.waited_s(trio.current_time())
             restarts = restarts.after(waited_s)
+            await trio.sleep(PAUSE_S)
             if standby is not None:
                 log.warning("standby.ended", waited_s=waited_s, next_in_s=restarts.delay_s, **_end_of(standby))
             await trio.sleep(restarts.delay_s)

@@ -10,7 +10,7 @@ import trio
 from structlog.testing import capture_logs
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from lasso_trio.workers.reserve import Reserve
+from lasso_trio.workers.reserve import PAUSE_S, Reserve
 from tests.workers.stage import Stage
 
 
@@ -82,19 +82,32 @@ async def test_one_that_still_imports_is_given_its_post_as_well(
     assert stage.standbys[0].told == []
 
 
-async def test_one_that_dies_is_replaced_at_once(autojump_clock: MockClock, stage: Stage, reserve: Reserve) -> None:
+async def test_one_that_dies_is_replaced_soon(autojump_clock: MockClock, stage: Stage, reserve: Reserve) -> None:
     reserve.fill()
     for n in range(5):
         await trio.sleep(60)
         with capture_logs() as logs:
             stage.standbys[n].ends(-signal.SIGKILL)
-            await trio.sleep(0.1)
+            await trio.sleep(PAUSE_S + 0.1)
         assert [line["event"] for line in logs] == ["standby.ended", "standby.started"]
         assert (logs[0]["signal"], logs[0]["next_in_s"]) == ("SIGKILL", 0)
         assert logs[0]["waited_s"] == pytest.approx(59, abs=1)
     assert reserve.standby is not None
     assert reserve.standby.process is stage.standbys[5]  # type: ignore[comparison-overlap]
     reserve.stop()
+
+
+async def test_one_that_is_told_to_end_with_the_node_is_nothing_to_tell_of(
+    autojump_clock: MockClock, stage: Stage, reserve: Reserve
+) -> None:
+    reserve.fill()
+    await trio.sleep(60)
+    with capture_logs() as logs:
+        stage.standbys[0].ends(-signal.SIGTERM)
+        await trio.sleep(PAUSE_S / 2)
+        reserve.stop()
+        await trio.sleep(60)
+    assert (logs, len(stage.standbys)) == ([], 1)
 
 
 async def test_those_that_end_before_they_wait_come_more_and_more_seldom(
