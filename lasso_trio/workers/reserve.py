@@ -43,7 +43,7 @@ class Reserve:
 
     def fill(self) -> None:
         """Have a standby, soon. When there is one: no difference."""
-        if self.on and self.standby is None:
+        if self.on:
             self._wanted.set()
 
     def stop(self) -> None:
@@ -55,8 +55,8 @@ class Reserve:
         with self._scope:
             while True:
                 await self._wanted.wait()
-                self._wanted = trio.Event()
                 await self._until_taken()
+                self._wanted = trio.Event()
 
     async def start(self, worker: int) -> tuple[trio.Process, trio.abc.Stream, bool]:
         """A process with the post of `worker`, our end of its bus, and whether it was the standby. Raises OSError.

@@ -10,7 +10,7 @@ import trio
 from structlog.testing import capture_logs
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from lasso_trio.workers.reserve import PAUSE_S, Reserve
+from lasso_trio.workers.reserve import END_S, PAUSE_S, Reserve
 from tests.workers.stage import Stage
 
 
@@ -48,8 +48,9 @@ async def test_there_is_one_when_it_is_wanted_and_never_two(
 async def test_whoever_comes_first_gets_it_at_once_and_the_others_a_process_anew(
     autojump_clock: MockClock, stage: Stage, reserve: Reserve
 ) -> None:
-    reserve.fill()
-    await trio.sleep(60)
+    for _ in range(2):
+        reserve.fill()
+        await trio.sleep(60)
     stage.takes_s = 1.0
     began = trio.current_time()
     process, stream, waited = await reserve.start(3)
@@ -185,6 +186,21 @@ async def test_one_that_died_unnoticed_is_given_out_and_its_end_seen_by_who_took
     assert (process, waited) == (stage.standbys[0], True)
     assert [line["event"] for line in logs] == ["standby.died"]
     assert await stream.receive_some() == b""
+    reserve.stop()
+
+
+async def test_one_whose_bus_has_ended_and_that_lives_on_is_the_last_until_it_is_wanted(
+    autojump_clock: MockClock, stage: Stage, reserve: Reserve
+) -> None:
+    stage.deaf = True
+    reserve.fill()
+    await trio.sleep(60)
+    await trio.aclose_forcefully(stage.standbys[0].stream)
+    await trio.sleep(END_S / 2)
+    _, _, waited = await reserve.start(0)
+    assert waited
+    await trio.sleep(60)
+    assert (len(stage.standbys), stage.standbys[0].told) == (1, [])
     reserve.stop()
 
 
