@@ -17,7 +17,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from itertools import count, pairwise
+from itertools import count
 from pathlib import Path
 from time import perf_counter
 from typing import Final
@@ -37,7 +37,8 @@ FAILING, OTHER = "eth_getCode", "eth_getBalance"
 PATH: Final = "/rpc/priority/anvil?include_meta=body"
 PAUSE_S: Final = 0.3
 TURNS: Final = {
-    "a breaker opens": Failure(Kind.HTTP, status=500, methods=(FAILING,)),
+    # A refused key: then the other client's successes that are under way do not end the open time again.
+    "a breaker opens": Failure(Kind.HTTP, status=401, methods=(FAILING,)),
     "a cooldown begins": Failure(Kind.HTTP, status=429, retry_after_s=600, methods=(FAILING,)),
 }
 GONE: Final = Faults(failures=(Failure(Kind.HTTP, status=500),))
@@ -72,58 +73,62 @@ class Client:
         return Answer(meta["selected_provider"]["id"], meta.get("retries", 0))
 
 
-async def tell(ask: Ask, following: str, clock: Callable[[], float] = perf_counter) -> float:
-    """Call until the failing provider is not asked any more; when the last call that asked it was sent."""
+async def tell(ask: Ask, failing: str, clock: Callable[[], float] = perf_counter) -> float:
+    """Call until `failing` is not asked any more; when the last call that asked it was sent."""
     last = clock()
     while True:
         sent = clock()
-        if await ask(FAILING) == Answer(following, 0):
+        answer = await ask(FAILING)
+        if answer.provider != failing and not answer.retries:
             return last
         last = sent
 
 
-async def hear(ask: Ask, following: str, clock: Callable[[], float] = perf_counter) -> float:
-    """Call until `following` answers; when it has."""
-    while (await ask(OTHER)).provider != following:
+async def hear(ask: Ask, failing: str, clock: Callable[[], float] = perf_counter) -> float:
+    """Call until another one than `failing` answers; when it has."""
+    while (await ask(OTHER)).provider == failing:
         pass
     return clock()
 
 
-@attrs.define(eq=False)
-class Round:
-    """Of two clients at different workers."""
+async def in_use(clients: Sequence[Client]) -> str:
+    """The provider that answers all of them; waits until it is one."""
+    while True:
+        providers = {(await client.ask(OTHER)).provider for client in clients}
+        if len(providers) == 1:
+            return providers.pop()
 
-    told_at: float = 0.0
-    heard_at: float = 0.0
 
-    async def run(self, teller: Client, listener: Client, failing: str, following: str) -> float:
-        """The delay in ms. Raises RuntimeError when the listener's worker has another provider in use."""
-        if (await listener.ask(OTHER)).provider != failing:
-            raise RuntimeError(f"{failing} is not in use")
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._listen, listener, following)
-            self.told_at = await tell(teller.ask, following)
-        return (self.heard_at - self.told_at) * 1e3
+async def delay_ms(teller: Client, listener: Client, failing: str) -> float:
+    """From the one's worker to the other's."""
+    heard_at = 0.0
 
-    async def _listen(self, listener: Client, following: str) -> None:
-        self.heard_at = await hear(listener.ask, following)
+    async def listen() -> None:
+        nonlocal heard_at
+        heard_at = await hear(listener.ask, failing)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(listen)
+        told_at = await tell(teller.ask, failing)
+    return (heard_at - told_at) * 1e3
 
 
 async def measure(failure: Failure, rounds: int, callers: int) -> list[float]:
     """Delays in ms. The workers take turns in telling."""
     names = [f"p{n:02}" for n in range(rounds + 1)]
     delays = []
-    chain = Chain(CHAIN_ID, 12.0, 100)
+    chain = Chain(CHAIN_ID, None, 100)  # it stands still, so that nobody lags
     async with Devnet.open({name: Faults() for name in names}, chain=chain) as net, node(net, names) as lasso:
         clients = await one_at_each(lasso)
         async with trio.open_nursery() as nursery:
             for _ in range(callers):
                 nursery.start_soon(keep_busy, Client(await Caller.connect(lasso.port, PATH)))
-            for number, (failing, following) in enumerate(pairwise(names)):
+            for number in range(rounds):
                 await trio.sleep(PAUSE_S)
+                failing = await in_use(clients)
                 teller, listener = clients if number % 2 else clients[::-1]
                 net.set_faults(failing, Faults(failures=(failure,)))
-                delays.append(await Round().run(teller, listener, failing, following))
+                delays.append(await delay_ms(teller, listener, failing))
                 net.set_faults(failing, GONE)
             nursery.cancel_scope.cancel()
     return delays
