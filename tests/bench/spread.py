@@ -6,7 +6,7 @@ call, and its worker can know of the failures from the first worker alone: when 
 
 A delay is counted from when the call was *sent* whose failure was the last that the provider was asked for, until the
 other client *has* an answer of the next provider: with a call's time at both ends, so it is an upper bound. `callers`
-are clients that keep both workers busy meanwhile. The clients and the providers are one process.
+are clients that keep both workers busy meanwhile, with another provider. The clients and the providers are one process.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ async def measure(failure: Failure, rounds: int, callers: int) -> list[float]:
         clients = await one_at_each(lasso)
         async with trio.open_nursery() as nursery:
             for _ in range(callers):
-                nursery.start_soon(keep_busy, Client(await Caller.connect(lasso.port, PATH)))
+                nursery.start_soon(keep_busy, Client(await Caller.connect(lasso.port, PATH)), names[-1])
             for number in range(rounds):
                 await trio.sleep(PAUSE_S)
                 failing = await in_use(clients)
@@ -169,9 +169,10 @@ async def came_to(lasso: Lasso, request_id: str) -> int:
         await trio.sleep(0.02)
 
 
-async def keep_busy(client: Client) -> None:
+async def keep_busy(client: Client, provider: str) -> None:
+    """By calls to one that is in no round: a success between two failures would keep a breaker closed."""
     while True:
-        await client.ask(OTHER)
+        await client.ask(OTHER, f"x-lasso-provider: {provider}\r\n".encode())
 
 
 def row(label: str, delays: Sequence[float]) -> str:
