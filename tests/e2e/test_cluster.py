@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from lasso_trio.devnet import Faults, Latency
-from tests.e2e.clients import of_shipped_nginx
+from tests.e2e.clients import READERS, SENDERS, of_shipped_nginx
 from tests.e2e.lasso import CHAIN
 from tests.e2e.neighbours import Neighbour
-from tests.e2e.town import HOSTS, start_all, town, until
+from tests.e2e.town import HOSTS, PROVIDER, Town, start_all, town, until
 
 UNHURRIED = Faults(latency=Latency.constant(50))
-"""So that every node has calls in flight at any moment."""
+HELD_UP = Faults(latency=Latency.constant(600))
+"""So that all clients' calls are in flight together."""
 FIND_S = 40.0
 """Until all have found each other and told each other of their calls; nothing is promised but the next exchange."""
 LOSE_S = 20.0 + 10.0
@@ -37,7 +38,7 @@ async def test_a_killed_node_is_shown_left_out_and_taken_back_and_clients_of_ngi
             for node in here.nodes:
                 await until(FIND_S, lambda node=node: _counts(node, three, 50))
                 assert (await node.health())["regions"] == ["ap", "eu", "us"]
-            three.kill()
+            await _kill_with_calls_in_flight(here, three)
             here.names.broken = True  # and DNS fails for a while
             for node in (one, two):
                 await until(LOSE_S, lambda node=node: _is(node.state_of("ap-south-1"), "disconnected"))
@@ -51,6 +52,24 @@ async def test_a_killed_node_is_shown_left_out_and_taken_back_and_clients_of_ngi
         assert clients.failed == []
         assert clients.served > 500
         assert CUT.search((tmp_path / "front" / "nginx" / "error.log").read_bytes())
+
+
+async def _kill_with_calls_in_flight(here: Town, node: Neighbour) -> None:
+    """Every client has a call with the provider then, and each node a part of them."""
+
+    def sent() -> int:
+        calls = here.net.providers[PROVIDER].calls
+        return calls["eth_getBalance"] + calls["eth_sendRawTransaction"]
+
+    before = sent()
+    here.net.set_faults(PROVIDER, HELD_UP)
+
+    async def all_are_there() -> bool:
+        return sent() >= before + READERS + SENDERS
+
+    await until(FIND_S, all_are_there, 0.01)
+    node.kill()
+    here.net.set_faults(PROVIDER, UNHURRIED)
 
 
 async def _is_left_out(node: Neighbour) -> None:

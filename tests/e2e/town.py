@@ -15,6 +15,7 @@ from tests.e2e.anvil import CHAIN_ID
 from tests.e2e.names import Names
 from tests.e2e.neighbours import NAME, Neighbour, free_port
 
+PROVIDER = "steady"
 PERFECT = Faults()
 HOSTS = [f"127.0.0.{n}" for n in range(1, 6)]
 
@@ -24,6 +25,7 @@ class Town:
     """A provider, a DNS server, and the nodes that were started."""
 
     names: Names
+    net: Devnet
     url: str
     folder: Path
     client: httpx.AsyncClient
@@ -44,11 +46,11 @@ class Town:
 async def town(folder: Path, faults: Faults = PERFECT) -> AsyncIterator[Town]:
     """`faults`: the provider's. At its end every node that runs is stopped, and must stop well."""
     client = httpx.AsyncClient(trust_env=False, timeout=10)
-    provider = Devnet.open({"steady": faults}, chain=Chain(CHAIN_ID, 1.0, 100))
+    provider = Devnet.open({PROVIDER: faults}, chain=Chain(CHAIN_ID, 1.0, 100))
     async with provider as net, client, trio.open_nursery() as nursery:
         names = Names()
         await nursery.start(names.serve)
-        made = Town(names, net.url("steady"), folder, client)
+        made = Town(names, net, net.url(PROVIDER), folder, client)
         try:
             yield made
             for node in made.nodes:
@@ -59,11 +61,11 @@ async def town(folder: Path, faults: Faults = PERFECT) -> AsyncIterator[Town]:
         nursery.cancel_scope.cancel()
 
 
-async def until(seconds: float, truth: Callable[[], Awaitable[bool]]) -> None:
+async def until(seconds: float, truth: Callable[[], Awaitable[bool]], every_s: float = 0.2) -> None:
     """Wait for it, no longer than that."""
     with trio.fail_after(seconds):
         while not await truth():  # noqa: ASYNC110 (another process)
-            await trio.sleep(0.2)
+            await trio.sleep(every_s)
 
 
 async def start_all(*nodes: Neighbour) -> None:
