@@ -38,6 +38,7 @@ from lasso_trio.workers.pulse import Pulse
 from lasso_trio.workers.reload import NodeReload
 from lasso_trio.workers.reserve import Reserve
 from lasso_trio.workers.restarts import Restarts
+from lasso_trio.workers.standby import needed_for
 from lasso_trio.workers.switch import Switch
 from lasso_trio.workers.worker import CUT, DRAIN
 
@@ -262,7 +263,8 @@ async def keep(settings: Settings, turn: int) -> int:
         secret=token_urlsafe(64),
     )
     seats = tuple(Seat(number) for number in range(settings.workers))
-    parent = Parent(seats, Program(post), settings.grace_s, [] if door is None else door.urls(), settings.standby)
+    program = Program(post, needed=needed_for(settings))
+    parent = Parent(seats, program, settings.grace_s, [] if door is None else door.urls(), settings.standby)
     async with trio.open_nursery() as nursery:
         await nursery.start(watch_signals, parent)
         if settings.profiles_dir is not None:

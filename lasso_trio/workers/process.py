@@ -23,7 +23,9 @@ from lasso_trio.workers.post import Post
 OURS_ONLY: Final = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_FDS", "LISTEN_PID")
 """The service manager's words to the process that it started."""
 STANDBY: Final = "_LASSO_STANDBY"
-"""In the environment of a process that waits for a post: the number of its bus. `workers.standby` reads it."""
+"""In the environment of a process that waits for a post: the number of its bus, and which modules it needs besides what
+all do, with blanks between. `workers.standby` reads it.
+"""
 NOBODY: Final = -1
 LAST_WORDS_S: Final = 1.0
 
@@ -56,9 +58,12 @@ class Standby:
 
 @attrs.frozen
 class Program:
-    """What is started as a worker. `post(worker, bus)` makes its post; `turn` is inherited as well."""
+    """What is started as a worker. `post(worker, bus)` makes its post; `turn` is inherited as well. `needed`: modules
+    that a standby has not by itself.
+    """
 
     post: Callable[[int, int], Post]
+    needed: Sequence[str] = attrs.field(default=(), kw_only=True)
     command: Sequence[str] = attrs.field(factory=own_command)
     environment: Mapping[str, str] = attrs.field(factory=lambda: dict(os.environ))
 
@@ -76,7 +81,7 @@ class Program:
         ours, theirs = socket.socketpair()
         with theirs:
             post = self.post(NOBODY, theirs.fileno())
-            process, stream = await self._open(ours, post, {STANDBY: str(post.bus)})
+            process, stream = await self._open(ours, post, {STANDBY: " ".join([str(post.bus), *self.needed])})
         return Standby(process, stream, post.bus, trio.current_time())
 
     async def _open(

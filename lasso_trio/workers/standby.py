@@ -20,6 +20,7 @@ from typing import Final
 
 import msgspec
 
+from lasso_trio.config.settings import Settings
 from lasso_trio.workers.frame import PARENT, Frame, FrameReader, Kind, encoded, greeting
 from lasso_trio.workers.post import Post
 from lasso_trio.workers.process import NOBODY, STANDBY
@@ -49,10 +50,11 @@ def become_worker(environment: MutableMapping[str, str]) -> bool:
 
     Raises KeyError in a process that is no standby.
     """
-    bus = socket.socket(fileno=int(environment.pop(STANDBY)))
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    prepare()
+    number, *also = environment.pop(STANDBY).split()
+    bus = socket.socket(fileno=int(number))
+    for ignored in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
+    prepare(*also)
     post = wait(bus)
     if post is None:
         bus.close()
@@ -62,9 +64,15 @@ def become_worker(environment: MutableMapping[str, str]) -> bool:
     return True
 
 
-def prepare() -> None:
+def needed_for(settings: Settings) -> tuple[str, ...]:
+    """What only some nodes import."""
+    wanted = {"coredis.connection": settings.redis, "lasso_trio.tracing.collector": settings.tracing}
+    return tuple(name for name, terms in wanted.items() if terms is not None)
+
+
+def prepare(*also: str) -> None:
     """Import, and have the collector leave that alone: it would look at all of it when there is no time to lose."""
-    for name in NEEDED:
+    for name in (*NEEDED, *also):
         import_module(name)
     gc.collect()
     gc.freeze()

@@ -9,6 +9,7 @@ import sys
 from functools import partial
 from typing import Any
 
+import attrs
 import pytest
 import trio
 
@@ -43,7 +44,8 @@ async def test_a_process_finds_its_post_and_speaks_on_its_bus() -> None:
 WAITS = f"""
 import json, os, socket
 words = [os.environ.get("{VARIABLE}"), "NOTIFY_SOCKET" in os.environ]
-socket.socket(fileno=int(os.environ["{STANDBY}"])).sendall(json.dumps(words).encode())
+number, *needed = os.environ["{STANDBY}"].split()
+socket.socket(fileno=int(number)).sendall(json.dumps(words + needed).encode())
 """
 
 
@@ -56,12 +58,12 @@ async def test_a_standby_finds_its_bus_and_no_post() -> None:
         environment,
     )
     with trio.fail_after(30):
-        standby = await program.start_standby()
+        standby = await attrs.evolve(program, needed=["a.module", "another"]).start_standby()
         async with standby.stream:
             said = await standby.stream.receive_some()
         assert await standby.process.wait() == 0
     os.close(turn)
-    assert json.loads(said) == [None, False]
+    assert json.loads(said) == [None, False, "a.module", "another"]
 
 
 def test_how_long_a_standby_waited_is_counted_from_when_it_had_imported_all() -> None:

@@ -13,12 +13,13 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
+from lasso_trio.config.settings import Settings
 from lasso_trio.workers import post as posts
 from lasso_trio.workers import standby as module
 from lasso_trio.workers.frame import PARENT, Frame, FrameReader, Kind, encoded, greeting
 from lasso_trio.workers.post import Post
 from lasso_trio.workers.process import NOBODY, STANDBY
-from lasso_trio.workers.standby import POST, WAITS, become_worker, wait
+from lasso_trio.workers.standby import POST, WAITS, become_worker, needed_for, wait
 
 THEIRS = Post(worker=1, bus=7, workers=3, turn=8, port=5000, ops_port=None, secret="s" * 86)
 TOLD = encoded(Frame(Kind.TELL, PARENT, 1, POST, msgspec.json.encode(THEIRS)))
@@ -68,14 +69,14 @@ def test_a_parent_that_died_before_it_was_greeted_does_not_need_it_either(pair: 
 
 @pytest.mark.usefixtures("_signals")
 def test_with_a_post_it_finds_what_a_started_worker_finds(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    prepared: list[bool] = []
-    monkeypatch.setattr(module, "prepare", lambda: prepared.append(True))
+    prepared: list[tuple[str, ...]] = []
+    monkeypatch.setattr(module, "prepare", lambda *also: prepared.append(also))
     parents, own = pair
     number = own.detach()
-    environment = {"PATH": "/bin", STANDBY: str(number)}
+    environment = {"PATH": "/bin", STANDBY: f"{number} coredis.connection"}
     parents.sendall(TOLD)
     assert become_worker(environment)
-    assert prepared == [True]
+    assert prepared == [("coredis.connection",)]
     assert environment == {"PATH": "/bin", **THEIRS.to_environment()}
     assert posts.taken(environment) == THEIRS
     with socket.socket(fileno=number) as kept:  # for the worker
@@ -98,16 +99,25 @@ def test_what_a_terminal_sends_to_all_is_not_for_it_and_sigterm_ends_it(
         os.fstat(number)
 
 
+def test_what_only_some_nodes_import_is_imported_for_them() -> None:
+    assert needed_for(Settings()) == ()
+    traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
+    assert needed_for(Settings.from_env({"LASSO_REDIS_URL": "redis://127.0.0.1"})) == ("coredis.connection",)
+    assert needed_for(Settings.from_env(traced)) == ("lasso_trio.tracing.collector",)
+
+
 IMPORTS = """
 import ast, gc, json, sys
 from pathlib import Path
 import lasso_trio
-from lasso_trio.workers.standby import prepare
+from lasso_trio.workers.standby import needed_for, prepare
+from lasso_trio.config.settings import Settings
 
 room = Path(lasso_trio.__file__).parent
 before = len(list(Path("/proc/self/fd").iterdir()))
-prepare()
-files = [room / f"{name}.py" for name in ("app", "joining", "serving", "sharing")]
+asked = {"LASSO_REDIS_URL": "redis://127.0.0.1", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
+prepare(*needed_for(Settings.from_env(asked)))
+files = [room / f"{name}.py" for name in ("app", "joining", "serving", "sharing", "tracing/tracing", "shared/line")]
 trees = [ast.walk(ast.parse(file.read_text())) for file in files]
 named = {node.module for tree in trees for node in tree if isinstance(node, ast.ImportFrom) and node.module}
 opened = len(list(Path("/proc/self/fd").iterdir())) - before
