@@ -59,7 +59,8 @@ class Reserve:
                 self._wanted = trio.Event()
 
     async def start(self, worker: int) -> tuple[trio.Process, trio.abc.Stream, bool]:
-        """A process with the post of `worker`, our end of its bus, and whether it was the standby. Raises OSError.
+        """A process with the post of `worker`, our end of its bus, and whether it had waited, with nothing left to
+        import. Raises OSError.
 
         Cancelled: a process that was started is left to the end of its bus.
         """
@@ -71,7 +72,7 @@ class Reserve:
         except BaseException:
             await trio.aclose_forcefully(standby.stream)
             raise
-        return standby.process, standby.stream, True
+        return standby.process, standby.stream, standby.waits_since is not None
 
     async def _hand_over(self, standby: Standby, worker: int) -> None:
         standby.hearing.cancel()

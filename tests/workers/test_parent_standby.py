@@ -111,6 +111,18 @@ async def test_a_standby_that_is_stuck_costs_a_few_seconds_and_is_killed(
     await ended(parent, stage)
 
 
+async def test_a_standby_that_still_imports_has_as_much_time_as_any_worker(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    stage = Stage(nursery, serves, imports_s=10 * COMES_S)
+    parent = await running(nursery, stage)
+    stage.now(0).ends(-signal.SIGKILL)
+    await trio.sleep(10 * COMES_S)
+    assert (stage.now(0), stage.standbys[0].told) == (stage.standbys[0], [])
+    assert parent.switch.ready == [0, 1]
+    await ended(parent, stage)
+
+
 async def test_a_standby_that_came_in_time_is_a_worker_like_any_other(
     nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:

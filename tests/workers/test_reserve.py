@@ -74,8 +74,8 @@ async def test_one_that_still_imports_is_given_its_post_as_well(
 ) -> None:
     reserve.fill()
     await trio.sleep(stage.imports_s / 2)
-    await reserve.start(0)
-    assert stage.workers == []
+    process, _, waited = await reserve.start(0)
+    assert (process, waited, stage.workers) == (stage.standbys[0], False, [])
     await trio.sleep(stage.imports_s)
     assert stage.workers == stage.standbys
     reserve.stop()
