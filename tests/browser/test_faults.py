@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, expect
 from tests.browser import tools
 from tests.browser.conftest import Open
 from tests.browser.tools import Demo
+from tests.e2e import standstill
 
 RED_WITHIN_MS = 3_000
 
@@ -71,7 +72,7 @@ def test_a_wrong_admin_token_changes_nothing_and_says_so(fragile: Demo, open_pag
 def test_a_node_that_falls_silent_is_told_and_its_numbers_are_marked_as_stale(fragile: Demo, open_page: Open) -> None:
     page = open_page(fragile).page
     expect(page.locator(".link-state")).to_have_text("Live")
-    fragile.process.send_signal(signal.SIGSTOP)
+    standstill.stop(fragile.process)
     try:
         expect(page.get_by_role("alert")).to_contain_text("Connection lost", timeout=15_000)
         expect(page.locator(".frame.stale")).to_be_attached()

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import attrs
 
-from tests.e2e import toolbox
+from tests.e2e import standstill, toolbox
 
 GENESIS: Final = 1_700_000_000
 """Seconds since 1970. The same on every node, or their blocks would differ."""
@@ -99,7 +99,7 @@ class Anvil:
     def pause(self) -> None:
         """SIGSTOP: the kernel still accepts connections for it, nobody ever answers."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        standstill.stop(self._process)
         self.paused = True
 
     def resume(self) -> None:

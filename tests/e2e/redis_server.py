@@ -13,7 +13,7 @@ from typing import Final
 
 import attrs
 
-from tests.e2e import toolbox
+from tests.e2e import standstill, toolbox
 
 START_S: Final = 60.0
 
@@ -53,7 +53,8 @@ class RedisServer:
             return line_.recv(65_536)
 
     def pause(self) -> None:
-        self._signal(signal.SIGSTOP)
+        assert self._process is not None
+        standstill.stop(self._process)
 
     def go_on(self) -> None:
         self._signal(signal.SIGCONT)

@@ -151,21 +151,29 @@ async def given(here: Town, rates: list[float], warm_s: float, seconds: float) -
     return passed, asked, took
 
 
+async def limited(here: Town, rates: list[float]) -> None:
+    """All that is asked for is let through, and no more than the limit. Too much is wrong at once; too little is tried
+    again, for on a busy machine a node may come late for its next lease.
+    """
+    for tries in (3, 2, 1):
+        passed, asked, took = await given(here, rates, 3.0, 6.0)
+        assert passed <= 60 * took * 1.1 + 10
+        if passed >= min(asked, 60 * took) * 0.9 - 10 and asked > 60 * took:
+            return
+        assert tries > 1, f"{passed} of {asked} in {took:.1f} s"
+
+
 async def test_limits_hold_over_three_nodes_and_one_node_alone_has_the_whole(tmp_path: Path) -> None:
     async with town(tmp_path) as here:
         await here.start(3, rps=60, burst=10)
-        passed, asked, took = await given(here, [50, 50, 50], 2.0, 6.0)
-        assert min(asked, 60 * took) * 0.9 - 10 <= passed <= 60 * took * 1.1 + 10
-        assert asked > 60 * took
-        passed, asked, took = await given(here, [90, 0, 0], 3.0, 4.0)
-        assert min(asked, 60 * took) * 0.9 - 10 <= passed <= 60 * took * 1.1 + 10
+        await limited(here, [50, 50, 50])
+        await limited(here, [90, 0, 0])
         assert [(await here.shared(node))["client_limits"] for node in here.nodes] == ["shared"] * 3
 
 
 async def test_what_one_node_kept_the_others_tell_without_asking_a_provider(tmp_path: Path) -> None:
     async with town(tmp_path) as here:
         one, two, three = await here.start(3, profile=CACHED)
-        calls, params = here.net.providers["steady"].calls, ["0x" + "ab" * 20, "0x1"]
 
         async def finality_is_known() -> bool:
             return "final" in (await here.ask(one, "eth_getBalance", "0x" + "cd" * 20, "0x2")).headers["x-lasso-cache"]
@@ -174,20 +182,32 @@ async def test_what_one_node_kept_the_others_tell_without_asking_a_provider(tmp_
             await here.until_lanes(node, cache_read="up")
         await until(finality_is_known)
         await until(partial(something_is_kept, here, one, Random(3)))
-        entries = count_of_entries(here)
-        told = (await here.ask(one, "eth_getBalance", *params)).json()
+        accounts = (f"0x{number:040x}" for number in range(1, 6))
 
-        async def it_is_kept() -> bool:
-            return count_of_entries(here) > entries
+        async def both_have_it() -> bool:  # on a busy machine Redis may be too late for one: then the next account
+            account = next(accounts)
+            told = await kept(here, one, account)
+            asked = here.net.providers["steady"].calls["eth_getBalance"]
+            answers = [await here.ask(node, "eth_getBalance", account, "0x1") for node in (two, three)]
+            assert [answer.json() for answer in answers] == [told, told]
+            if any(answer.headers["x-lasso-cache"] != "hit; final" for answer in answers):
+                return False
+            return here.net.providers["steady"].calls["eth_getBalance"] == asked
 
-        await until(it_is_kept)
-        asked = calls["eth_getBalance"]
-        for node in (two, three):
-            answer = await here.ask(node, "eth_getBalance", *params)
-            assert answer.headers["x-lasso-cache"] == "hit; final"
-            assert answer.json() == told
-        assert calls["eth_getBalance"] == asked
-        assert await here.figure(two, 'lasso_shared_cache_lookups_total{profile="public",outcome="hit"') == 1
+        await until(both_have_it)
+        assert await here.figure(two, 'lasso_shared_cache_lookups_total{profile="public",outcome="hit"') >= 1
+
+
+async def kept(here: Town, node: Lasso, account: str) -> object:
+    """What `node` was answered, once Redis has it."""
+    entries = count_of_entries(here)
+    told: object = (await here.ask(node, "eth_getBalance", account, "0x1")).json()
+
+    async def it_is_kept() -> bool:
+        return count_of_entries(here) > entries
+
+    await until(it_is_kept)
+    return told
 
 
 async def something_is_kept(here: Town, node: Lasso, rng: Random) -> bool:
