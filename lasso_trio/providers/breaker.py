@@ -137,6 +137,7 @@ class Breaker:
     _state: State = attrs.field(default=State.CLOSED, init=False)
     _successes: int = attrs.field(default=0, init=False)
     _reopens: int = attrs.field(default=0, init=False)
+    _shut_at: float = attrs.field(default=-inf, init=False)
     _half_open_at: float = attrs.field(default=-inf, init=False)
     _probe_until: float = attrs.field(default=-inf, init=False)
     _answered: float = attrs.field(default=-inf, init=False)
@@ -168,7 +169,9 @@ class Breaker:
 
     # -- reporting ----------------------------------------------------------------------------------------------------
     # `started`: when the call was admitted. A verdict on a call that was admitted before the breaker became half-open
-    # is old news: its failure does not reopen, and it does not free the place of the call under way. None: it is news.
+    # is old news: its failure does not reopen, and it does not free the place of the call under way. A success that was
+    # admitted before it opened says nothing against what opened it: of a provider that fails every other call, some are
+    # always under way. None: it is news.
 
     def success(self, now: float, started: float | None = None) -> bool:
         """The provider did its work. True if the state changed."""
@@ -179,6 +182,8 @@ class Breaker:
             self.window.success(now)
             return False
         before = self.state(now)
+        if started is not None and started < self._shut_at:
+            return False
         if self.quarantined and (before is State.OPEN or not self._is_news(started)):
             return False
         if before is State.OPEN:
@@ -306,6 +311,7 @@ class Breaker:
         self.reason = reason
         self.quarantined = quarantined
         self.opened_total += 1
+        self._shut_at = now
         self._move(State.OPEN, now, reason, delay, detail)
 
     def _half_open(self, now: float, why: str) -> None:

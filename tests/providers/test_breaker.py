@@ -264,6 +264,18 @@ def test_successes_from_elsewhere_close_an_open_breaker_in_two_steps() -> None:
     assert breaker.state(2.0) is State.CLOSED
 
 
+def test_a_success_that_was_under_way_when_it_opened_does_not_end_it() -> None:
+    breaker = Breaker()
+    fail(breaker, Category.SERVER_ERROR, 5, 10.0)
+    assert breaker.success(10.5, 9.9) is False
+    assert breaker.state(10.5) is State.OPEN
+    assert breaker.admit(breaker.until)
+    assert breaker.success(breaker.moved_at + 1, 9.9) is False  # nor does it count when its time is over
+    assert breaker.success(10.6, 10.1) is False
+    assert breaker.state(10.6) is State.HALF_OPEN
+    assert breaker.success(11.0, 10.2) is True
+
+
 def test_every_transition_is_told_and_the_last_ones_are_kept() -> None:
     told: list[Transition] = []
     breaker = Breaker(on_transition=told.append)
