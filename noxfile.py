@@ -118,9 +118,14 @@ def browser(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """CPU, latency beside nginx, the plain stack (`-- quick`, `--docs`); `-- race|streams|scrape|viewers|workers`."""
+    """CPU, latency beside nginx, the plain stack (`-- quick`, `--docs`); `-- race|streams|scrape|viewers|workers`.
+
+    `-- replacement|spread|cluster`: a killed worker, what workers tell each other, a hundred nodes.
+    """
     if session.posargs[:1] in (["race"], ["streams"], ["scrape"], ["viewers"], ["workers"]):
         return python(session, f"tests/bench/{session.posargs[0]}.py", *session.posargs[1:])
+    if session.posargs[:1] in (["replacement"], ["spread"], ["cluster"]):
+        return python(session, "-m", f"tests.bench.{session.posargs[0]}", *session.posargs[1:])
     return python(session, "tests/bench/run.py", *session.posargs)
 
 
