@@ -21,7 +21,7 @@ from tests.e2e.toolbox import ROOT
 
 NAME: Final = "lasso.internal"
 START_S: Final = 60.0
-STOP_S: Final = 20.0
+STOP_S: Final = 60.0
 CALL: Final = {"jsonrpc": "2.0", "id": 1, "method": "eth_gasPrice", "params": []}
 _OURS: Final = re.compile(r"LASSO_.*|CLUSTER_.*|PHX_.*|PORT|SECRET_KEY_BASE|.*_proxy", re.IGNORECASE)
 _CRASHES: Final = re.compile(rb"Traceback|\.crashed|hypercorn\.(?:error|warning)")

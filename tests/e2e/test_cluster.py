@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import pytest
+import trio
 
 from lasso_trio.devnet import Faults, Latency
 from tests.e2e.clients import READERS, SENDERS, of_shipped_nginx
@@ -17,18 +17,18 @@ from tests.e2e.town import HOSTS, PROVIDER, Town, start_all, town, until
 UNHURRIED = Faults(latency=Latency.constant(50))
 HELD_UP = Faults(latency=Latency.constant(600))
 """So that all clients' calls are in flight together."""
-FIND_S = 40.0
+FIND_S = 90.0
 """Until all have found each other and told each other of their calls; nothing is promised but the next exchange."""
-LOSE_S = 20.0 + 10.0
-"""What is promised, and what a busy machine may be late."""
-RETURN_S = 10.0 + 10.0
+LOSE_S = 20.0 + 40.0
+"""What is promised, and what a busy machine may be late; how long it took is printed."""
+RETURN_S = 10.0 + 50.0
+Say = Callable[[str], None]
 CUT = re.compile(rb"prematurely closed|reset by peer")
 """What nginx says of a call that its node left unanswered."""
 
 
-@pytest.mark.timeout(180)
 async def test_a_killed_node_is_shown_left_out_and_taken_back_and_clients_of_nginx_notice_nothing(
-    tmp_path: Path,
+    tmp_path: Path, say: Say
 ) -> None:
     async with town(tmp_path, UNHURRIED) as here:
         here.list_hosts(*HOSTS[:3])
@@ -39,15 +39,19 @@ async def test_a_killed_node_is_shown_left_out_and_taken_back_and_clients_of_ngi
                 await until(FIND_S, lambda node=node: _counts(node, three, 50))
                 assert (await node.health())["regions"] == ["ap", "eu", "us"]
             await _kill_with_calls_in_flight(here, three)
+            killed = trio.current_time()
             here.names.broken = True  # and DNS fails for a while
             for node in (one, two):
                 await until(LOSE_S, lambda node=node: _is(node.state_of("ap-south-1"), "disconnected"))
                 await _is_left_out(node)
+            lost_s = trio.current_time() - killed
             here.names.broken = False
             await three.start()
+            started = trio.current_time()
             for node in here.nodes:
                 await until(RETURN_S, lambda node=node: _is(_status(node), "healthy"))
                 await until(RETURN_S, lambda node=node: _is(node.problems(), set()))
+            say(f"shown disconnected after {lost_s:.1f} s, back after {trio.current_time() - started:.1f} s")
             await until(FIND_S, lambda: _counts(three, three, 1))  # nginx has seen it too
         assert clients.failed == []
         assert clients.served > 500
@@ -88,7 +92,6 @@ async def _is_left_out(node: Neighbour) -> None:
     assert states == {"responding": 2, "disconnected": 1}
 
 
-@pytest.mark.timeout(120)
 async def test_a_wrong_secret_and_an_id_in_use_are_reported_by_everybody(tmp_path: Path) -> None:
     async with town(tmp_path) as here:
         here.list_hosts(*HOSTS[:2])
