@@ -25,6 +25,7 @@ BACKLOG: Final = 4_096
 USER_TIMEOUT_MS: Final = 30_000
 """The kernel gives up on a peer that acknowledges nothing, or keeps its window shut, for this long."""
 ACCEPTS_PER_WAKE: Final = 64
+WAKES_AT_END: Final = BACKLOG // ACCEPTS_PER_WAKE + 1  # the kernel queues one more than it was asked to
 OVERLOAD_PAUSE: Final = 0.1
 
 _OVERLOAD: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -75,9 +76,14 @@ class Listener:
                     await trio.sleep(OVERLOAD_PAUSE)
         finally:
             with contextlib.suppress(OSError):  # they were told "connected" already; closing would reset them
-                while self._accept_some(admit):
-                    pass
+                self._accept_queued(admit)
             self.close()
+
+    def _accept_queued(self, admit: Admit) -> None:
+        """As many as the queue can hold: clients that come back as soon as they are turned away would never end."""
+        for _ in range(WAKES_AT_END):
+            if not self._accept_some(admit):
+                return
 
     def _accept_some(self, admit: Admit) -> int:
         """How many there were, `ACCEPTS_PER_WAKE` at most."""

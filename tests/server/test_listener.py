@@ -10,6 +10,7 @@ import trio
 from structlog.testing import capture_logs
 from trio.testing import wait_all_tasks_blocked
 
+from lasso_trio.server import listener as module
 from lasso_trio.server.connection import Peer
 from lasso_trio.server.listener import ACCEPTS_PER_WAKE, Listener, open_listeners, peer_of
 from lasso_trio.upstream.raw_stream import RawStream
@@ -56,6 +57,23 @@ async def test_cancelled_listener_takes_what_is_queued_and_closes(nursery: trio.
     assert len(accepted.peers) == many
     with pytest.raises(OSError, match="failed"):
         await trio.open_tcp_stream("127.0.0.1", listener.port)
+
+
+async def test_a_cancelled_listener_ends_also_while_clients_come_back_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert module.WAKES_AT_END * ACCEPTS_PER_WAKE > module.BACKLOG
+    monkeypatch.setattr(module, "WAKES_AT_END", 3)
+    (listener,) = await open_listeners("127.0.0.1", 0)
+    accepted = Accepted()
+
+    def turn_away(stream: trio.abc.Stream, peer: Peer) -> None:
+        accepted(stream, peer)
+        assert len(accepted.peers) < 1_000, "it goes on for as long as they come"
+        socket.create_connection(("127.0.0.1", listener.port)).close()
+
+    with trio.CancelScope() as scope, socket.create_connection(("127.0.0.1", listener.port)):
+        scope.cancel()
+        await listener.accept_into(turn_away)
+    assert len(accepted.peers) == 3 * ACCEPTS_PER_WAKE
 
 
 async def test_port_in_use_is_an_error() -> None:
