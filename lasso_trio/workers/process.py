@@ -7,6 +7,7 @@ of its bus that we are gone.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -94,6 +95,9 @@ class Program:
                 pass_fds=(post.bus, post.turn),
                 stdin=subprocess.DEVNULL,
             )
+        except RuntimeError as fault:  # the system refuses the thread that processes are started in
+            ours.close()
+            raise OSError(errno.EAGAIN, str(fault)) from fault
         except BaseException:
             ours.close()
             raise

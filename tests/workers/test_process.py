@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import attrs
 import pytest
@@ -82,6 +82,20 @@ async def test_a_program_that_cannot_be_started_leaves_no_descriptor_open() -> N
     with pytest.raises(OSError, match="nowhere"):
         await program.start_standby()
     assert len(os.listdir("/proc/self/fd")) <= before + 1  # a thread's, at most
+
+
+async def test_no_thread_to_start_a_process_in_is_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(*args: object, **options: object) -> NoReturn:
+        raise RuntimeError("can't start new thread")  # as trio.to_thread, where the system has no more of them
+
+    monkeypatch.setattr(trio.lowlevel, "open_process", refused)
+    program = Program(partial(Post, workers=1, turn=1, port=1, ops_port=None, secret=""))
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(OSError, match="new thread"):
+        await program.start(0)
+    with pytest.raises(OSError, match="new thread"):
+        await program.start_standby()
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_a_worker_is_started_as_we_were() -> None:
