@@ -202,6 +202,19 @@ async def test_calls_that_find_no_room_for_a_hedge_ask_again(autojump_clock: Clo
     it.assert_nothing_leaked()
 
 
+async def test_of_many_late_calls_as_many_are_raced_as_the_bucket_pays_for_and_each_counts_once(
+    autojump_clock: Clock, world: Build
+) -> None:
+    it, number = world({"a": STALLING, "b": slow(10)}, routing=HEDGE), 60
+    async with trio.open_nursery() as nursery:
+        for block in range(number):
+            nursery.start_soon(it.serve, "eth_getBlockByNumber", f'["{block:#x}",false]')
+    hedges = it.routed.counts.hedges
+    assert hedges.fired == hedges.won == MOST_TOKENS
+    assert hedges.suppressed == {"budget": number - MOST_TOKENS}
+    it.assert_nothing_leaked()
+
+
 async def test_a_call_that_found_no_room_to_its_end_counts_once(autojump_clock: Clock, world: Build) -> None:
     it = world({"a": slow(900), "b": slow(10)}, routing=HEDGE)
     it.routed.counts.hedges.tokens = 0.0
