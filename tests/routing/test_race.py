@@ -202,6 +202,21 @@ async def test_calls_that_find_no_room_for_a_hedge_ask_again(autojump_clock: Clo
     it.assert_nothing_leaked()
 
 
+async def test_a_call_that_found_no_token_asks_again(autojump_clock: Clock, world: Build, nursery: trio.Nursery) -> None:
+    it = world({"a": STALLING, "b": slow(10)}, routing=HEDGE)
+    hedges = it.routed.counts.hedges
+    hedges.tokens = 0.0
+
+    async def earn() -> None:
+        await trio.sleep(0.06)
+        hedges.tokens = 1.0
+
+    nursery.start_soon(earn)
+    served = await it.serve()
+    assert (facts(served)[0], served.outcome.hedge_delay_s) == ("b", pytest.approx(0.1))
+    assert not hedges.suppressed
+
+
 async def test_of_many_late_calls_as_many_are_raced_as_the_bucket_pays_for_and_each_counts_once(
     autojump_clock: Clock, world: Build
 ) -> None:
