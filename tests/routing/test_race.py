@@ -202,7 +202,9 @@ async def test_calls_that_find_no_room_for_a_hedge_ask_again(autojump_clock: Clo
     it.assert_nothing_leaked()
 
 
-async def test_a_call_that_found_no_token_asks_again(autojump_clock: Clock, world: Build, nursery: trio.Nursery) -> None:
+async def test_a_call_that_found_no_token_asks_again(
+    autojump_clock: Clock, world: Build, nursery: trio.Nursery
+) -> None:
     it = world({"a": STALLING, "b": slow(10)}, routing=HEDGE)
     hedges = it.routed.counts.hedges
     hedges.tokens = 0.0
