@@ -87,6 +87,8 @@ class Channel:
     unknown: UnknownErrors = attrs.field(factory=UnknownErrors)
     """Error texts of this channel that the catalogue does not know."""
     in_flight: int = 0
+    heard_at: float = -inf
+    """When it last answered a call well."""
     cordoned: bool = False
     """An operator took it out of service: it is in no plan."""
     ordered_at: float = -inf
@@ -170,6 +172,7 @@ class Channel:
     def succeeded(self, method: str, seconds: float, now: float, verdict: Verdict | None = None) -> None:
         """It answered: a result, or an error that is not the provider's fault, judged by `verdict`."""
         self.row(method).record(seconds, now)
+        self.heard_at = now
         if verdict is None or verdict.breaker == "success":
             self.breaker.success(now, now - seconds)
         else:

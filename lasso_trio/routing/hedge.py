@@ -21,6 +21,7 @@ import attrs
 
 from lasso_trio.config.profile import HedgePolicy, Routing, Strategy
 from lasso_trio.jsonrpc.methods import Method
+from lasso_trio.providers.channel import Channel
 from lasso_trio.providers.latency import Evidence
 from lasso_trio.routing.candidate import Candidate
 
@@ -37,6 +38,8 @@ MARGIN_S: Final = 0.001
 takes the same time is not late each time."""
 PASSING: Final = frozenset({"budget", "in_flight"})
 """Refusals that soon may hold no more: other calls' hedges end, other calls fill the bucket."""
+SILENT_S: Final = 0.25
+SILENT_CALLS: Final = 3
 WIDE_BLOCKS: Final = 100
 """An `eth_getLogs` over more blocks is heavy for whoever answers it: it is not raced unless the profile says so."""
 
@@ -135,6 +138,17 @@ class Hedges:
             self.won += 1
         else:
             self.wasted += 1
+
+
+def is_silent(channel: Channel, other: Channel, since: float, now: float) -> bool:
+    """Whether `channel` answers nobody any more, as a call says that waits for it `since` then, and `other` does.
+
+    Calls are under way and none was answered for a quarter of a second, nor for half of what this one has waited. A
+    provider that is slow answers others meanwhile; when all fall silent, it is no better elsewhere.
+    """
+    if now - since < SILENT_S or channel.in_flight < SILENT_CALLS:
+        return False
+    return channel.heard_at < now - max(SILENT_S, (now - since) / 2) < other.heard_at
 
 
 def pick(

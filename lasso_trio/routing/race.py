@@ -1,6 +1,7 @@
 """The race of a call whose attempt is late: hedges beside it, failover when all of them have failed, one winner.
 
     late ─► hedge, if somebody is there to ask and the budget allows it ─► the first good answer wins
+         ─► no room for one, and its provider answers nobody any more ─► the next, as after a failure
                 └─ everybody in flight failed: the next candidate at once, as without a race
 
 The common call never comes here: the nursery is opened when an attempt is late. The winner ends the race; the losers
@@ -23,7 +24,7 @@ from lasso_trio.routing import filters
 from lasso_trio.routing.attempt import Attempt, Waiting, drop, finish
 from lasso_trio.routing.call import MAX_DISPATCHES, Call, Progress, admitted, ask, may_go_on
 from lasso_trio.routing.candidate import Candidate
-from lasso_trio.routing.hedge import PASSING, WIDE_BLOCKS, pick
+from lasso_trio.routing.hedge import PASSING, WIDE_BLOCKS, is_silent, pick
 from lasso_trio.routing.outcome import Raced
 from lasso_trio.routing.winning import is_weak
 from lasso_trio.upstream.call import Call as HttpCall
@@ -241,7 +242,7 @@ class Race:
         self.hedge_at = inf
         candidate, self.put_off = self._whom(now)
         if candidate is None:
-            if self.put_off in PASSING:
+            if self.put_off in PASSING and not self._leave(nursery, now):
                 self.hedge_at = now + (now - self.runners[0].started)
             return
         self.rest.remove(candidate)
@@ -255,6 +256,21 @@ class Race:
         if self.progress.hedges < self._policy().max_extra:
             self.hedge_at = self.call.late_at(candidate, now)
 
+    def _leave(self, nursery: trio.Nursery, now: float) -> bool:
+        """Fail over from a provider that says nothing any more, before its time is over. It may still answer."""
+        first, retries = self.runners[0], self.call.retries
+        candidate = self._other(now)[0] if len(self.runners) == 1 else None
+        if candidate is None or not is_silent(first.candidate.channel, candidate.channel, first.started, now):
+            return False
+        if retries is not None and not retries.affords(now):
+            return False
+        self.rest.remove(candidate)
+        self.progress.costs_token = True
+        if not self._start(nursery, candidate, now, hedge=False):
+            return False
+        self.put_off = ""
+        return True
+
     def _whom(self, now: float) -> tuple[Candidate | None, str]:
         """Who is asked beside the late one, or why nobody is."""
         call, policy = self.call, self._policy()
@@ -262,14 +278,17 @@ class Race:
             return None, "dispatches"
         if call.method is _LOGS and self._is_wide():
             return None, "wide_range"
-        busy = {runner.candidate.channel.instance_id for runner in self.runners}
-        candidate, why_not = pick(self.rest, busy, call.deadline - now, lambda c: self._typical(c, now), now)
+        candidate, why_not = self._other(now)
         if candidate is None:
             return None, why_not
         counts = call.chain.counts
         in_flight = sum(c.channel.in_flight for c in call.chain.candidates)
         refusal = counts.hedges.refusal(policy.budget, counts.calls, in_flight)
         return (None, refusal) if refusal else (candidate, "")
+
+    def _other(self, now: float) -> tuple[Candidate | None, str]:
+        busy = {runner.candidate.channel.instance_id for runner in self.runners}
+        return pick(self.rest, busy, self.call.deadline - now, lambda c: self._typical(c, now), now)
 
     def _start(self, nursery: trio.Nursery, candidate: Candidate, now: float, *, hedge: bool) -> bool:
         until = admitted(self.call, candidate, self.progress, now)

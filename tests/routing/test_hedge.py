@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lasso_trio.config.profile import HedgePolicy, MethodOverride, Routing, Strategy
 from lasso_trio.jsonrpc.methods import Method, known
 from lasso_trio.providers.latency import Evidence
-from lasso_trio.routing.hedge import MOST_TOKENS, Hedges, Timing, delay_s, pick, policy_for
+from lasso_trio.routing.hedge import MOST_TOKENS, Hedges, Timing, delay_s, is_silent, pick, policy_for
 
 ChainOf = Callable[..., Any]
 
@@ -188,3 +188,28 @@ def test_one_that_cannot_be_in_time_is_not_asked(chain_of: ChainOf) -> None:
     typical = {b: 0.2, c: 0.05}
     assert pick([b, c], set(), 0.1, lambda who: typical[who], 0.0) == (c, "")
     assert pick([b], set(), 0.1, lambda who: typical[who], 0.0) == (None, "deadline")
+
+
+# Who says nothing any more
+
+
+@pytest.mark.parametrize(
+    ("in_flight", "heard_at", "other_heard_at", "age", "silent"),
+    [
+        (3, 9.7, 9.9, 0.3, True),
+        (3, -inf, 9.9, 0.3, True),
+        (2, 9.7, 9.9, 0.3, False),  # too few to tell
+        (3, 9.7, 9.9, 0.2, False),  # too early
+        (3, 9.8, 9.9, 0.3, False),  # it answered somebody meanwhile
+        (3, 9.0, 9.7, 0.3, False),  # the other one says nothing either
+        (3, 9.0, -inf, 0.3, False),
+        (3, 9.6, 9.9, 1.0, False),  # who waits long takes longer pauses for none
+        (3, 9.4, 9.9, 1.0, True),
+    ],
+)
+def test_a_provider_is_silent_that_answers_nobody_while_another_one_does(
+    chain_of: ChainOf, in_flight: int, heard_at: float, other_heard_at: float, age: float, silent: bool
+) -> None:
+    one, other = (candidate.channel for candidate in chain_of("a", "b").candidates)
+    one.in_flight, one.heard_at, other.heard_at = in_flight, heard_at, other_heard_at
+    assert is_silent(one, other, 10.0 - age, 10.0) is silent
