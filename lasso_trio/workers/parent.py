@@ -11,7 +11,6 @@ the others serve.
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import tempfile
@@ -47,6 +46,8 @@ BEYOND_GRACE_S: Final = 5.0
 
 COMES_S: Final = 10.0
 """A standby that was given a post is heard of in a fraction of a second."""
+READY_S: Final = 120.0
+"""A worker takes calls after some two seconds, after ten times that on a machine that has no time for it."""
 
 log = structlog.get_logger(__name__)
 
@@ -156,17 +157,23 @@ class Parent:
             process.terminate()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._attach, seat, stream)
-            code = await self._end_of(seat, process, COMES_S if waited else math.inf)
+            code = await self._end_of(seat, process, COMES_S if waited else READY_S)
             nursery.cancel_scope.deadline = trio.current_time() + LAST_WORDS_S  # what it told is still to be read
         seat.process = None
         seat.ended += 1
         return code
 
     async def _end_of(self, seat: Seat, process: trio.Process, comes_s: float) -> int:
-        """Its exit code. A standby may have been stopped long ago, unnoticed: it comes in `comes_s` or is killed."""
+        """Its exit code. A standby may have been stopped long ago, unnoticed: it comes in `comes_s` or is killed. So is
+        who does not take calls in the end: the pulse is felt only of those that do.
+        """
         with trio.move_on_after(comes_s):
             return await process.wait()
         if seat.number not in self.switch.up:
+            self._kill_hanging(seat.number)
+        with trio.CancelScope(deadline=seat.started + READY_S):
+            return await process.wait()
+        if seat.ready_at is None:
             self._kill_hanging(seat.number)
         return await process.wait()
 

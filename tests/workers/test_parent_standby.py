@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from lasso_trio import notify
-from lasso_trio.workers.parent import COMES_S, Parent
-from tests.workers.stage import Stage, ended, parent_on, serves
+from lasso_trio.workers.parent import COMES_S, READY_S, Parent
+from tests.workers.stage import Played, Stage, ended, parent_on, serves
 
 
 @pytest.fixture(autouse=True)
@@ -34,12 +34,12 @@ async def test_no_standby_is_started_before_all_workers_take_calls(
     stage = Stage(nursery)
     parent = parent_on(stage, standby=True)
     await nursery.start(parent.run)
-    await trio.sleep(60)
+    await trio.sleep(50)
     serves(stage.now(0))
-    await trio.sleep(60)
+    await trio.sleep(50)
     assert stage.standbys == []
     serves(stage.now(1))
-    await trio.sleep(60)
+    await trio.sleep(50)
     assert len(stage.standbys) == 1
     assert parent.switch.up == [0, 1]
     await ended(parent, stage)
@@ -148,3 +148,28 @@ async def test_when_the_node_ends_so_does_the_standby(nursery: trio.Nursery, aut
         worker.ends(0)
     await trio.sleep(1)
     assert (parent.exit_code, len(stage.standbys)) == (0, 1)
+
+
+async def test_a_worker_that_never_takes_calls_is_killed_and_replaced(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    lame = {1}
+
+    def starts(worker: Played) -> None:
+        if worker.number in lame:
+            lame.clear()
+        else:
+            serves(worker)
+
+    stage = Stage(nursery, starts)
+    parent = parent_on(stage)
+    await nursery.start(parent.run)
+    await trio.sleep(READY_S - 1)
+    assert parent.switch.ready == [0]
+    with capture_logs() as logs:
+        await trio.sleep(2)
+    assert stage.workers[1].told == ["SIGKILL"]
+    assert "worker.hangs" in [line["event"] for line in logs]
+    await trio.sleep(1)
+    assert parent.switch.ready == [0, 1]
+    await ended(parent, stage)
