@@ -15,7 +15,8 @@
 * a connection of HTTP/1.1 that came to this lane for a page does not leave it: a WebSocket's upgrade that follows on it
   is none here, and calls that follow are slow. A balancer that keeps connections sends one client's page and another's
   upgrade over the same. So an answer over HTTP/1.1 is its connection's last;
-* a target without a path, or a Host that cannot be a name, is an accident to quart. It is answered 400 here.
+* a target without a path or that is no URL, or a Host that cannot be a name, is an accident to quart. It is answered
+  400 here.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import attrs
 import structlog
@@ -82,9 +84,12 @@ def is_malformed(scope: Any) -> bool:  # noqa: ANN401 (ASGI)
     host = next((value for name, value in scope.get("headers", ()) if name == b"host"), b"")
     try:
         host.decode("latin-1").partition(":")[0].lower().encode("idna")
-    except UnicodeError:
+        path = scope.get("path", "/")
+        if not path.startswith("/"):
+            urlsplit(path)  # the absolute form: RFC 9112, 3.2.2
+    except ValueError:  # its own, or a UnicodeError of the host
         return True
-    return bool(scope.get("path") == "")
+    return bool(path == "")
 
 
 async def _refuse(scope: Any, receive: Receive, send: Send) -> None:  # noqa: ANN401 (ASGI)

@@ -19,6 +19,7 @@ WEB = {
     "no path": b"GET ?a=%00 HTTP/1.1\r\nHost: a\r\n\r\n",
     "no path over http/2": b"GET ?a=%0e HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
     b"HTTP2-Settings: AAMAAABkAARAAAAA\r\n\r\n",
+    "a target that is no url": b"GET http://a]th HTTP/1.1\r\nHost: a\r\n\r\n",
     "a host that is no name": b"GET /api/health HTTP/1.1\r\nHost: %b\r\n\r\n" % (b"n" * 90),
     "settings that are none": b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
     b"HTTP2-Settings: AAMAAABkings\r\n\r\n",

@@ -198,14 +198,14 @@ async def test_websockets_are_left_alone() -> None:
     [
         ("/a", b"node:80", False),
         ("", b"node", True),
+        ("http://node", b"node", False),
+        ("http://n]de/a", b"node", True),
         ("/a", b"n" * 64, True),
         ("/a", b"a..b", True),
         ("/a", b"", False),
     ],
 )
-def test_a_request_without_a_path_or_with_a_host_that_is_no_name_is_malformed(
-    path: str, host: bytes, wrong: bool
-) -> None:
+def test_a_request_whose_target_or_host_cannot_be_one_is_malformed(path: str, host: bytes, wrong: bool) -> None:
     assert is_malformed({"path": path, "headers": [(b"host", host)]}) == wrong
 
 
