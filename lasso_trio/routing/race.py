@@ -267,6 +267,7 @@ class Race:
         self.rest.remove(candidate)
         self.progress.costs_token = True
         if not self._start(nursery, candidate, now, hedge=False):
+            self.progress.costs_token = False  # nobody was sent it, and what is next may be a hedge
             return False
         self.put_off = ""
         return True

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from lasso_trio.config.profile import HedgePolicy, MethodOverride, Routing, Strategy
 from lasso_trio.devnet import Failure, Faults, Kind, Latency
+from lasso_trio.providers.verdict import Category
 from lasso_trio.routing.hedge import MOST_TOKENS
 from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.service import Served, Wish
@@ -265,6 +266,28 @@ async def test_leaving_a_silent_provider_is_a_failover_and_paid_as_one(autojump_
     left = [took for served, took in done if facts(served)[1] == "failover"]
     assert 5 < len(left) < 40  # each call pays a fifth of a token in, and ten come every second
     assert it.service.retries.spent == len(left)
+
+
+async def test_a_failover_that_a_breaker_refuses_leaves_no_debt_for_the_hedge_after_it(
+    autojump_clock: Clock, world: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = world({"a": STALLING, "b": slow(10), "c": slow(10)}, routing=HEDGE)
+    monkeypatch.setattr("lasso_trio.routing.race.is_silent", lambda *_: True)
+    hedges = it.routed.counts.hedges
+    hedges.tokens = 0.0
+
+    async def fill() -> None:
+        await trio.sleep(0.02)
+        for _ in range(5):
+            it.channel("b").breaker.failure(Category.SERVER_ERROR, trio.current_time(), Random(1))
+        await trio.sleep(0.05)  # between the first refusal of a hedge and the second
+        hedges.tokens = 5.0
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(fill)
+        served = await it.serve()
+    assert facts(served) == ("c", "hedge", 0, 1, True)
+    assert it.service.retries.spent == 0
 
 
 async def test_a_call_that_found_no_room_to_its_end_counts_once(autojump_clock: Clock, world: Build) -> None:
