@@ -32,6 +32,11 @@ class BlockTime:
         return self.intervals >= ENOUGH
 
     @property
+    def is_known(self) -> bool:
+        """Configured or measured: `seconds` is no guess."""
+        return self.measured or self.configured_s is not None
+
+    @property
     def seconds(self) -> float:
         if self.measured and self.mean_s is not None:
             return self.mean_s

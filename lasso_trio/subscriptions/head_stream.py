@@ -31,6 +31,10 @@ log = structlog.get_logger(__name__)
 
 SHORTEST_POLL_S: Final = 0.25
 LONGEST_POLL_S: Final = 4.0
+EAGER_POLLS: Final = 16
+"""So many looks, a second apart, at a chain whose block time nobody knows: the guess of 12 s would make its first heads
+late, and several at once."""
+EAGER_POLL_S: Final = 1.0
 SILENT_BLOCKS: Final = 2.5
 """So many usual block times without a head are a silence."""
 LEAST_SILENCE_S: Final = 1.0
@@ -66,9 +70,14 @@ class HeadStream(Stream):
         )
 
     @property
+    def pace_s(self) -> float:
+        """Seconds per block, as far as they are known."""
+        return self.around.block_time().seconds
+
+    @property
     def silence_s(self) -> float:
         """Without a head for longer, something may be wrong."""
-        usual = max(LEAST_SILENCE_S, SILENT_BLOCKS * self.around.pace())
+        usual = max(LEAST_SILENCE_S, SILENT_BLOCKS * self.pace_s)
         return min(usual, self.around.policy.new_heads_timeout_ms / 1000)
 
     async def run(self) -> None:
@@ -148,8 +157,11 @@ class HeadStream(Stream):
                     await self._stir.wait()
 
     def _poll_s(self) -> float:
-        half_a_block = max(SHORTEST_POLL_S, min(LONGEST_POLL_S, self.around.pace() / 2))
-        return max(half_a_block, self.silence_s / 2) if self.feeds.live else half_a_block
+        half_a_block = max(SHORTEST_POLL_S, min(LONGEST_POLL_S, self.pace_s / 2))
+        if self.feeds.live:
+            return max(half_a_block, self.silence_s / 2)
+        guessed = not self.around.block_time().is_known and self.polls < EAGER_POLLS
+        return min(half_a_block, EAGER_POLL_S) if guessed else half_a_block
 
     def _is_silent(self) -> bool:
         return trio.current_time() >= self._moved_at + self.silence_s  # reckoned as the wait for it
@@ -163,7 +175,10 @@ class HeadStream(Stream):
             return
         if header is None:
             return
+        if not self.feeds.live and (self.line.tip is None or header.number > self.line.tip.number):
+            self.around.block_time().observe(POLL, header.number, trio.current_time())
         if self._is_silent() and self._began_anew(header):
+            self.around.block_time().forget(POLL)
             self.apply(self.line.restart(header))
         else:
             self._tell(header, POLL)
@@ -184,7 +199,7 @@ class HeadStream(Stream):
         while True:
             silence_s = self.silence_s
             await trio.sleep(silence_s / 2)
-            late_s = max(LEAST_SILENCE_S, self.around.pace() / 2)
+            late_s = max(LEAST_SILENCE_S, self.pace_s / 2)
             for feed in list(self.feeds.feeds.values()):
                 quality = self.feeds.quality(feed.source.instance_id)
                 if feed.is_open and self._moved_at - feed.at >= silence_s:

@@ -202,7 +202,7 @@ class Hub:
             policy=chain.chain.websocket,
             sources=lambda: self.sources(self._chains[place], kind),
             reader=CurrentReader(lambda: self.make_reader(self._chains[place])),
-            pace=lambda: self._chains[place].heads.block_time.seconds,
+            block_time=lambda: self._chains[place].heads.block_time,
             qualities=self._qualities.setdefault((*place, kind), {}),
         )
 

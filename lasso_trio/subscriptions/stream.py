@@ -16,6 +16,7 @@ import structlog
 import trio
 
 from lasso_trio.config.profile import WebSocketPolicy
+from lasso_trio.providers.block_time import BlockTime
 from lasso_trio.subscriptions.fanout import Fanout, Member
 from lasso_trio.subscriptions.feed_quality import FeedQuality
 from lasso_trio.subscriptions.feed_set import FeedSet, Sources
@@ -29,12 +30,13 @@ _encode: Final = msgspec.json.Encoder().encode
 
 @attrs.frozen(eq=False)
 class Surroundings:
-    """What a chain's streams live on. `pace` tells the chain's seconds per block; `qualities` are of one kind."""
+    """What a chain's streams live on. `qualities` are of one kind."""
 
     policy: WebSocketPolicy
     sources: Sources
     reader: Reader
-    pace: Callable[[], float]
+    block_time: Callable[[], BlockTime]
+    """The chain's, of now: a reload may have put another one in its place."""
     qualities: dict[str, FeedQuality]
 
 

@@ -31,6 +31,13 @@ def test_until_there_are_five_intervals_the_configured_time_holds_else_the_usual
     assert fed(*few, (100 + ENOUGH, 2.0 * ENOUGH), configured_s=3.0).seconds == pytest.approx(2.0)
 
 
+def test_it_is_known_when_it_is_configured_or_measured() -> None:
+    few = [(100 + n, 2.0 * n) for n in range(ENOUGH)]
+    assert not fed(*few).is_known
+    assert fed(configured_s=3.0).is_known
+    assert fed(*few, (100 + ENOUGH, 2.0 * ENOUGH)).is_known
+
+
 @pytest.mark.parametrize("interval", [0.049, 60.1])
 def test_an_interval_that_no_chain_has_moves_the_baseline_and_nothing_else(interval: float) -> None:
     time = fed((100, 0.0), (101, 2.0), (102, 2.0 + interval))

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import pytest
 import trio
 import trio.testing
 from trio.testing import MockClock
 
 from lasso_trio.config.profile import WebSocketPolicy
 from lasso_trio.devnet import Chain
+from lasso_trio.providers.block_time import BlockTime
 from lasso_trio.subscriptions.feed_quality import Trouble
-from lasso_trio.subscriptions.head_stream import HeadStream
+from lasso_trio.subscriptions.head_stream import EAGER_POLL_S, EAGER_POLLS, LONGEST_POLL_S, HeadStream
 from tests.subscriptions.simulated import Scene, fold_heads, fold_logs
 
 
@@ -31,6 +33,29 @@ async def test_without_websockets_the_same_events_are_made_by_polling(autojump_c
         await trio.sleep(3)
         assert fold_heads(heads.results) == scene.hashes(1001)
         assert fold_logs(logs.results) == scene.logs(1001)
+
+
+async def test_a_chain_whose_block_time_nobody_knows_is_polled_each_second_until_it_is_known(
+    autojump_clock: MockClock,
+) -> None:
+    async with Scene.open(sources=0) as scene:
+        scene.routed.heads.block_time = BlockTime()
+        client = await scene.join()
+        for _ in range(20):
+            scene.chain.advance(1)
+            await trio.sleep(1.0)
+            assert len(client.results) >= scene.chain.view(trio.current_time()).head - 1001
+    assert heads(scene).pace_s == pytest.approx(1.0, rel=0.1)
+
+
+async def test_a_chain_that_stands_still_is_soon_polled_less(autojump_clock: MockClock) -> None:
+    async with Scene.open(sources=0) as scene:
+        scene.routed.heads.block_time = BlockTime()
+        await scene.join()
+        await trio.sleep(EAGER_POLLS * EAGER_POLL_S)
+        before = heads(scene).polls
+        await trio.sleep(10 * LONGEST_POLL_S)
+        assert heads(scene).polls - before in (10, 11)
 
 
 async def test_feeds_that_all_fall_silent_are_noticed_and_replaced(autojump_clock: MockClock) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from lasso_trio.config.profile import WebSocketPolicy
 from lasso_trio.devnet import Chain
+from lasso_trio.providers.block_time import BlockTime
 from lasso_trio.subscriptions.fanout import Fanout
 from lasso_trio.subscriptions.head_line import Gap
 from lasso_trio.subscriptions.stream import Stream, Surroundings, gap_json
@@ -14,7 +15,7 @@ from tests.subscriptions.simulated import Client, SimulatedReader, messages_of
 
 def stream() -> Stream:
     reader = SimulatedReader(Chain(block_time=None))
-    return Stream("x", Fanout("x"), Surroundings(WebSocketPolicy(), list, reader, lambda: 2.0, {}))
+    return Stream("x", Fanout("x"), Surroundings(WebSocketPolicy(), list, reader, lambda: BlockTime(2.0), {}))
 
 
 def test_a_gap_is_told_as_a_range_with_its_reason() -> None:
