@@ -145,7 +145,7 @@ class Race:
         for runner in self.runners:
             if runner.hedge:
                 hedges.end(won=winner is not None and runner.done is winner)
-        if self.put_off:
+        if self.put_off and not any(runner.hedge for runner in self.runners):
             hedges.suppressed[self.put_off] += 1
         self.unwanted += [runner.done for runner in self._ended if runner.done is not None]
         self._ended.clear()
