@@ -2,10 +2,12 @@
 
 A header that came over a feed is passed on as it is. A block that was read over HTTP loses what no `newHeads` event
 carries (transactions, uncles, withdrawals, size, total difficulty); the members that stay keep their bytes.
+A provider wrote it, and others are asked for what it names: number and hashes are hex, or it is no header.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import attrs
@@ -45,19 +47,25 @@ class _Members(msgspec.Struct, rename="camel", gc=False):
 _decode: Final = msgspec.json.Decoder(_Members).decode
 _decode_all: Final = msgspec.json.Decoder(dict[str, Raw]).decode
 _encode: Final = msgspec.json.Encoder().encode
-_MOST_DIGITS: Final = 16
+_NUMBER: Final = re.compile(r"0x[0-9a-fA-F]{1,16}")
+_HASH: Final = re.compile(r"0x[0-9a-fA-F]{64}")
 
 
 def of_event(raw: bytes) -> Header:
     """From the result of a `newHeads` notification. Raises BadHeader."""
     try:
         told = _decode(raw)
-        number = int(told.number, 16) if told.number[:2] == "0x" and len(told.number) <= 2 + _MOST_DIGITS else -1
-    except (msgspec.DecodeError, RecursionError, ValueError):
+    except (msgspec.DecodeError, RecursionError):
         raise BadHeader("not a header") from None
-    if number < 0 or len(told.hash) != 66 or len(told.parent_hash) != 66:
+    if not (_NUMBER.fullmatch(told.number) and is_hash(told.hash) and is_hash(told.parent_hash)):
         raise BadHeader("not a header")
-    return Header(number, told.hash.lower(), told.parent_hash.lower(), (told.logs_bloom or "").lower(), raw)
+    number, bloom = int(told.number, 16), (told.logs_bloom or "").lower()
+    return Header(number, told.hash.lower(), told.parent_hash.lower(), bloom, raw)
+
+
+def is_hash(text: str) -> bool:
+    """Is it 32 bytes in hex, and nothing else? Length alone would let anything through that is put into requests."""
+    return _HASH.fullmatch(text) is not None
 
 
 def of_block(raw: bytes) -> Header:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Raw
 
 from lasso_trio.errors import LassoError
+from lasso_trio.subscriptions.header import is_hash
 
 _decode_all: Final = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_list: Final = msgspec.json.Decoder(list[Raw]).decode
@@ -55,7 +56,7 @@ def read(raw: bytes) -> Log:
         index = int(told.log_index, 16)
     except (msgspec.DecodeError, RecursionError, ValueError):
         raise BadLog("not a log") from None
-    if len(told.block_hash) != 66 or index < 0:
+    if not is_hash(told.block_hash) or index < 0:
         raise BadLog("not a log")
     return Log(told.block_hash.lower(), index, told.removed, raw)
 

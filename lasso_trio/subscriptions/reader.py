@@ -91,7 +91,7 @@ class RoutedReader:
         return header
 
     async def by_hash(self, hash_: str) -> Header | None:
-        header = await self._block("eth_getBlockByHash", b'["%b",false]' % hash_.encode())
+        header = await self._block("eth_getBlockByHash", _encode((hash_, False)))
         if header is not None and header.hash != hash_:
             raise Unreadable("another block than was asked for")
         return header

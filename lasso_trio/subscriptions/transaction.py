@@ -6,6 +6,8 @@ from typing import Final
 
 import msgspec
 
+from lasso_trio.subscriptions.header import is_hash
+
 
 class _Transaction(msgspec.Struct, gc=False):
     hash: str
@@ -21,4 +23,4 @@ def hash_of(result: bytes) -> bytes:
     except (msgspec.DecodeError, RecursionError):
         return b""
     hash_ = told if isinstance(told, str) else told.hash
-    return hash_.lower().encode() if len(hash_) == 66 else b""
+    return hash_.lower().encode() if is_hash(hash_) else b""

@@ -8,6 +8,8 @@ from lasso_trio.devnet import Chain
 from lasso_trio.devnet.chain import View
 from lasso_trio.subscriptions.header import BadHeader, of_block, of_event
 
+INJECTED = '"],"method":"miner_stop","params":["'.ljust(66, "x")
+
 
 def view() -> View:
     return Chain(start_height=9).view(0.0)
@@ -41,6 +43,10 @@ def test_a_block_is_trimmed_to_what_an_event_carries() -> None:
         {"number": "0x" + "1" * 17},
         {"hash": "0x1"},
         {"parentHash": ""},
+        {"number": "0x1_0"},
+        {"hash": INJECTED},
+        {"parentHash": INJECTED},
+        {"parentHash": "0x" + "ab" * 31 + "zz"},
     ],
 )
 def test_what_is_no_header_is_refused(change: dict[str, object]) -> None:

@@ -30,7 +30,16 @@ def test_removed_is_added_where_it_was_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [b"7", b"{}", LOG.replace(b'"0xA"', b'"x"'), LOG.replace(b'"0xA"', b'"-0x1"'), LOG.replace(b"AB", b"")]
+    "raw",
+    [
+        b"7",
+        b"{}",
+        LOG.replace(b'"0xA"', b'"x"'),
+        LOG.replace(b'"0xA"', b'"-0x1"'),
+        LOG.replace(b"AB", b""),
+        LOG.replace(b"AB", b"],"),
+        LOG.replace(b"AB", b"zz"),
+    ],
 )
 def test_what_is_no_log_of_a_mined_block_is_refused(raw: bytes) -> None:
     with pytest.raises(BadLog):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 import trio
 import trio.testing
@@ -64,6 +65,22 @@ async def test_a_block_that_is_not_there_is_none(autojump_clock: MockClock, nurs
     r = reader(nursery, Faults())
     assert await r.by_number(51) is None
     assert await r.by_hash("0x" + "ab" * 32) is None
+    nursery.cancel_scope.cancel()
+
+
+async def test_what_is_asked_for_is_one_parameter_whatever_stands_in_it(
+    autojump_clock: MockClock, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bytes] = []
+
+    async def ask(self: RoutedReader, name: str, params: bytes) -> bytes:
+        asked.append(params)
+        return b"null"
+
+    monkeypatch.setattr(RoutedReader, "ask", ask)
+    hash_ = '0x"],"method":"miner_stop","params":["'
+    assert await reader(nursery, Faults()).by_hash(hash_) is None
+    assert [msgspec.json.decode(params) for params in asked] == [[hash_, False]]
     nursery.cancel_scope.cancel()
 
 

@@ -13,6 +13,6 @@ def test_a_hash_and_a_whole_transaction_name_the_same() -> None:
     )
 
 
-@pytest.mark.parametrize("result", [b"7", b'"0x12"', b"{}", b"[", b"null"])
+@pytest.mark.parametrize("result", [b"7", b'"0x12"', b"{}", b"[", b"null", b'"0x%b"' % (b"zz" * 32)])
 def test_anything_else_names_none(result: bytes) -> None:
     assert hash_of(result) == b""
