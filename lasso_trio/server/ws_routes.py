@@ -33,8 +33,19 @@ _UPGRADE: Final = re.compile(rb"\r\nupgrade[ \t]*:[^\r\n]*websocket", re.IGNOREC
 _NO: Final = frozenset({"0", "false", "no", "off"})
 _KEPT: Final = frozenset(
     f"x-lasso-{what}"
-    for what in ("provider", "transport", "include-meta", "session", "min-block", "explain", "api-key")
-) | {"authorization", "origin", "traceparent", "tracestate"}
+    for what in (
+        "provider",
+        "transport",
+        "include-meta",
+        "session",
+        "min-block",
+        "explain",
+        "hedge",
+        "cache",
+        "api-key",
+    )
+) | {"x-request-deadline-ms", "authorization", "origin", "traceparent", "tracestate"}
+"""Every header that `routes` and `guarded` read: over a WebSocket they hold for all calls."""
 
 _TEXT: Final = b"content-type: text/plain; charset=utf-8\r\n"
 

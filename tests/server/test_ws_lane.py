@@ -86,6 +86,9 @@ async def test_who_wants_to_go_nowhere_is_refused_with_the_reason(
         ({"connection": "keep-alive"}, 400),
         ({"content_length": "3"}, 400),
         ({"x_lasso_session": "s" * 65}, 400),
+        ({"x_lasso_hedge": "soon"}, 400),
+        ({"x_lasso_cache": "hit"}, 400),
+        ({"x_request_deadline_ms": "0"}, 400),
         ({"host": ""}, 400),
     ],
 )

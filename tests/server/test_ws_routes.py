@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from lasso_trio.errors import LassoError
 from lasso_trio.jsonrpc.errors import RpcError
 from lasso_trio.server.answer import parts_of
 from lasso_trio.server.refusal import BadRequest
-from lasso_trio.server.routes import Meta, NoSuchRoute
+from lasso_trio.server.routes import Meta, NoSuchRoute, resolve
 from lasso_trio.server.ws_routes import is_ws, read_handshake, refusal_of, tells_beside
 from tests.server.ws_world import KEY, directory, handshake
 
@@ -54,6 +55,34 @@ def test_query_and_headers_mean_what_they_mean_over_http() -> None:
     assert destination.key == KEY.encode()
     assert destination.wants_gaps
     assert not tells_beside(route)
+
+
+def test_how_calls_are_to_be_carried_out_is_said_with_the_handshake() -> None:
+    raw = handshake("/ws/rpc/eth", x_request_deadline_ms="1500", x_lasso_hedge="80", x_lasso_cache="bypass")
+    destination, route = read_handshake(raw, 100, directory())
+    for wish in (route.wish, destination.route(directory(generation=1)).wish):
+        assert (wish.deadline_s, wish.hedge_s, wish.bypass_cache) == (1.5, 0.08, True)
+
+
+class Asked(dict[str, str]):
+    """Headers that note which of them are looked for."""
+
+    names: set[str]
+
+    def get(self, name: str, default: Any = None) -> Any:  # type: ignore[override]
+        self.names.add(name)
+        return default
+
+
+def test_every_header_that_makes_a_route_is_kept() -> None:
+    """What HTTP heeds and a handshake forgets would be dropped without a word."""
+    asked = Asked()
+    asked.names = set()
+    resolve("/rpc/eth", asked, directory())
+    raw = handshake("/ws/rpc/eth", **{name.replace("-", "_"): "1" for name in asked.names})
+    destination, _ = read_handshake(raw, 100, directory())
+    assert "x-lasso-hedge" in asked.names
+    assert destination.headers.keys() == asked.names
 
 
 def test_metadata_in_headers_becomes_metadata_beside() -> None:
