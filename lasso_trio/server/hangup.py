@@ -22,8 +22,8 @@ from lasso_trio.server.connection import CALL, Connection, Cut
 from lasso_trio.server.door_counters import DoorCounters
 from lasso_trio.upstream.raw_stream import RawStream
 
-SAME_BREATH: Final = 0.05
-"""Seconds."""
+SAME_BREATH: Final = 0.01
+"""Seconds. Long enough for a FIN that follows its request through a busy loop, too short for a client's patience."""
 
 if sys.platform == "linux":
     _WATCHED: Final = select.EPOLLRDHUP | select.EPOLLET
