@@ -194,8 +194,7 @@ class SessionFeeds:
         """The provider said yes or no; perhaps after everybody has left."""
         answer = _subscription_id(message, id_)
         if isinstance(answer, Refused):
-            self.counters.refused += 1
-            self._fail(subscription, answer)
+            self._refused(subscription, answer)
         elif self._by_params.get(subscription.params) is not subscription:
             self.link.post(_unsubscribe(answer))
         else:
@@ -204,6 +203,12 @@ class SessionFeeds:
             self._by_id[answer] = subscription
             subscription.settled.set()
             self._catch_up(subscription)
+
+    def _refused(self, subscription: Subscription, why: Refused) -> None:
+        """Clients and the log are told the provider's words, and some repeat in them the key that they were sent."""
+        self.counters.refused += 1
+        said = self.link.endpoint.without_keys(why.text.encode("utf-8", "backslashreplace")).decode()
+        self._fail(subscription, Refused(why.code, said))
 
     def _catch_up(self, subscription: Subscription) -> None:
         early = [news for news in self._early if news.subscription == subscription.id]

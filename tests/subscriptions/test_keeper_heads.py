@@ -16,7 +16,7 @@ from lasso_trio.subscriptions.keeper_heads import Terms, ask, read_header
 from lasso_trio.upstream.faults import Disconnected
 from lasso_trio.upstream.websocket import ws_endpoint
 from lasso_trio.upstream.ws_link import WsLink
-from tests.subscriptions.upstreams import BLOCK_S, START, Upstream, until_connected, until_lost, wall
+from tests.subscriptions.upstreams import BLOCK_S, KEY, START, Upstream, until_connected, until_lost, wall
 
 POLLS = Terms(new_heads=False, poll_s=4.0)
 
@@ -89,6 +89,17 @@ async def test_it_polls_where_the_provider_has_none(autojump_clock: object, nurs
     assert (keeper.connected, keeper.sessions) == (True, 1)
     assert keeper.head.height is not None
     assert [line["event"] for line in logs].count("keeper.no_new_heads") == 1
+
+
+async def test_a_refusal_of_heads_is_logged_without_our_key(autojump_clock: object, nursery: trio.Nursery) -> None:
+    refusal = Failure(Kind.RPC, methods=("eth_subscribe",), message=f"project {KEY} may not subscribe")
+    upstream = Upstream.make(nursery, Faults(failures=(refusal,)))
+    with capture_logs() as logs:
+        await until_connected(upstream.keeper())
+        await trio.sleep(1)
+    assert [line["said"] for line in logs if line["event"] == "keeper.no_new_heads"] == [
+        "-32603: project *** may not subscribe"
+    ]
 
 
 async def test_who_does_not_answer_two_polls_is_asleep(autojump_clock: object, upstream: Upstream) -> None:

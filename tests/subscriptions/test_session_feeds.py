@@ -149,6 +149,14 @@ async def test_a_refusal_is_told_to_everybody_and_the_next_one_asks_again(autoju
     assert table.feeds.counters.refused == 1
 
 
+async def test_a_refusal_is_told_without_our_key(autojump_clock: object, nursery: trio.Nursery) -> None:
+    key = "0123456789abcdef0123456789abcdef"
+    table = Table(nursery, WsLink(ws_endpoint(SecretUrl(f"wss://a/v3/{key}"), {})))
+    await table.open()
+    await table.answer(await table.asked(), error={"code": -32005, "message": f"project {key} is out of credits"})
+    assert [str(fault) for fault in table.failed] == ["-32005: project *** is out of credits"]
+
+
 @pytest.mark.parametrize("result", [True, None, {}, ["0x1"]])
 async def test_what_is_no_id_is_a_refusal(autojump_clock: object, table: Table, result: object) -> None:
     await table.open()
