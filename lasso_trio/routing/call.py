@@ -111,6 +111,8 @@ class Progress:
     hedges: int = 0
     hedge_delay_s: float = 0.0
     hedge_won: bool = False
+    won_by: str = ""
+    """Who gave the answer of a race: `first` (of all attempts), `hedge` or `failover`."""
     saved_s: float = 0.0
     raced: tuple[Raced, ...] = ()
     costs_token: bool = False
@@ -212,5 +214,6 @@ def outcome_of(progress: Progress, done: Attempt, reason: str, error: RpcError |
     )
     if progress.hedges:
         outcome.hedges, outcome.hedge_delay_s = progress.hedges, progress.hedge_delay_s
-        outcome.hedge_won, outcome.saved_s, outcome.raced = progress.hedge_won, progress.saved_s, progress.raced
+        outcome.hedge_won, outcome.won_by = progress.hedge_won, progress.won_by
+        outcome.saved_s, outcome.raced = progress.saved_s, progress.raced
     return outcome

@@ -66,6 +66,9 @@ class Outcome:
     hedges: int = 0
     hedge_delay_s: float = 0.0
     hedge_won: bool = False
+    won_by: str = ""
+    """Of a call that was hedged: whose answer it is, `first`, `hedge` or `failover` (an attempt that replaced a failed
+    one). Empty when nobody gave one."""
     saved_s: float = 0.0
     """How much longer the attempt that was late would have taken, as far as its provider's past tells."""
     raced: tuple[Raced, ...] = ()

@@ -86,12 +86,15 @@ class Race:
     hedge_at: float = inf
     put_off: str = ""
     weak_until: float = inf
+    has_first: bool = False
+    """Its first runner is the first attempt of the call."""
     _ended: list[Runner] = attrs.field(factory=list)
     _bell: trio.Event = attrs.field(factory=trio.Event)
 
     def enter(self, late: Attempt) -> Runner:
         waiting = late.waiting
         assert waiting is not None
+        self.has_first = self.progress.tried == 1
         first = Runner(late.candidate, waiting.started, waiting.until, False, late)
         self.runners.append(first)
         self.hedge_at = self.call.late_at(first.candidate, first.started)
@@ -210,12 +213,12 @@ class Race:
         return is_weak(self.call.method, done.reply, behind)
 
     def _note(self, now: float) -> None:
-        """What the race was good for."""
-        won = next((runner for runner in self.runners if runner.done is self.winner), None)
-        if won is None or not won.hedge:
+        """Who won, and what the race was good for."""
+        won, first = next(runner for runner in self.runners if runner.done is self.winner), self.runners[0]
+        if not won.hedge:
+            self.progress.won_by = "first" if won is first and self.has_first else "failover"
             return
-        self.progress.hedge_won = True
-        first = self.runners[0]
+        self.progress.hedge_won, self.progress.won_by = True, "hedge"
         if first.alive:
             saved = self._evidence(first.candidate).remaining(now - first.started, now)
             self.progress.saved_s = saved

@@ -163,7 +163,7 @@ def facts_of(exchange: Exchange, request: Request, served: Served, ended: float)
         total_s=ended - exchange.started,
         hedges=outcome.hedges,
         hedge_delay_s=outcome.hedge_delay_s,
-        hedge_won=outcome.hedge_won,
+        won_by=outcome.won_by,
         saved_s=outcome.saved_s,
         cache=outcome.cache,
     )

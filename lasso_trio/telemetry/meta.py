@@ -36,7 +36,8 @@ class CallFacts:
     total_s: float = 0.0
     hedges: int = 0
     hedge_delay_s: float = 0.0
-    hedge_won: bool = False
+    won_by: str = ""
+    """`first`, `hedge` or `failover`; empty when the call was not hedged, or nobody answered it."""
     saved_s: float = 0.0
     cache: str = ""
 
@@ -66,9 +67,9 @@ def meta_json(facts: CallFacts) -> bytes:
         "retries": facts.retries,
         "circuit_breaker_state": facts.breaker_state,
         "hedges": facts.hedges,
-        "won_by": ("hedge" if facts.hedge_won else "first") if facts.hedges else None,
+        "won_by": facts.won_by or None,
         "hedge_delay_ms": _ms(facts.hedge_delay_s) if facts.hedges else None,
-        "saved_ms": _ms(facts.saved_s) if facts.hedge_won else None,
+        "saved_ms": _ms(facts.saved_s) if facts.won_by == "hedge" else None,
         "cache": facts.cache or None,
     }
     return _encode({name: value for name, value in members.items() if value is not None})

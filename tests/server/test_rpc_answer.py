@@ -168,6 +168,13 @@ def test_an_unknown_path_and_a_preflight() -> None:
     assert (preflight["x-request-id"], preflight["access-control-max-age"]) == ("r", "86400")
 
 
+def test_metadata_tells_who_won_a_race() -> None:
+    raced = reply()
+    raced.outcome.hedges, raced.outcome.won_by = 1, "failover"
+    answer = rpc_answer.of_call(exchange("?include_meta=body"), request(), raced, 10.5)
+    assert json.loads(answer.body)["lasso_meta"]["won_by"] == "failover"  # type: ignore[arg-type]
+
+
 def test_facts_of_a_call_that_nobody_had_to_be_asked_for() -> None:
     answered = Served(Outcome(Reply(b"", b"", None, 1), reason="local"), Strategy.PRIORITY)
     facts = rpc_answer.facts_of(exchange(), request(), answered, 10.001)

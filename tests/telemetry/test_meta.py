@@ -87,12 +87,22 @@ def test_a_value_too_long_for_a_header_is_left_out() -> None:
 
 
 def test_a_race_is_told_with_what_it_was_good_for() -> None:
-    won = attrs.evolve(FACTS, hedges=1, hedge_delay_s=0.02, hedge_won=True, saved_s=1.5)
+    won = attrs.evolve(FACTS, hedges=1, hedge_delay_s=0.02, won_by="hedge", saved_s=1.5)
     told = json.loads(meta_json(won))
     assert (told["hedges"], told["won_by"], told["hedge_delay_ms"], told["saved_ms"]) == (1, "hedge", 20.0, 1500.0)
-    lost = json.loads(meta_json(attrs.evolve(FACTS, hedges=1, hedge_delay_s=0.02)))
-    assert (lost["won_by"], lost["hedge_delay_ms"]) == ("first", 20.0)
-    assert "saved_ms" not in lost
+
+
+@pytest.mark.parametrize("won_by", ["first", "failover"])
+def test_a_hedge_that_lost_saved_nothing(won_by: str) -> None:
+    told = json.loads(meta_json(attrs.evolve(FACTS, hedges=1, hedge_delay_s=0.02, won_by=won_by, saved_s=1.0)))
+    assert (told["won_by"], told["hedge_delay_ms"]) == (won_by, 20.0)
+    assert "saved_ms" not in told
+
+
+def test_nobody_is_named_for_a_race_that_nobody_won() -> None:
+    told = json.loads(meta_json(attrs.evolve(FACTS, hedges=2, hedge_delay_s=0.02)))
+    assert told["hedges"] == 2
+    assert "won_by" not in told
 
 
 def test_what_the_cache_did_is_told_where_it_was_asked() -> None:
