@@ -161,6 +161,7 @@ class App:
             gzip_min_bytes=settings.gzip_min_bytes or NEVER,
         )
         budget = ByteBudget(settings.byte_budget, AddressTally(settings.max_body_bytes_per_ip))
+        calls_per_address = AddressTally(settings.max_in_flight_per_ip)
         slices = Slices()
         hub = make_hub(partial(RoutedReader, handler.service), supervisor=supervisor, slices=slices)
         reloading.follow = hub.follow
@@ -171,7 +172,18 @@ class App:
         figures = None if bus is None else figures_of(bus, lambda: handler.directory)
         cluster = cluster_of(settings, node, (figures or Alone(lambda: handler.directory)).directory, bus)
         operators = Operators.of(
-            settings, node, handler, websockets, hub, lag, supervisor, admin, budget, cluster, figures
+            settings,
+            node,
+            handler,
+            websockets,
+            hub,
+            lag,
+            supervisor,
+            admin,
+            budget,
+            calls_per_address,
+            cluster,
+            figures,
         )
         show(shared, node, lambda: handler.directory, handler.gates, operators.exporter.readers)
         adding = {} if bus is None or figures is None else add_up(bus, operators, figures)
@@ -185,7 +197,7 @@ class App:
             supervisor=supervisor,
             websockets=websockets.serve,
             trusted=settings.trusted_proxies,
-            calls_per_address=AddressTally(settings.max_in_flight_per_ip),
+            calls_per_address=calls_per_address,
         )
         operators.watch(door)
         return cls(

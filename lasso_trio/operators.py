@@ -22,8 +22,10 @@ from lasso_trio.metrics import page
 from lasso_trio.metrics.door import read_door
 from lasso_trio.metrics.exporter import Exporter
 from lasso_trio.metrics.readers import readers_of
+from lasso_trio.server.address_tally import AddressTally
 from lasso_trio.server.admin_api import Admin
 from lasso_trio.server.budget import ByteBudget
+from lasso_trio.server.calls_per_address import capped
 from lasso_trio.server.front_door import FrontDoor
 from lasso_trio.server.onlookers import Onlookers
 from lasso_trio.server.ops_door import OpsDoor
@@ -63,6 +65,7 @@ class Operators:
         supervisor: Supervisor,
         admin: Admin | None,
         budget: ByteBudget,
+        calls_per_address: AddressTally,
         cluster: ClusterDesk | None = None,
         whole: Whole | None = None,
     ) -> Self:
@@ -83,15 +86,17 @@ class Operators:
         mounts: list[Mount] = [partial(page.serve, exporter=exporter)]
         if dashboard is not None:
             mounts.append(dashboard.pages.serve)
-        asked = Onlookers(lambda: handler.directory, handler.gates, settings.trusted_proxies).serve
-        make = partial(make_app, node, lambda: handler.directory, cluster=cluster, whole=whole)
+        trusted = settings.trusted_proxies
+        asked = Onlookers(lambda: handler.directory, handler.gates, trusted).serve
+        calls = capped(handler, calls_per_address, trusted)
+        make = partial(make_app, node, lambda: handler.directory, cluster=cluster, whole=whole, trusted=trusted)
         if settings.ops_port is None:
-            only = make(handler, limits, budget, admin, [asked, *mounts])
+            only = make(calls, limits, budget, admin, [asked, *mounts])
             return cls(only, dashboard, None, supervisor, exporter, board)
         apart = make(None, limits, ByteBudget(), admin, mounts)
         shared = settings.workers > 1
         own = OpsDoor.of(apart, settings.host, settings.ops_port, limits, supervisor, shared=shared)
-        return cls(make(handler, limits, budget, None, [asked]), dashboard, own, supervisor, exporter, board)
+        return cls(make(calls, limits, budget, None, [asked]), dashboard, own, supervisor, exporter, board)
 
     def watch(self, door: FrontDoor) -> None:
         """Have `door`'s connections shown."""

@@ -6,7 +6,7 @@ body is read, gzip both ways, refusals in JSON-RPC's words, a crash contained.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 import attrs
@@ -16,10 +16,12 @@ from quart import Response, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
+from lasso_trio.server.address_tally import address_of
 from lasso_trio.server.answer import BODILESS, Answer, parts_of
 from lasso_trio.server.answer_source import AnswerSource
 from lasso_trio.server.asgi_guard import at_end
 from lasso_trio.server.budget import ByteBudget
+from lasso_trio.server.client_address import Network
 from lasso_trio.server.connection import Peer
 from lasso_trio.server.content_coding import accepts_gzip, compress, inflate
 from lasso_trio.server.http_head import Head
@@ -34,9 +36,11 @@ ENDPOINT: Final = "rpc"
 log = structlog.get_logger(__name__)
 
 
-def serve(app: QuartTrio, handler: Handler, limits: LaneLimits, budget: ByteBudget) -> None:
-    """Let `app` answer POST and OPTIONS on `/rpc/…` as the lane would."""
-    door = _Door(handler, limits, budget)
+def serve(
+    app: QuartTrio, handler: Handler, limits: LaneLimits, budget: ByteBudget, trusted: Sequence[Network] = ()
+) -> None:
+    """Let `app` answer POST and OPTIONS on `/rpc/…` as the lane would. `trusted`: proxies, nobody's address."""
+    door = _Door(handler, limits, budget, trusted)
 
     @app.route("/rpc/<path:_>", endpoint=ENDPOINT, methods=["POST", "OPTIONS"], provide_automatic_options=False)
     async def rpc(_: str) -> Response:
@@ -56,25 +60,27 @@ class _Door:
     handler: Handler
     limits: LaneLimits
     budget: ByteBudget
+    trusted: Sequence[Network]
 
     async def answer(self, head: Head) -> Answer:
         """Raises BadRequest, and what the handler raises."""
-        size = self._reserve(head)
+        host = request.remote_addr or ""
+        address = address_of(host, self.trusted)
+        size = self._reserve(head, address)
         try:
             body = await _body()
             if head.content_encoding:
                 body = await inflate(body, head.content_encoding, self.limits.max_body_bytes)
-            peer = Peer(request.remote_addr or "", 0)
-            return await self.handler(HttpRequest(head, body, trio.current_time()), peer)
+            return await self.handler(HttpRequest(head, body, trio.current_time()), Peer(host, 0))
         finally:
-            self.budget.release(size)
+            self.budget.release(size, address)
 
-    def _reserve(self, head: Head) -> int:
+    def _reserve(self, head: Head, address: str) -> int:
         known = request.content_length is not None and not head.content_encoding
         size = head.content_length if known else self.limits.unknown_body_charge
         if head.content_length > self.limits.max_body_bytes:
             raise body_too_large()
-        if not self.budget.reserve(size):
+        if not self.budget.reserve(size, address):
             raise BadRequest(503, Kind.NO_CAPACITY, "byte budget used up")
         return size
 

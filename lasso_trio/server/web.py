@@ -21,6 +21,7 @@ from lasso_trio.server import admin_api, cluster_api, node_api, request_id, rpc_
 from lasso_trio.server.admin_api import Admin
 from lasso_trio.server.asgi_guard import AsgiGuard
 from lasso_trio.server.budget import ByteBudget
+from lasso_trio.server.client_address import Network
 from lasso_trio.server.limits import LaneLimits
 from lasso_trio.server.metrics_view import chain_metrics
 from lasso_trio.server.rpc_answer import CORS
@@ -47,11 +48,12 @@ def make_app(
     mounts: Sequence[Mount] = (),
     cluster: ClusterDesk | None = None,
     whole: Whole | None = None,
+    trusted: Sequence[Network] = (),
 ) -> QuartTrio:
     """`directory` is asked at each request, so that a reload is seen. `limits` and `budget` are the lane's.
 
     `whole`: what the figures are taken of; None: of `directory`. Without a `handler` there is no JSON-RPC. `mounts` add
-    what this room does not know.
+    what this room does not know. `trusted`: proxies, whose address is nobody's.
     """
     app = QuartTrio("lasso_trio", static_folder=None)
     app.url_map.merge_slashes = False  # an empty profile is an error to be told, not a redirect
@@ -62,7 +64,7 @@ def make_app(
     cluster_api.serve(app, cluster, directory)
     _serve_metrics(app, node, whole or Alone(directory))
     if handler is not None:
-        rpc_over_asgi.serve(app, handler, limits, budget)
+        rpc_over_asgi.serve(app, handler, limits, budget, trusted)
     if admin is not None:
         admin_api.serve(app, admin)
     for mount in mounts:

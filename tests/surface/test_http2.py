@@ -11,7 +11,8 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 
-from lasso_trio.devnet import Faults
+from lasso_trio.devnet import Faults, Latency
+from lasso_trio.jsonrpc.errors import LIMIT_EXCEEDED
 from tests.surface.conftest import Client, Response, Script, Start, Surface, rpc
 from tests.surface.http2 import Broken, Http2Client
 
@@ -173,6 +174,33 @@ async def test_the_byte_budget_is_one_for_both(start: Start) -> None:
     answer = await client.request("POST", "/rpc/devnet", b" " * 4097)
     assert (answer.status, answer.error["code"]) == (503, -32008)
     assert surface.app.door.budget.used == 0
+
+
+async def test_an_address_has_one_share_of_the_byte_budget_for_both(start: Start) -> None:
+    surface = await start(settings={"max_body_bytes_per_ip": 5000})
+    client = await speak_http2(surface)
+    assert (await client.request("POST", "/rpc/devnet", rpc("eth_chainId"))).status == 200
+    lane = await surface.connect()
+    await lane.stream.send_all(b"POST /rpc/devnet HTTP/1.1\r\nhost: node\r\ncontent-length: 4900\r\n\r\n ")
+    with trio.fail_after(10):
+        while not surface.app.door.budget.used:
+            await trio.sleep(0.01)
+    answer = await client.request("POST", "/rpc/devnet", b" " * 900)
+    assert (answer.status, answer.error["code"]) == (503, -32008)
+    await lane.stream.aclose()
+
+
+async def test_an_address_has_so_many_calls_at_a_time_whatever_it_speaks(start: Start) -> None:
+    surface = await start(alpha=Faults(latency=Latency.constant(400)), settings={"max_in_flight_per_ip": 1})
+    client, lane = await speak_http2(surface), await surface.connect()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(lane.request, "POST", "/rpc/devnet", rpc("eth_gasPrice"))
+        with trio.fail_after(10):
+            while not surface.app.door.in_flight:
+                await trio.sleep(0.005)
+        answer = await client.request("POST", "/rpc/devnet", rpc("eth_blockNumber"))
+    assert (answer.status, answer.error["code"]) == (429, LIMIT_EXCEEDED)
+    assert (await client.request("POST", "/rpc/devnet", rpc("eth_blockNumber"))).status == 200
 
 
 async def test_clients_are_limited_together_whatever_they_speak(start: Start) -> None:
