@@ -156,6 +156,8 @@ def admitted(call: Call, candidate: Candidate, progress: Progress, now: float) -
         call.retries.spend()
         progress.costs_token = False
     until = until_of(call, progress, now)
+    if not progress.tried:
+        call.chain.counts.sent += 1
     progress.tried += 1
     return until
 

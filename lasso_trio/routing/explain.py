@@ -95,7 +95,7 @@ def _hedge(asked: Asked) -> Row | None:
         "delay_ms": round(delay * 1000, 2),
         "quantile": policy.quantile,
         "most_extra": policy.max_extra,
-        "suppressed": counts.hedges.refusal(policy.budget, counts.calls, 0) or None,
+        "suppressed": counts.hedges.refusal(policy.budget, counts.sent, 0) or None,
     }
 
 

@@ -5,9 +5,10 @@ lately needed for this method on this transport (see "The Tail at Scale", Dean a
 share of hedged calls is what the quantile leaves, about 3 % by default, and nobody waits for a fixed delay that fits
 no provider. Quantile and budget must agree: a timer at p95 alone would spend a budget of 5 %.
 
-The budget is a token bucket per profile and chain: each call puts in `share`, each hedge takes one out. When everybody
-slows down at once, every call is late, the bucket is empty soon, and hedging stops by itself. The calls are counted
-anyway, so the bucket is filled when it is asked: a call that is not late pays nothing for it.
+The budget is a token bucket per profile and chain: each call that is sent upstream puts in `share`, each hedge takes
+one out. Calls that share another's answer, are answered from the cache or by ourselves put in nothing: `share` is one
+of what providers are asked. When everybody slows down at once, every call is late, the bucket is empty soon, and
+hedging stops by itself. It is filled when it is asked: a call that is not late pays for a counter.
 """
 
 from __future__ import annotations
@@ -115,12 +116,14 @@ class Hedges:
     suppressed: Counter[str] = attrs.field(factory=Counter)
     tokens: float = MOST_TOKENS
     _filled_at: int = 0
-    """The number of calls when the bucket was last filled."""
+    """The number of calls that had been sent when the bucket was last filled."""
 
-    def refusal(self, share: float, calls: int, attempts_in_flight: int) -> str:
-        """Why no hedge may be fired now; empty when one may. `calls`: of this profile's chain, since start."""
-        self.tokens = min(MOST_TOKENS, self.tokens + share * (calls - self._filled_at))
-        self._filled_at = calls
+    def refusal(self, share: float, sent: int, attempts_in_flight: int) -> str:
+        """Why no hedge may be fired now; empty when one may. `sent`: calls of this profile's chain that went upstream,
+        since start.
+        """
+        self.tokens = min(MOST_TOKENS, self.tokens + share * (sent - self._filled_at))
+        self._filled_at = sent
         if self.tokens < 1.0:
             return "budget"
         most = max(FEW_IN_FLIGHT, SHARE_IN_FLIGHT * attempts_in_flight)

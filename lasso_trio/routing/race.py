@@ -287,7 +287,7 @@ class Race:
             return None, why_not
         counts = call.chain.counts
         in_flight = sum(c.channel.in_flight for c in call.chain.candidates)
-        refusal = counts.hedges.refusal(policy.budget, counts.calls, in_flight)
+        refusal = counts.hedges.refusal(policy.budget, counts.sent, in_flight)
         return (None, refusal) if refusal else (candidate, "")
 
     def _other(self, now: float) -> tuple[Candidate | None, str]:

@@ -53,6 +53,9 @@ class ChainCounts:
     """Calls that are over and may have changed something: what was read before them is old."""
     elsewhere: int = 0
     """How often another worker of the node said that its clients use the chain."""
+    sent: int = 0
+    """Calls that were dispatched to a provider, each once however many attempts it took; of a query that was cut, each
+    part. Neither what was shared, kept or answered here, nor signed transactions."""
     call_rate: MinuteRates = attrs.field(factory=MinuteRates)
     failover_rate: MinuteRates = attrs.field(factory=MinuteRates)
     hedges: Hedges = attrs.field(factory=Hedges)
