@@ -6,7 +6,7 @@ refuse is better than none at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -154,6 +154,7 @@ def _takes(candidate: Candidate, span: int) -> bool:
 class _LogFilter(msgspec.Struct, rename="camel"):
     from_block: str | None = None
     to_block: str | None = None
+    block_hash: str | None = None
 
 
 _decode_log_filter: Final = msgspec.json.Decoder(tuple[_LogFilter]).decode
@@ -166,3 +167,24 @@ def block_span(params: bytes) -> int | None:
         return abs(int(wanted.to_block or "", 16) - int(wanted.from_block or "", 16))
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None
+
+
+def blocks_of(params: bytes, heights: Mapping[str, int | None]) -> int | None:
+    """How many blocks an eth_getLogs call is over, both ends included; None where that cannot be known.
+
+    `heights`: what tags stand for. A bound that is not given is `latest`, as nodes have it (EIP-1474); a block hash
+    names one block.
+    """
+    try:
+        (wanted,) = _decode_log_filter(params)
+        first, last = (bound or "latest" for bound in (wanted.from_block, wanted.to_block))
+        if wanted.block_hash is not None or first == last:
+            return 1
+        low, high = _height(first, heights), _height(last, heights)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+    return None if low is None or high is None else abs(high - low) + 1
+
+
+def _height(bound: str, heights: Mapping[str, int | None]) -> int | None:
+    return heights[bound] if bound in heights else int(bound, 16)

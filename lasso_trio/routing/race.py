@@ -280,7 +280,7 @@ class Race:
         call, policy = self.call, self._policy()
         if self.progress.tried >= MAX_DISPATCHES:
             return None, "dispatches"
-        if call.method is _LOGS and self._is_wide():
+        if call.method is _LOGS and self._is_wide(now):
             return None, "wide_range"
         candidate, why_not = self._other(now)
         if candidate is None:
@@ -307,12 +307,16 @@ class Race:
         timing = self.call.plan.timing
         return _BY_HAND if timing is None or timing.policy is None else timing.policy
 
-    def _is_wide(self) -> bool:
-        override = self.call.chain.override(self.call.method).hedge
+    def _is_wide(self, now: float) -> bool:
+        """What cannot be known is taken for wide."""
+        chain = self.call.chain
+        override = chain.override(self.call.method).hedge
         if self.call.hedge_s is not None or (override is not None and override.enabled is True):
             return False
-        span = filters.block_span(self.call.params)
-        return span is not None and span > WIDE_BLOCKS
+        view = chain.heads.view(now)
+        tags = {"earliest": 0, "latest": chain.latest_height(), "safe": view.safe, "finalized": view.finalized}
+        blocks = filters.blocks_of(self.call.params, tags)
+        return blocks is None or blocks > WIDE_BLOCKS
 
     def _typical(self, candidate: Candidate, now: float) -> float:
         evidence = candidate.channel.evidence.get(self.call.method.row)

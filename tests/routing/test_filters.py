@@ -15,7 +15,7 @@ from lasso_trio.providers.head import ChainCheck
 from lasso_trio.providers.learned import Kind
 from lasso_trio.routing import filters
 from lasso_trio.routing.candidate import Candidate
-from lasso_trio.routing.filters import Exclusion, block_span
+from lasso_trio.routing.filters import Exclusion, block_span, blocks_of
 from lasso_trio.routing.routed_chain import RoutedChain
 
 ChainOf = Callable[..., RoutedChain]
@@ -169,6 +169,41 @@ def test_no_parameters_break_the_span(params: bytes) -> None:
 )
 def test_neither_deep_nor_long_parameters_break_it(params: bytes) -> None:
     block_span(params)
+    blocks_of(params, {})
+
+
+HEIGHTS = {"earliest": 0, "latest": 1000, "safe": 968, "finalized": None}
+
+
+@pytest.mark.parametrize(
+    ("params", "blocks"),
+    [
+        (b'[{"fromBlock":"0x1","toBlock":"0x64"}]', 100),
+        (b'[{"fromBlock":"0x1","toBlock":"0x65"}]', 101),
+        (b'[{"fromBlock":"0x65","toBlock":"0x1"}]', 101),
+        (b'[{"fromBlock":"0x1","toBlock":"latest"}]', 1000),
+        (b'[{"fromBlock":"0x3e7"}]', 2),
+        (b'[{"fromBlock":"0x3e7","toBlock":null}]', 2),
+        (b'[{"toBlock":"0x3e7"}]', 2),
+        (b'[{"fromBlock":"earliest","toBlock":"latest"}]', 1001),
+        (b'[{"fromBlock":"safe","toBlock":"latest"}]', 33),
+        (b'[{"fromBlock":"finalized","toBlock":"latest"}]', None),
+        (b'[{"fromBlock":"finalized","toBlock":"finalized"}]', 1),
+        (b'[{"fromBlock":"pending"}]', None),
+        (b'[{"blockHash":"0x1"}]', 1),
+        (b'[{"address":["0x1"]}]', 1),
+        (b'[{"fromBlock":1,"toBlock":2}]', None),
+        (b'["0x1","0x2"]', None),
+        (b"[]", None),
+    ],
+)
+def test_how_many_blocks_a_log_query_is_over(params: bytes, blocks: int | None) -> None:
+    assert blocks_of(params, HEIGHTS) == blocks
+
+
+def test_the_newest_block_is_one_block_however_high_it_is() -> None:
+    assert blocks_of(b"[{}]", {"latest": None}) == 1
+    assert blocks_of(b'[{"fromBlock":"0x1"}]', {"latest": None}) is None
 
 
 def test_a_range_within_the_limit_passes_and_one_beyond_does_not(chain_of: ChainOf) -> None:
