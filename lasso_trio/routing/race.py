@@ -26,7 +26,7 @@ from lasso_trio.routing.call import MAX_DISPATCHES, Call, Progress, admitted, as
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.hedge import PASSING, WIDE_BLOCKS, is_silent, pick
 from lasso_trio.routing.outcome import Raced
-from lasso_trio.routing.winning import is_weak
+from lasso_trio.routing.winning import is_behind, is_weak, tip_of, worth_of
 from lasso_trio.upstream.call import Call as HttpCall
 
 _LOGS = known("eth_getLogs")
@@ -73,7 +73,7 @@ async def race(call: Call, progress: Progress, late: Attempt, rest: list[Candida
 @attrs.define(eq=False)
 class Race:
     """`hedge_at`: when the next hedge is due. `put_off`: why the last that was due was not sent; empty when it was.
-    `weak`: an answer that wins only if nobody gives a better one in time.
+    `weak`: an answer that wins only if nobody gives a better one in time; `weak_worth` is what it is worth among such.
     """
 
     call: Call
@@ -85,6 +85,7 @@ class Race:
     unwanted: list[Attempt] = attrs.field(factory=list)
     hedge_at: float = inf
     put_off: str = ""
+    weak_worth: int = 0
     weak_until: float = inf
     has_first: bool = False
     """Its first runner is the first attempt of the call."""
@@ -192,25 +193,27 @@ class Race:
         return True
 
     def _judge(self, runner: Runner, done: Attempt) -> None:
-        if not self._in_flight() or not self._is_weak(done):
+        now = self.call.clock()
+        behind = is_behind(done.candidate.head, self.call.chain.heads, now)
+        worth = worth_of(is_error=done.verdict is not None, behind=behind)
+        if not self._is_weak(done, now):
             self.winner = done
-            return
-        if self.weak is None:
-            now = self.call.clock()
-            self.weak_until = min(self.call.late_at(runner.candidate, now), self.call.deadline)
+        elif self.weak is not None and worth < self.weak_worth:
+            self.unwanted.append(done)
         else:
-            self.unwanted.append(self.weak)
-        self.weak = done
+            self.unwanted += [] if self.weak is None else [self.weak]
+            self.weak, self.weak_worth = done, worth
+            patience = inf if behind else self.call.late_at(runner.candidate, now)
+            self.weak_until = min(self.weak_until, patience, self.call.deadline)
 
-    def _is_weak(self, done: Attempt) -> bool:
+    def _is_weak(self, done: Attempt, now: float) -> bool:
         """A last word that says little: empty, or an error that nobody knows."""
         if done.verdict is not None:
             return done.verdict.kind != "deterministic"
         if done.reply is None:
             return False
-        head, tip = done.candidate.head.height, self.call.chain.heads.tip
-        behind = head is not None and tip is not None and head < tip
-        return is_weak(self.call.method, done.reply, behind)
+        head, tip = done.candidate.head.height, tip_of(self.call.chain.heads, now)
+        return is_weak(self.call.method, done.reply, head is not None and tip is not None and head < tip)
 
     def _note(self, now: float) -> None:
         """Who won, and what the race was good for."""
@@ -243,14 +246,10 @@ class Race:
         provider that falls silent makes many calls late at once, and those before this one are soon out of the way.
         """
         self.hedge_at = inf
-        candidate, self.put_off = self._whom(now)
+        candidate, self.put_off = self._send_hedge(nursery, now)
         if candidate is None:
             if self.put_off in PASSING and not self._leave(nursery, now):
                 self.hedge_at = now + (now - self.runners[0].started)
-            return
-        self.rest.remove(candidate)
-        if not self._start(nursery, candidate, now, hedge=True):
-            self.put_off = "not_admitted"
             return
         self.call.chain.counts.hedges.fire()
         if not self.progress.hedges:
@@ -258,6 +257,18 @@ class Race:
         self.progress.hedges += 1
         if self.progress.hedges < self._policy().max_extra:
             self.hedge_at = self.call.late_at(candidate, now)
+
+    def _send_hedge(self, nursery: trio.Nursery, now: float) -> tuple[Candidate | None, str]:
+        """To the first that lets it through: breakers may have moved since the plan was made. Else why to nobody."""
+        refused = False
+        while True:
+            candidate, why_not = self._whom(now)
+            if candidate is None:
+                return None, "not_admitted" if refused and why_not == "nobody_else" else why_not
+            self.rest.remove(candidate)
+            if self._start(nursery, candidate, now, hedge=True):
+                return candidate, ""
+            refused = True
 
     def _leave(self, nursery: trio.Nursery, now: float) -> bool:
         """Fail over from a provider that says nothing any more, before its time is over. It may still answer."""

@@ -3,6 +3,9 @@
 Some answers say less than they seem to. That a provider has no receipt may mean that there is none, or that it has not
 seen the block yet; while another attempt is under way it is worth waiting for what that one says. A revert is a true
 answer, and so is whatever else a call's own contents lead to.
+
+How long a weak answer waits depends on who gave it: one whose provider stands at the chain's tip, for one more timer;
+one whose provider is behind, for everybody that is under way, because what it does not have is likely to be there.
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ from typing import Final
 
 from lasso_trio.jsonrpc.methods import Method
 from lasso_trio.jsonrpc.reply import Reply
+from lasso_trio.providers.head import Head
+from lasso_trio.providers.heads import ChainHeads
 
 _NULL: Final = ord("n")
 _EMPTIES: Final = {ord("["): 2, ord('"'): 4, ord("{"): 2}
@@ -26,3 +31,25 @@ def is_weak(method: Method, reply: Reply, behind: bool) -> bool:
     if reply.result_first == _NULL:
         return True
     return behind and method.name in _EMPTY_BEYOND_HEAD and reply.result_size == _EMPTIES.get(reply.result_first)
+
+
+def tip_of(heads: ChainHeads, now: float) -> int | None:
+    """What a head is measured by. Of two providers that are far apart nobody is sure, and the higher is taken for it:
+    all that comes of a wrong one here is a wait.
+    """
+    return heads.view(now).consensus or heads.tip
+
+
+def is_behind(head: Head, heads: ChainHeads, now: float) -> bool:
+    """Whether a provider with this `head` is below the chain's, also when it gets credit for the blocks since it was
+    asked last: between two polls everybody would be behind. False where nothing is known; stale heads get none.
+    """
+    height, tip = head.height, tip_of(heads, now)
+    if height is None or tip is None or height >= tip:
+        return False
+    return not head.fresh(now) or heads.optimistic(head, now, tip) < tip
+
+
+def worth_of(*, is_error: bool, behind: bool) -> int:
+    """Of two weak ones the higher wins: any answer over an error that nobody knows, who is at the tip over others."""
+    return 2 * (not is_error) + (not behind)

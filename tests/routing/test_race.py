@@ -11,7 +11,7 @@ import trio.testing
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lasso_trio.config.profile import HedgePolicy, MethodOverride, Routing, Strategy
+from lasso_trio.config.profile import HedgePolicy, Routing, Strategy
 from lasso_trio.devnet import Failure, Faults, Kind, Latency
 from lasso_trio.routing.hedge import MOST_TOKENS
 from lasso_trio.routing.outcome import Outcome
@@ -148,60 +148,6 @@ async def test_a_revert_wins(autojump_clock: Clock, world: Build) -> None:
     served = await it.serve("eth_call", '[{},"latest"]')
     assert facts(served)[0] == "b"
     assert served.outcome.failed
-
-
-# Who is not asked
-
-
-async def refused(it: Any, method: str = "eth_gasPrice", params: str = "[]", wish: Wish | None = None) -> str:
-    """The reason why nobody was raced against the first, which answers after all."""
-    served = await it.serve(method, params, wish or Wish())
-    assert facts(served)[3] == 0
-    suppressed = it.routed.counts.hedges.suppressed
-    return next(iter(suppressed), "")
-
-
-async def test_a_throttled_provider_is_not_raced(autojump_clock: Clock, world: Build) -> None:
-    it = world({"a": slow(100), "b": slow(10)}, routing=HEDGE)
-    it.channel("b").cooldown.begin(trio.current_time(), 60.0, it.channel("b").rng)
-    assert await refused(it) == "cooldown"
-
-
-async def test_without_tokens_nobody_is_raced(autojump_clock: Clock, world: Build) -> None:
-    it = world({"a": slow(100), "b": slow(10)}, routing=HEDGE)
-    it.routed.counts.hedges.tokens = 0.0
-    assert await refused(it) == "budget"
-
-
-async def test_a_call_that_found_no_room_to_its_end_counts_once(autojump_clock: Clock, world: Build) -> None:
-    it = world({"a": slow(900), "b": slow(10)}, routing=HEDGE)
-    it.routed.counts.hedges.tokens = 0.0
-    assert await refused(it) == "budget"
-    assert it.routed.counts.hedges.suppressed == {"budget": 1}
-
-
-async def test_one_that_needs_longer_than_is_left_is_not_raced(autojump_clock: Clock, world: Build) -> None:
-    it = world({"a": slow(100), "b": slow(10)}, routing=HEDGE)
-    for _ in range(9):
-        it.channel("b").row("eth_gasPrice").record(0.5, trio.current_time())
-    assert await refused(it, wish=Wish(deadline_s=0.3)) == "deadline"
-
-
-async def test_a_wide_range_of_logs_is_not_raced(autojump_clock: Clock, world: Build) -> None:
-    own = MethodOverride(hedge=HedgePolicy(enabled=True, min_ms=50, max_ms=50))
-    wide, narrow = '[{"fromBlock":"0x1","toBlock":"0x70"}]', '[{"fromBlock":"0x1","toBlock":"0x10"}]'
-    assert await refused(world({"a": slow(100), "b": slow(10)}, routing=HEDGE), "eth_getLogs", wide) == "wide_range"
-    it = world({"a": slow(100), "b": slow(10)}, routing=HEDGE)
-    assert facts(await it.serve("eth_getLogs", narrow))[3] == 1
-    named = Routing(Strategy.PRIORITY, {"eth_getLogs": own}, hedge=HEDGE.hedge)
-    it = world({"a": slow(100), "b": slow(10)}, routing=named)
-    assert facts(await it.serve("eth_getLogs", wide))[3] == 1
-
-
-async def test_a_write_is_not_raced(autojump_clock: Clock, world: Build) -> None:
-    it = world({"a": slow(100), "b": slow(10)}, routing=HEDGE)
-    await it.serve("eth_someWriteThatNobodyKnows", "[]", Wish(hedge_s=0.01))
-    assert it.routed.counts.hedges.fired == 0
 
 
 # What a client wants
