@@ -87,7 +87,7 @@ class FrontDoor:
         self.counters: Final = DoorCounters()
         self.traffic: Final = Traffic()
         self.per_address: Final = AddressTally(self.limits.max_connections_per_address)
-        self.calls_per_address: Final = calls_per_address or AddressTally()
+        self.calls_per_address: Final = AddressTally() if calls_per_address is None else calls_per_address
         self._trusted = trusted
         self._other = other
         self._websockets = websockets
