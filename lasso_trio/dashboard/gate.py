@@ -115,10 +115,11 @@ class Gate:
         return Response(text, status, content_type="text/html; charset=utf-8")
 
     async def _enter(self) -> Response:
-        now, host = trio.current_time(), self.host
-        wait_s = self.access.attempts.wait_s(host, now)
         form = await request.form
         next_ = _safe_next(form.get("next", ""))
+        # Only now, and without a wait up to the verdict: whoever holds back a body is not let past the count so.
+        now, host = trio.current_time(), self.host
+        wait_s = self.access.attempts.wait_s(host, now)
         if wait_s:
             refused = self._form(429, next_, "Too many tries. Wait a moment.")
             refused.headers["retry-after"] = str(int(wait_s) + 1)

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from ipaddress import IPv4Network, ip_network
 from typing import Any
 
 import pytest
+import trio
+import trio.testing
 from structlog.testing import capture_logs
 
 from lasso_trio.config.secret import Secret
@@ -121,6 +124,29 @@ async def test_after_some_wrong_ones_the_right_one_must_wait_as_well() -> None:
     answer = await web.client.post("/dashboard/login", form={"password": PASSWORD})
     assert answer.status_code == 429
     assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_tries_that_hold_back_their_bodies_are_counted_like_all_others() -> None:
+    web, begun = locked(), 4 * EACH
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    answers: list[int] = []
+
+    async def slowly(go: trio.Event) -> None:
+        async with web.client.request("/dashboard/login", method="POST", headers=form) as connection:
+            await go.wait()
+            await connection.send(b"password=wrong")
+            await connection.send_complete()
+        answers.append((await connection.as_response()).status_code)
+
+    with capture_logs():
+        async with trio.open_nursery() as nursery:
+            go = trio.Event()
+            for _ in range(begun):
+                nursery.start_soon(slowly, go)
+            await trio.testing.wait_all_tasks_blocked()
+            go.set()
+    assert Counter(answers) == {401: EACH, 429: begun - EACH}
+    assert web.dashboard.pages.gate.access.attempts.wait_s("192.0.2.1", trio.current_time()) == 0.0
 
 
 @pytest.mark.parametrize(("proxies", "believed"), [((ip_network("192.0.2.0/24"),), True), ((), False)])
