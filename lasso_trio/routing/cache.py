@@ -152,14 +152,15 @@ async def cached(
     flights: Flights | None = None,
     wishes: Key = (),
 ) -> Outcome:
-    """Answer `call`, a replay-safe one, from `cache`, else by `act`; its outcome says which. Raises only Cancelled.
+    """Answer `call` from `cache`, else by `act`; its outcome says which. Raises only Cancelled.
 
-    `bypass`: why the cache is neither asked nor told (a client's wish, a pinned provider, a session). With `flights`,
-    calls that the cache does not answer are coalesced, except those that their client wants to bypass.
+    `bypass`: why the cache is neither asked nor told (a method, a client's wish, a pinned provider, a session); a call
+    that is not replay-safe must have a reason. With `flights`, calls that the cache does not answer are coalesced.
     """
-    text = canonical(call.method, call.params) if len(call.params) <= LONGEST_PARAMS else b""
+    fits = not bypass and len(call.params) <= LONGEST_PARAMS
+    text = canonical(call.method, call.params) if fits else b""
     question = bypass or (read(call.method.name, text) if text else "params")
-    if flights is not None and not bypass:
+    if flights is not None:
         act = _Together(act, flights, wishes, text or None)
     if isinstance(question, str):
         outcome = await act(call, rng)

@@ -67,6 +67,8 @@ class Wish:
     """What calls that share an answer must have in common, besides the call itself."""
     plain: bool = attrs.field(init=False)
     """Nothing but a matter of ranking."""
+    alone: bool = attrs.field(init=False)
+    """No call may share its answer with this one."""
 
     @key.default
     def _key(self) -> Key:
@@ -75,6 +77,10 @@ class Wish:
     @plain.default
     def _is_plain(self) -> bool:
         return self.provider is None and self.session is None and self.min_block is None
+
+    @alone.default
+    def _is_alone(self) -> bool:
+        return self.session is not None or self.min_block is not None or self.bypass_cache
 
 
 ANYTHING: Final = Wish()
@@ -156,15 +162,12 @@ class Service:
             trail,
         )
         try:
-            if not method.replay_safe or wish.session is not None or wish.min_block is not None:
-                outcome = await act(call, self.rng)
-            elif chain.cache is not None and method.name in CACHEABLE and not wish.bypass_cache:
-                bypass = "" if wish.provider is None else "pinned"
-                outcome = await cached(
-                    call, self.rng, act, chain.cache, bypass=bypass, flights=chain.flights, wishes=wish.key
-                )
-            elif chain.flights is not None and not wish.bypass_cache:
-                outcome = await coalesced(call, self.rng, act, chain.flights, key_of(call, wish.key))
+            flights = None if wish.alone or not method.replay_safe else chain.flights
+            if chain.cache is not None:
+                why = _past_cache(wish, method)
+                outcome = await cached(call, self.rng, act, chain.cache, bypass=why, flights=flights, wishes=wish.key)
+            elif flights is not None:
+                outcome = await coalesced(call, self.rng, act, flights, key_of(call, wish.key))
             else:
                 outcome = await act(call, self.rng)
         except BaseException:
@@ -232,6 +235,19 @@ class Service:
             return None
         reply = Reply(_BEFORE, b',"result":%b}' % answer, None, len(answer), answer[0])
         return Outcome(reply=reply, reason="local")
+
+
+def _past_cache(wish: Wish, method: Method) -> str:
+    """Why a call does not concern the cache; empty if it does."""
+    if wish.bypass_cache:
+        return "client"
+    if method.name not in CACHEABLE:
+        return "method"
+    if wish.session is not None:
+        return "session"
+    if wish.min_block is not None:
+        return "min_block"
+    return "" if wish.provider is None else "pinned"
 
 
 def _basics(chain: RoutedChain, wish: Wish, method: Method, strategy: Strategy) -> Row:

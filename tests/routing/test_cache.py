@@ -305,14 +305,28 @@ async def test_what_is_not_for_the_cache_is_asked_and_says_why(
 
 
 async def test_who_wants_to_bypass_it_does(autojump_clock: Clock, build: Callable[..., Cached]) -> None:
-    here, flights = build(), Flights()
+    here = build()
     params = at(here, 64)
     await here.says(BLOCK, params)
-    assert await here.says(BLOCK, params, "wish") == "bypass; wish"
+    assert [await here.says(BLOCK, params, "wish") for _ in range(3)] == ["bypass; wish"] * 3
+    assert here.it.asked == {"a": 4}
+    assert here.cache.told == {"miss; final": 1, "bypass; wish": 3}
+
+
+async def test_what_is_not_for_the_cache_may_be_shared_all_the_same(
+    autojump_clock: Clock, build: Callable[..., Cached]
+) -> None:
+    here, flights, said = build(a=Faults(latency=Latency.constant(100))), Flights(), []
+
+    async def client() -> None:
+        said.append((await here.serve("eth_syncing", "[]", "method", flights=flights)).cache)
+
     async with trio.open_nursery() as nursery:
         for _ in range(3):
-            nursery.start_soon(lambda: here.serve(BLOCK, params, "wish", flights=flights))
-    assert here.it.asked == {"a": 5}
+            nursery.start_soon(client)
+    assert sorted(said) == ["bypass; method", "coalesced", "coalesced"]
+    assert here.it.asked == {"a": 1}
+    assert here.cache.told == {"bypass; method": 1, "coalesced": 2}
 
 
 async def test_logs_that_several_providers_told_in_parts_are_not_kept(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import trio
 import trio.testing
 
@@ -86,9 +87,42 @@ async def test_what_the_profile_lets_be_cached_is_told_again(autojump_clock: Clo
     it = world({"a": SLOW}, cache=PRICED)
     assert [(await it.serve()).outcome.cache for _ in range(2)] == ["miss; price", "hit; price"]
     assert it.asked == {"a": 1}
-    assert (await it.serve(wish=Wish(bypass_cache=True))).outcome.cache == ""
-    assert (await it.serve(wish=Wish(provider="a"))).outcome.cache == "bypass; pinned"
-    assert it.asked == {"a": 3}
+    assert it.routed.cache.told == {"miss; price": 1, "hit; price": 1}
+
+
+@pytest.mark.parametrize(
+    ("method", "wish", "why"),
+    [
+        ("eth_gasPrice", Wish(bypass_cache=True), "client"),
+        ("eth_gasPrice", Wish(session="s"), "session"),
+        ("eth_gasPrice", Wish(min_block=1), "min_block"),
+        ("eth_gasPrice", Wish(provider="a"), "pinned"),
+        ("debug_traceTransaction", Wish(), "method"),
+        ("eth_newBlockFilter", Wish(), "method"),
+        ("eth_sendRawTransaction", Wish(), "method"),
+        ("eth_sendRawTransaction", Wish(bypass_cache=True), "client"),
+    ],
+)
+async def test_what_goes_past_the_cache_says_why(
+    autojump_clock: Clock, world: Build, method: str, wish: Wish, why: str
+) -> None:
+    it, params = world({"a": SLOW}, cache=PRICED), '["0x02c3010203"]'
+    await it.serve()
+    for _ in range(2):
+        assert (await it.serve(method, params if "send" in method else "[]", wish)).outcome.cache == f"bypass; {why}"
+    assert it.routed.cache.told == {"miss; price": 1, f"bypass; {why}": 2}
+    assert (await world({"a": SLOW}).serve(method, params, wish)).outcome.cache == ""
+
+
+async def test_with_a_cache_the_same_calls_share_as_without(autojump_clock: Clock, world: Build) -> None:
+    it = world({"a": SLOW}, routing=SHARED, cache=PRICED)
+    pinned = Wish(provider="a")
+    assert await together(it, pinned, pinned) == ["bypass; pinned", "coalesced"]
+    assert await together(it, Wish(), Wish(), method="eth_syncing") == ["bypass; method", "coalesced"]
+    for alone in (Wish(session="s"), Wish(min_block=1), Wish(bypass_cache=True)):
+        assert "coalesced" not in await together(it, alone, alone)
+    assert "coalesced" not in await together(it, Wish(), Wish(), method="eth_newBlockFilter")
+    it.assert_nothing_leaked()
 
 
 async def test_what_is_cached_hears_which_blocks_there_are(autojump_clock: Clock, world: Build) -> None:
