@@ -23,6 +23,7 @@ from lasso_trio.devnet import Provider as SimulatedProvider
 from lasso_trio.jsonrpc.request import Request, decode
 from lasso_trio.providers.channel import Channel
 from lasso_trio.providers.registry import Registry
+from lasso_trio.routing.afterwork import Afterwork
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.directory import store_of
 from lasso_trio.routing.outcome import Outcome
@@ -129,6 +130,13 @@ Build = Callable[..., World]
 def chain_of() -> Callable[..., RoutedChain]:
     """`chain_of("a", "b", ws=["b"])`: a routed chain that nobody dials, providers in the order of their priority."""
     return undialled
+
+
+@pytest.fixture
+async def afterwork(nursery: trio.Nursery) -> Afterwork:
+    its = Afterwork()
+    await nursery.start(its.run)
+    return its
 
 
 @pytest.fixture

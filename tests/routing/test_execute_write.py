@@ -11,77 +11,36 @@ import trio
 import trio.testing
 
 from lasso_trio.config.profile import Routing, Strategy
-from lasso_trio.devnet import Chain, Failure, Faults, Kind, Latency
-from lasso_trio.jsonrpc.methods import Method, known
+from lasso_trio.devnet import Chain, Faults, Kind, Latency
 from lasso_trio.routing.afterwork import Afterwork
-from lasso_trio.routing.execute import Call
 from lasso_trio.routing.execute_write import broadcast
-from lasso_trio.routing.outcome import Outcome
-from lasso_trio.routing.raw_transaction import hash_in
+from lasso_trio.routing.retry_budget import RetryBudget
 from tests.routing.conftest import told
+from tests.routing.writes import (
+    BROKEN,
+    DOWN,
+    DYING,
+    FINE,
+    GONE,
+    HANGING,
+    HASH,
+    INDETERMINATE,
+    POOR,
+    RAW,
+    THROTTLED,
+    USED,
+    call_of,
+    drained,
+    failing,
+    looked_up,
+    saying,
+    sent,
+    slow,
+    write,
+)  # fmt: skip
 
 Build = Callable[..., Any]
 Clock = trio.testing.MockClock
-SEND = "eth_sendRawTransaction"
-LOOK_UP = "eth_getTransactionByHash"
-RAW = b'["0x02c3010203"]'
-HASH = hash_in(RAW)
-INDETERMINATE = "Upstream dispatch outcome is indeterminate"
-
-
-def failing(kind: Kind, **details: Any) -> Faults:
-    return Faults(failures=[Failure(kind, methods=SEND, **details)])
-
-
-def saying(message: str, code: int = -32000) -> Faults:
-    return failing(Kind.RPC, code=code, message=message)
-
-
-FINE = Faults()
-HANGING = failing(Kind.HANG)
-DYING = failing(Kind.TRUNCATED)
-"""It takes the transaction and ends in the middle of its answer."""
-GONE = failing(Kind.RESET)
-THROTTLED = failing(Kind.HTTP, status=429)
-POOR = saying("insufficient funds for gas * price + value")
-USED = saying("nonce too low: next nonce 6, tx nonce 5")
-BROKEN = saying("internal error", -32603)
-
-
-def slow(seconds: float) -> Faults:
-    return Faults(latency=Latency.constant(1000 * seconds))
-
-
-def call_of(it: Any, params: bytes = RAW) -> Call:
-    method, now = known(SEND), trio.current_time()
-    assert isinstance(method, Method)
-    plan = it.routed.plan(method, params, now, Strategy.PRIORITY)
-    return Call(it.routed, method, params, b"7", plan, now, now + 10, stream=False)
-
-
-async def write(it: Any, afterwork: Afterwork | None = None, params: bytes = RAW) -> Outcome:
-    return await broadcast(call_of(it, params), Random(1), afterwork)
-
-
-def sent(it: Any) -> dict[str, int]:
-    counts = {name: provider.calls[SEND] for name, provider in it.network.providers.items()}
-    return {name: count for name, count in counts.items() if count}
-
-
-def looked_up(it: Any) -> set[str]:
-    return {name for name, provider in it.network.providers.items() if provider.calls[LOOK_UP]}
-
-
-@pytest.fixture
-async def afterwork(nursery: trio.Nursery) -> Afterwork:
-    its = Afterwork()
-    await nursery.start(its.run)
-    return its
-
-
-async def drained(it: Any, afterwork: Afterwork) -> None:
-    assert await afterwork.drain(trio.current_time() + 20)
-    it.assert_nothing_leaked()
 
 
 async def test_it_goes_to_two_and_the_first_acceptance_is_the_answer_at_once(
@@ -124,33 +83,6 @@ async def test_sending_it_again_gives_the_same_answer(
 ) -> None:
     it = world({"a": FINE, "b": FINE})
     assert told(await write(it, afterwork)) == told(await write(it, afterwork))
-
-
-@pytest.mark.parametrize("fault", [GONE, BROKEN, THROTTLED, failing(Kind.HTTP), failing(Kind.GARBAGE)])
-async def test_whoever_does_not_look_at_it_is_replaced(
-    autojump_clock: Clock, world: Build, afterwork: Afterwork, fault: Faults
-) -> None:
-    it = world({"a": fault, "b": FINE, "c": FINE, "d": FINE})
-    assert told(await write(it, afterwork))["result"] == HASH
-    await drained(it, afterwork)
-    assert sent(it) == {"a": 1, "b": 1, "c": 1}
-
-
-async def test_whoever_is_not_reached_is_replaced(autojump_clock: Clock, world: Build, afterwork: Afterwork) -> None:
-    it = world({"a": FINE, "b": FINE, "c": FINE})
-    it.network.down.add("a")
-    assert told(await write(it, afterwork))["result"] == HASH
-    await drained(it, afterwork)
-    assert sent(it) == {"b": 1, "c": 1}
-
-
-async def test_an_open_breaker_is_passed_by(autojump_clock: Clock, world: Build, afterwork: Afterwork) -> None:
-    it = world({"a": FINE, "b": FINE, "c": FINE})
-    call = call_of(it)
-    it.channel("a").breaker.quarantine("tested", trio.current_time())
-    assert told(await broadcast(call, Random(1), afterwork))["result"] == HASH
-    await drained(it, afterwork)
-    assert sent(it) == {"b": 1, "c": 1}
 
 
 async def test_all_refusals_are_waited_for_and_one_acceptance_beats_them(
@@ -197,6 +129,36 @@ async def test_a_used_nonce_is_told_though_another_is_silent(
     assert told(await write(it, afterwork))["error"]["message"] == "nonce too low: next nonce 6, tx nonce 5"
 
 
+async def test_a_used_nonce_is_looked_up_at_once_while_another_is_silent(
+    autojump_clock: Clock, world: Build, afterwork: Afterwork
+) -> None:
+    it = world({"a": USED, "b": HANGING, "c": FINE})
+    it.network.providers["c"].chain.accept_transaction(RAW[2:-2].decode())
+    outcome = await write(it, afterwork)
+    assert (told(outcome)["result"], outcome.reason, trio.current_time()) == (HASH, "looked_up", 0)
+    await drained(it, afterwork)
+    assert sent(it) == {"a": 1, "b": 1}  # it is found: nobody takes the silent one's place
+
+
+async def test_an_acceptance_beats_a_used_nonce_while_that_is_looked_up(
+    autojump_clock: Clock, world: Build, afterwork: Afterwork
+) -> None:
+    it = world({"a": USED, "b": HANGING, "c": FINE})
+    outcome = await write(it, afterwork)
+    assert (told(outcome)["result"], outcome.candidate, trio.current_time()) == (HASH, it["c"], 2)
+    assert looked_up(it)
+
+
+async def test_a_used_nonce_is_told_when_the_silent_have_had_their_share_of_the_time(
+    autojump_clock: Clock, world: Build, afterwork: Afterwork
+) -> None:
+    it = world({"a": USED, "b": HANGING, "c": USED})
+    assert told(await write(it, afterwork))["error"]["message"] == "nonce too low: next nonce 6, tx nonce 5"
+    assert trio.current_time() < 3
+    assert sent(it) == {"a": 1, "b": 1, "c": 1}
+    await drained(it, afterwork)
+
+
 async def test_a_provider_that_dies_after_accepting_makes_no_error(
     autojump_clock: Clock, world: Build, afterwork: Afterwork
 ) -> None:
@@ -205,18 +167,6 @@ async def test_a_provider_that_dies_after_accepting_makes_no_error(
     assert (told(outcome)["result"], outcome.reason) == (HASH, "looked_up")
     assert sent(it) == {"a": 1, "b": 1}
     it.assert_nothing_leaked()
-
-
-async def test_what_becomes_visible_later_is_found(autojump_clock: Clock, world: Build, afterwork: Afterwork) -> None:
-    it = world({"a": GONE, "b": GONE})
-    async with trio.open_nursery() as nursery:
-
-        async def gossip() -> None:
-            await trio.sleep(0.15)
-            it.network.providers["b"].chain.accept_transaction(RAW[2:-2].decode())
-
-        nursery.start_soon(gossip)
-        assert told(await write(it, afterwork))["result"] == HASH
 
 
 async def test_what_nobody_answers_for_and_nobody_has_is_indeterminate(
@@ -231,8 +181,8 @@ async def test_what_nobody_answers_for_and_nobody_has_is_indeterminate(
 async def test_silence_of_all_leaves_time_to_look_it_up(
     autojump_clock: Clock, world: Build, afterwork: Afterwork
 ) -> None:
-    it = world({"a": HANGING, "b": HANGING, "c": FINE})
-    it.network.providers["c"].chain.accept_transaction(RAW[2:-2].decode())
+    it = world(dict.fromkeys("abcd", HANGING))
+    it.network.providers["a"].chain.accept_transaction(RAW[2:-2].decode())
     outcome = await write(it, afterwork)
     assert (told(outcome)["result"], trio.current_time()) == (HASH, 8)
     await drained(it, afterwork)
@@ -261,27 +211,6 @@ async def test_errors_of_their_own_are_told_if_nobody_has_it(
     it = world({"a": BROKEN, "b": THROTTLED})
     assert told(await write(it, afterwork))["error"]["message"] == "internal error"
     assert looked_up(it)
-
-
-async def test_one_instance_is_sent_it_once_whatever_its_channels(
-    autojump_clock: Clock, world: Build, afterwork: Afterwork
-) -> None:
-    it = world({"a": GONE, "b": FINE})
-    for channel in (it.channel("a"), it.channel("b")):
-        channel.instance_id = "one"
-    assert told(await write(it, afterwork))["error"]["message"] == INDETERMINATE
-    assert sent(it) == {"a": 1}
-
-
-async def test_an_instance_that_one_channel_does_not_reach_is_asked_by_the_other(
-    autojump_clock: Clock, world: Build, afterwork: Afterwork
-) -> None:
-    it = world({"a": FINE, "b": FINE})
-    it.network.down.add("a")
-    for channel in (it.channel("a"), it.channel("b")):
-        channel.instance_id = "one"
-    assert told(await write(it, afterwork))["result"] == HASH
-    assert sent(it) == {"b": 1}
 
 
 async def test_another_hash_is_a_broken_reply_and_counts_against_its_provider(
@@ -319,16 +248,6 @@ async def test_without_any_time_nobody_is_asked(autojump_clock: Clock, world: Bu
     assert sent(it) == {}
 
 
-async def test_nothing_is_looked_up_where_a_breaker_has_opened(
-    autojump_clock: Clock, world: Build, afterwork: Afterwork
-) -> None:
-    it = world({"a": GONE, "b": GONE, "c": FINE}, routing=Routing(Strategy.PRIORITY, broadcast=1))
-    call = call_of(it)
-    it.channel("c").breaker.quarantine("tested", trio.current_time())
-    assert told(await broadcast(call, Random(1), afterwork))["error"]["message"] == INDETERMINATE
-    assert looked_up(it) == {"a", "b"}
-
-
 async def test_a_client_that_leaves_takes_back_no_dispatch(
     autojump_clock: Clock, world: Build, afterwork: Afterwork
 ) -> None:
@@ -351,13 +270,6 @@ async def test_without_room_it_goes_to_one_at_a_time(autojump_clock: Clock, worl
     it.assert_nothing_leaked()
 
 
-async def test_one_at_a_time_a_silent_one_leaves_time_for_another(autojump_clock: Clock, world: Build) -> None:
-    it = world({"a": HANGING, "b": FINE})
-    assert told(await write(it))["result"] == HASH
-    assert trio.current_time() == 6
-    it.assert_nothing_leaked()
-
-
 async def test_without_room_a_client_that_leaves_cancels_all(autojump_clock: Clock, world: Build) -> None:
     it = world({"a": slow(1)})
     with trio.move_on_after(0.5) as call:
@@ -367,13 +279,32 @@ async def test_without_room_a_client_that_leaves_cancels_all(autojump_clock: Clo
     it.assert_nothing_leaked()
 
 
-async def test_it_is_sent_to_so_many_and_no_more(autojump_clock: Clock, world: Build, afterwork: Afterwork) -> None:
-    it = world(dict.fromkeys("abcdefgh", GONE))
-    assert told(await write(it, afterwork))["error"]["message"] == INDETERMINATE
-    assert sent(it) == dict.fromkeys("abcd", 1)
-
-
 async def test_what_has_no_hash_is_sent_once(autojump_clock: Clock, world: Build, afterwork: Afterwork) -> None:
     it = world({"a": GONE, "b": FINE})
     assert told(await write(it, afterwork, b'["0x71c0"]'))["error"]["message"] == INDETERMINATE
     assert sent(it) == {"a": 1}
+
+
+# What it may cost
+
+
+async def test_an_outage_is_not_multiplied_by_writes(autojump_clock: Clock, world: Build, afterwork: Afterwork) -> None:
+    """Without tokens: two are sent each, one more in their place, and one is asked for its hash."""
+    it = world(dict.fromkeys("abcdefgh", DOWN))
+    retries, writes = RetryBudget(tokens=0.0), 100
+    async with trio.open_nursery() as clients:
+        for _ in range(writes):
+            clients.start_soon(write, it, afterwork, RAW, retries)
+    await drained(it, afterwork)
+    assert sum(sent(it).values()) <= 3 * writes + retries.spent
+    assert sum(it.asked.values()) <= 4 * writes + retries.spent
+    assert retries.spent <= 10 * trio.current_time()
+    assert retries.tokens >= 0
+    assert retries.refused
+
+
+async def test_replacements_and_look_ups_are_paid(autojump_clock: Clock, world: Build, afterwork: Afterwork) -> None:
+    it, retries = world({"a": GONE, "b": GONE, "c": POOR, "d": POOR}), RetryBudget()
+    await write(it, afterwork, retries=retries)
+    assert sum(it.asked.values()) == 2 + retries.spent
+    assert (retries.spent > 2, retries.refused) == (True, 0)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lasso_trio.devnet import Failure, Faults, Kind
-from lasso_trio.routing.retry_budget import LEAST_PER_S, MOST_TOKENS, SHARE, RetryBudget
+from lasso_trio.routing.retry_budget import LEAST_PER_S, MOST_TOKENS, SHARE, Ration, RetryBudget
 
 Build = Callable[..., Any]
 Clock = trio.testing.MockClock
@@ -30,6 +30,32 @@ def test_a_clock_that_stands_still_earns_what_calls_bring_and_no_more() -> None:
     budget.calls += 10
     assert budget.affords(1.0)
     assert budget.tokens == SHARE * 10
+
+
+def test_what_is_dispatched_in_any_case_is_paid_at_once() -> None:
+    budget = RetryBudget(tokens=1.5)
+    assert (budget.pay(1.0), budget.pay(1.0)) == (True, False)
+    assert (budget.tokens, budget.spent, budget.refused) == (0.5, 1, 1)
+
+
+def test_a_ration_takes_tokens_first_and_lasts_one_dispatch_longer() -> None:
+    budget = RetryBudget(tokens=1.0)
+    ration = Ration(budget)
+    for free in (1, 0):
+        assert ration.affords(1.0)
+        ration.spend()
+        assert (ration.free, budget.tokens, budget.spent) == (free, 0.0, 1)
+    assert budget.refused == 0
+    assert not ration.affords(1.0)
+    assert budget.refused == 1
+
+
+def test_without_a_budget_a_ration_has_no_end() -> None:
+    ration = Ration(None)
+    for _ in range(3):
+        assert ration.affords(1.0)
+        ration.spend()
+    assert ration.free == 1
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.floats(0, 2), st.integers(0, 60)), max_size=40))
