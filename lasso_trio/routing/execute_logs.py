@@ -6,8 +6,9 @@
                                                             └─ too large ─► smaller parts, down to one block and topic
 
 Each part is a call of its own for `execute`, with the usual failover among those who take it; when it is lost it is
-tried again, and not the whole. All share the call's deadline and one budget of parts. What is refused as too large is
-learned by the instance (`providers.learned`), so that the next call is cut right at once. A lost part ends the others.
+tried again, if the retry budget pays for that, and not the whole. All share the call's deadline and one budget of
+parts. What is refused as too large is learned by the instance (`providers.learned`), so that the next call is cut right
+at once. A lost part ends the others.
 """
 
 from __future__ import annotations
@@ -102,19 +103,24 @@ class Job:
     async def _get(self, query: LogQuery, nursery: trio.Nursery) -> None:
         """One part: answered, cut into smaller ones, or lost and everything with it."""
         pause = FIRST_PAUSE_S
-        for _ in range(MAX_ROUNDS):
+        for tries in range(1, MAX_ROUNDS + 1):
             async with self.slots:
                 outcome, smaller = await self._ask(query)
             if smaller or not outcome.failed:
                 for part in smaller:
                     nursery.start_soon(self._get, part, nursery)
                 return
-            if not _worth_repeating(outcome) or self.call.clock() + pause >= self.call.deadline:
+            if tries == MAX_ROUNDS or not _worth_repeating(outcome) or not self._may_repeat(pause):
                 break
             self.retries += 1
             await trio.sleep(pause)
             pause *= 2
         self._lose(query, outcome, nursery)
+
+    def _may_repeat(self, pause: float) -> bool:
+        """Whether there is time after `pause`, and a token, which is paid here: without, an outage is multiplied."""
+        now, retries = self.call.clock(), self.call.retries
+        return now + pause < self.call.deadline and (retries is None or retries.pay(now))
 
     async def _ask(self, query: LogQuery) -> tuple[Outcome, list[LogQuery]]:
         """One round among those who take `query`: the outcome, or the smaller parts to ask for instead."""
