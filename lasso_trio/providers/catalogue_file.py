@@ -185,6 +185,6 @@ def _row_mistakes(section: str, row: Row) -> Iterator[str]:
     if section == "data" and row.error_class is not ErrorClass.REVERT:
         yield "what data begins with tells of reverts only"
     if row.error_class is ErrorClass.SPLIT and row.learning is None:
-        yield "a split says what is learned: range, results, size or address_count"
+        yield "a split says what is learned: range, results, size, address_count or topic_count"
     if row.between is not None and row.between[0] > row.between[1]:
         yield "between is [lowest, highest]"

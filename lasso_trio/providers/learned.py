@@ -32,13 +32,15 @@ class Kind(StrEnum):
     RESULTS = "results"
     BYTES = "bytes"
     ADDRESSES = "addresses"
+    TOPICS = "topics"
+    """How many there may be to choose from at one place."""
     EARLIEST = "earliest"
     """The oldest block that is still there."""
     SUGGESTED = "suggested"
     """How many blocks would have worked for this very query: nothing to remember, the next one is another."""
 
 
-SIZES: Final = frozenset({Kind.BLOCKS, Kind.RESULTS, Kind.BYTES, Kind.ADDRESSES, Kind.SUGGESTED})
+SIZES: Final = frozenset({Kind.BLOCKS, Kind.RESULTS, Kind.BYTES, Kind.ADDRESSES, Kind.TOPICS, Kind.SUGGESTED})
 DENSITY: Final = frozenset({Kind.RESULTS, Kind.BYTES})
 """The answer was too big: fewer blocks help this query, and teach nothing about the next one."""
 
@@ -109,13 +111,14 @@ class LearnedLimits:
         """An `eth_getLogs` over so many blocks and addresses was too large, and this is what the refusal told.
 
         A number that would have allowed the query is no limit; then, as without a number, half of what was asked for.
+        One block or address is no number that was too many, whatever the text is about.
         """
         asked = {Kind.BLOCKS: blocks, Kind.ADDRESSES: addresses}
         for one in learned:
             tried = asked.get(one.kind)
             if one.value is not None and (tried is None or one.value < tried):
                 self.told(one.kind, one.value, now)
-            elif tried is not None:
+            elif tried is not None and tried > 1:
                 self.inferred(one.kind, tried, now)
 
     def news(self) -> dict[Kind, Limit]:

@@ -21,6 +21,7 @@ _KINDS: Final[dict[Learning, Kind]] = {
     "results": Kind.RESULTS,
     "size": Kind.BYTES,
     "address_count": Kind.ADDRESSES,
+    "topic_count": Kind.TOPICS,
     "archive": Kind.EARLIEST,
 }
 

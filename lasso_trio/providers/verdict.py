@@ -70,7 +70,7 @@ BreakerEffect = Literal["success", "neutral", "failure", "weighted", "quarantine
 CooldownEffect = Literal["none", "hinted", "long"]
 COUNTING: Final[frozenset[BreakerEffect]] = frozenset({"failure", "weighted", "quarantine"})
 """The effects by which a breaker may open."""
-Learning = Literal["head", "archive", "method", "tag", "range", "results", "size", "address_count", "suggested"]
+Learning = Literal["archive", "method", "range", "results", "size", "address_count", "topic_count", "suggested"]
 
 
 @attrs.frozen
@@ -89,9 +89,7 @@ EFFECTS: Final = {
     ErrorClass.CLIENT_FAULT: Effect("the request is wrong, for anybody", "never", "neutral"),
     ErrorClass.TRANSACTION_KNOWN: Effect("the transaction is already in the pool or a block", "never", "success"),
     ErrorClass.TRANSACTION_REFUSED: Effect("the transaction is refused for a true reason", "never", "neutral"),
-    ErrorClass.MISSING: Effect(
-        "data near the tip that this provider does not have yet", "always", "neutral", learning="head"
-    ),
+    ErrorClass.MISSING: Effect("data near the tip that this provider does not have yet", "always", "neutral"),
     ErrorClass.PRUNED: Effect(
         "data that this provider does not have any more", "always", "neutral", learning="archive"
     ),
@@ -104,7 +102,7 @@ EFFECTS: Final = {
     ErrorClass.TIMEOUT: Effect("no answer in time", "repeatable", "weighted"),
     ErrorClass.TRANSPORT: Effect("no proper answer arrived: TLS, reset, HTML, nothing", "repeatable", "failure"),
     ErrorClass.UNCLASSIFIED: Effect("-32000 with a text nobody has reported", "once", "neutral"),
-    ErrorClass.UNKNOWN: Effect("a code nobody has reported", "never", "failure"),
+    ErrorClass.UNKNOWN: Effect("a code nobody has reported", "never", "neutral"),
     ErrorClass.LOCAL: Effect("our own limits were met; the provider was not asked", "always", "neutral"),
 }
 """What each class decides."""
@@ -194,7 +192,7 @@ def verdict_of(
         category=category,
         retriable=effect.failover != "never",
         counts=counts,
-        kind=_kind(effect, counts),
+        kind=_kind(decided, effect, counts),
         error_class=decided,
         failover=effect.failover,
         breaker=effect.breaker,
@@ -204,8 +202,9 @@ def verdict_of(
     )
 
 
-def _kind(effect: Effect, counts: bool) -> Kind:
-    if counts or effect.failover in ("repeatable", "once"):
+def _kind(decided: ErrorClass, effect: Effect, counts: bool) -> Kind:
+    # Nobody knows whose fault an unknown code is: it does not count, and it is no good word of the provider either.
+    if counts or decided is ErrorClass.UNKNOWN or effect.failover in ("repeatable", "once"):
         return "provider_failure"
     if effect.failover == "never":
         return "deterministic"

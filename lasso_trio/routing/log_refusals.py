@@ -13,7 +13,7 @@ from lasso_trio.providers.verdict import ErrorClass, Verdict
 from lasso_trio.routing.attempt import Attempt
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.execute import Clock
-from lasso_trio.routing.log_filter import LogQuery
+from lasso_trio.routing.log_filter import LogQuery, items
 from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.split import Cap
 
@@ -61,11 +61,17 @@ class Refusals:
         return any(one.kind in DENSITY for one in self.told)
 
     @property
+    def topics(self) -> bool:
+        """There were too many topics to choose from: fewer blocks would not help."""
+        return any(one.kind is Kind.TOPICS for one in self.told)
+
+    @property
     def suggested(self) -> int | None:
         """How many blocks would have worked, by the most careful."""
         return min((one.value for one in self.told if one.kind is Kind.SUGGESTED and one.value), default=None)
 
     def _learn(self, candidate: Candidate, told: tuple[Learned, ...]) -> bool:
+        told = tuple(_meant(one, self.query) for one in told)
         self.told += told
         learned = candidate.channel.learned
         learned.refused(told, self.query.blocks, len(self.query.addresses), self.clock())
@@ -76,6 +82,20 @@ class Refusals:
             learned, now = candidate.channel.learned, self.clock()
             learned.served(Kind.BLOCKS, self.query.blocks, now)
             learned.served(Kind.ADDRESSES, len(self.query.addresses), now)
+
+
+def _meant(told: Learned, query: LogQuery) -> Learned:
+    """Texts say "addresses or topics", or name one for both: what there is one of at most cannot be too many."""
+    if told.kind is Kind.ADDRESSES and len(query.addresses) <= 1 < _most_choices(query):
+        return Learned(Kind.TOPICS, told.value)
+    if told.kind is Kind.TOPICS and _most_choices(query) <= 1 < len(query.addresses):
+        return Learned(Kind.ADDRESSES, told.value)
+    return told
+
+
+def _most_choices(query: LogQuery) -> int:
+    """Of how many topics one place of the query lets a log have any."""
+    return max((len(items(topic)) for topic in query.topics if topic[:1] == b"["), default=0)
 
 
 _TELLING: Final = frozenset({ErrorClass.SPLIT, ErrorClass.PRUNED})

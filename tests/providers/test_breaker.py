@@ -43,7 +43,6 @@ def half_open() -> tuple[Breaker, float]:
         (Category.TIMEOUT, 2),
         (Category.AUTH_ERROR, 3),
         (Category.INTERNAL_ERROR, 5),
-        (Category.UNKNOWN_ERROR, 5),
     ],
 )
 def test_each_category_opens_at_its_own_threshold(category: Category, threshold: int) -> None:

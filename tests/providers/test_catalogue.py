@@ -86,6 +86,7 @@ TAUGHT = {
     "results": "results",
     "bytes": "size",
     "addresses": "address_count",
+    "topics": "topic_count",
 }
 
 

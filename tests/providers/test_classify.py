@@ -86,11 +86,31 @@ def test_code_three_is_a_revert_unless_the_block_is_missing() -> None:
         ("Must be authenticated!", C.AUTH_ERROR),
         ("You can make eth_getLogs requests with up to a 500 block range. range is too large", C.CAPABILITY_VIOLATION),
         ("invalid json request", C.INVALID_REQUEST),
-        ("rate limit", C.INVALID_REQUEST),
+        ("Your app has exceeded its compute units per second capacity", C.RATE_LIMIT),
+        ("You have exceeded your monthly quota", C.RATE_LIMIT),
+        ("too many requests", C.RATE_LIMIT),
     ],
 )
-def test_invalid_request_also_carries_keys_and_ranges(message: str, category: Category) -> None:
+def test_invalid_request_also_carries_keys_ranges_rates_and_volumes(message: str, category: Category) -> None:
     assert category_of(-32600, message) is category
+
+
+def test_a_volume_that_is_used_up_is_no_passing_rate_whatever_the_code() -> None:
+    said = "Monthly capacity limit exceeded. Visit https://dashboard.alchemy.com/settings/billing to upgrade"
+    assert {classify(200, code, said, None).cooldown for code in (-32600, -32000, 429)} == {"long"}
+
+
+@pytest.mark.parametrize("code", [*range(-32521, -32499), *range(-38026, -38009)])
+@pytest.mark.parametrize("message", ["AA23 reverted: rate limit", "paymaster is throttled", "too many blocks", "busy"])
+def test_a_refused_operation_or_simulation_says_nothing_of_its_provider(code: int, message: str) -> None:
+    verdict = classify(200, code, message, None, (), "eth_sendUserOperation")
+    assert (verdict.error_class, verdict.breaker, verdict.cooldown) == ("client_fault", "neutral", "none")
+
+
+@pytest.mark.parametrize("code", [12345, 0, -32100, -39000])
+def test_a_code_that_nobody_has_reported_is_told_as_it_came_and_held_against_nobody(code: int) -> None:
+    verdict = classify(200, code, "unheard of", None)
+    assert (verdict.error_class, verdict.failover, verdict.counts) == ("unknown", "never", False)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +256,7 @@ PROPERTIES = {
 def test_the_properties_of_every_category(category: Category) -> None:
     verdict = verdict_for(category)
     if category is C.UNKNOWN_ERROR:
-        assert (verdict.retriable, verdict.counts, verdict.kind) == (False, True, "provider_failure")
+        assert (verdict.retriable, verdict.counts, verdict.kind) == (False, False, "provider_failure")
         return
     if category is C.UNCLASSIFIED_SERVER_ERROR:
         assert (verdict.failover, verdict.counts, verdict.kind) == ("once", False, "provider_failure")

@@ -66,3 +66,11 @@ def test_a_refusal_of_two_thousand_blocks_and_ten_addresses_teaches(told: Learne
     learned = LearnedLimits()
     learned.refused((told,), 2000, 10, 0.0)
     assert learned.known(0.0) == known
+
+
+@pytest.mark.parametrize("kind", [Kind.BLOCKS, Kind.ADDRESSES])
+@pytest.mark.parametrize("few", [0, 1])
+def test_what_there_is_one_of_was_not_too_many(kind: Kind, few: int) -> None:
+    learned = LearnedLimits()
+    learned.refused((Learned(kind),), few, few, 0.0)
+    assert learned.known(0.0) == {}

@@ -39,6 +39,8 @@ BLOCKS, RESULTS, BYTES, ADDRESSES = Kind.BLOCKS, Kind.RESULTS, Kind.BYTES, Kind.
         ("backend response too large", BYTES, None),
         ("Please specify less number of addresses.", ADDRESSES, None),
         ("maximum number of addresses is 50", ADDRESSES, 50),
+        ("exceed max addresses or topics per search position", Kind.TOPICS, None),
+        ("too many topics: 1200, limit 1000", Kind.TOPICS, 1000),
         ("missing block, the earliest available is 17000000", Kind.EARLIEST, 17_000_000),
         ("block 5 is not available, lowest height is 1,234", Kind.EARLIEST, 1234),
     ],

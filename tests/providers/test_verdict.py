@@ -30,6 +30,7 @@ def test_every_category_has_a_verdict_of_its_own_name(category: Category) -> Non
         (ErrorClass.TIMEOUT, "provider_failure", True, True),
         (ErrorClass.AUTH, "provider_failure", True, True),
         (ErrorClass.UNCLASSIFIED, "provider_failure", True, False),
+        (ErrorClass.UNKNOWN, "provider_failure", False, False),
     ],
 )
 def test_what_follows_from_a_class(error_class: ErrorClass, kind: str, retriable: bool, counts: bool) -> None:
@@ -46,4 +47,4 @@ def test_a_missing_method_is_learned_and_a_row_may_teach_something_else() -> Non
 def test_only_true_failures_of_the_provider_count() -> None:
     counting = {error_class for error_class, effect in EFFECTS.items() if verdict_of(
         CATEGORY_OF[error_class], error_class).counts}  # fmt: skip
-    assert counting == {"auth", "server", "timeout", "transport", "unknown"}
+    assert counting == {"auth", "server", "timeout", "transport"}

@@ -82,7 +82,7 @@ CASES: dict[str, tuple[Failure, Expected]] = {
     ),
     "unheard of": (
         Failure(Kind.RPC, code=-12345, message="what"),
-        Expected(Category.UNKNOWN_ERROR, -12345, final=True),
+        Expected(Category.UNKNOWN_ERROR, -12345, final=True, failures=0, evidence="none"),
     ),
     "garbage": (Failure(Kind.GARBAGE), BROKEN),
     "wrong id": (Failure(Kind.WRONG_ID), BROKEN),

@@ -77,6 +77,32 @@ def test_an_answer_that_is_too_big_for_somebody_is_too_large(chain_of: Build, er
     assert (refusals.too_large, refusals.dense) == (large, large)
 
 
+EITHER = "exceed max addresses or topics per search position"
+ONE, TWO = (b'"0xA"',), (b'"0xA"', b'"0xB"')
+CHOICE = (b"null", b'["0x1","0x2","0x3"]')
+
+
+@pytest.mark.parametrize(
+    ("text", "query", "topics", "known"),
+    [
+        (EITHER, LogQuery(0, 9, ONE, CHOICE), True, Cap()),
+        (EITHER, LogQuery(0, 9, (), CHOICE), True, Cap()),
+        (EITHER, LogQuery(0, 9, TWO, CHOICE), True, Cap()),
+        (EITHER, LogQuery(0, 9, TWO, (b'["0x1"]',)), False, Cap(None, 1)),
+        ("too many addresses", LogQuery(0, 9, TWO, CHOICE), False, Cap(None, 1)),
+        ("too many addresses", LogQuery(0, 9, ONE, CHOICE), True, Cap()),
+        ("too many addresses", LogQuery(0, 9, ONE), False, Cap()),
+    ],
+)
+def test_too_many_topics_are_no_word_about_addresses(
+    chain_of: Build, text: str, query: LogQuery, topics: bool, known: Cap
+) -> None:
+    (a,) = chain_of("a").candidates
+    refusals = Refusals(query, lambda: NOW, alone=True)
+    assert not refusals.hear(said(a, text))
+    assert (refusals.topics, refusals.too_large, cap_of(a, NOW)) == (topics, True, known)
+
+
 def test_the_last_word_is_heard_once_and_success_teaches(chain_of: Build) -> None:
     (a,) = chain_of("a").candidates
     refused, good = said(a, "max block range 100"), check(b'{"jsonrpc":"2.0","id":1,"result":[]}', 1)

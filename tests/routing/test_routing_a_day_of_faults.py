@@ -24,7 +24,7 @@ import trio
 import trio.testing
 
 from lasso_trio.config.profile import Selection, Strategy
-from lasso_trio.devnet import ACCOUNTS, REVERTER, TOKENS, Faults
+from lasso_trio.devnet import ACCOUNTS, REVERTER, TOKENS, Failure, Faults, Kind
 from lasso_trio.devnet import Provider as SimulatedProvider
 from lasso_trio.devnet.envelope import Incoming
 from lasso_trio.devnet.faults import Behaviour
@@ -49,7 +49,10 @@ MARGIN_S: Final = 10.0
 
 @attrs.define(eq=False)
 class Watched(SimulatedProvider):
-    """Tells of each client's call that arrives. A prober's calls are told apart by their words."""
+    """Tells of each client's call that arrives. A prober's calls are told apart by their words.
+
+    Well, it answers `REFUSED` with a code that no catalogue knows, as bundlers and simulators do.
+    """
 
     tell: Callable[[str, str], None] = lambda name, method: None
 
@@ -57,7 +60,10 @@ class Watched(SimulatedProvider):
         for call in incoming.calls:
             if not _is_probe(call.method or "", call.params):
                 self.tell(self.name, call.method or "")
-        return SimulatedProvider.receive(self, incoming, transport)
+        behaviour = SimulatedProvider.receive(self, incoming, transport)
+        if behaviour.failure is None and any(call.method == REFUSED for call in incoming.calls):
+            return attrs.evolve(behaviour, failure=UNHEARD_OF)
+        return behaviour
 
 
 def _is_probe(method: str, params: Any) -> bool:
@@ -68,6 +74,10 @@ def _is_probe(method: str, params: Any) -> bool:
 Question = tuple[str, str, frozenset[int]]
 """Method, params, and the error codes that it may be answered with; empty: only a result will do."""
 ANY_ERROR: Final = frozenset(range(-33_000, 0))
+REFUSED: Final = "eth_getStorageAt"
+INSISTENCE: Final = 8
+"""More often than any breaker takes a failure."""
+UNHEARD_OF: Final = Failure(Kind.RPC, code=-39_000, message="what you wrote is refused")
 GOOD: Final[tuple[Question, ...]] = tuple(
     (method, params, frozenset())
     for method, params in (
@@ -86,6 +96,7 @@ MISTAKEN: Final[tuple[Question, ...]] = (
     ("eth_getBalance", '["nobody","latest"]', frozenset({-32602})),
     ("eth_getTransactionCount", "[]", frozenset({-32602})),
     ("eth_getBlockByNumber", '["soon",true]', frozenset({-32602})),
+    (REFUSED, f'["{TOKENS[0]}","0x0","latest"]', frozenset({UNHEARD_OF.code})),
 )
 
 
@@ -210,13 +221,20 @@ class DayOfFaults:
             calls = 1
             if now > burst_at:
                 burst_at, calls = burst_at + HOUR, 20
+                nursery.start_soon(self._insist)
             for _ in range(calls):
                 nursery.start_soon(self._ask)
             await trio.sleep(self.rng.uniform(30.0, 90.0))
 
-    async def _ask(self) -> None:
-        method, params, codes = self._question()
-        strategy = self.rng.choice(tuple(Strategy))
+    async def _insist(self) -> None:
+        """One mistake again and again, at one provider, as a client's loop makes it."""
+        question = self.rng.choice(MISTAKEN)
+        for _ in range(INSISTENCE):
+            await self._ask(question, Strategy.PRIORITY)
+
+    async def _ask(self, question: Question | None = None, strategy: Strategy | None = None) -> None:
+        method, params, codes = question or self._question()
+        strategy = strategy or self.rng.choice(tuple(Strategy))
         self.under_way += 1
         started = trio.current_time()
         answer = await self.world.ask(method, params, Wish(strategy=strategy))
