@@ -15,7 +15,8 @@ from itertools import cycle
 import trio
 
 from lasso_trio.loadtest.order import Order
-from lasso_trio.loadtest.tally import Tally, outcome_of
+from lasso_trio.loadtest.outcome import Asked, outcome_of
+from lasso_trio.loadtest.tally import Tally
 from lasso_trio.upstream.alarm import Alarm
 from lasso_trio.upstream.faults import Expired, UpstreamFault
 from lasso_trio.upstream.http1 import Pool
@@ -33,9 +34,9 @@ async def drive(order: Order, tally: Tally, tell: Tell, pool: Pool | None = None
         async with aclosing(pool), trio.open_nursery() as nursery:
             nursery.start_soon(alarm.run)
             async with trio.open_nursery() as clients:
-                line, bodies = _due(order, began), cycle(order.bodies)
+                line, questions = _due(order, began), cycle(zip(order.bodies, order.asked, strict=True))
                 for _ in range(min(order.clients, order.calls)):
-                    clients.start_soon(_client, order, pool, line, bodies, tally, tell)
+                    clients.start_soon(_client, order, pool, line, questions, tally, tell)
             nursery.cancel_scope.cancel()
     finally:
         tally.seconds, tally.cpu_s = trio.current_time() - began, time.process_time() - cpu
@@ -51,17 +52,17 @@ def _due(order: Order, began: float) -> Iterator[float]:
 
 
 async def _client(
-    order: Order, pool: Pool, line: Iterator[float], bodies: Iterator[bytes], tally: Tally, tell: Tell
+    order: Order, pool: Pool, line: Iterator[float], questions: Iterator[tuple[bytes, Asked]], tally: Tally, tell: Tell
 ) -> None:
     for due in line:
         await trio.sleep_until(due)
         tally.late_s = max(tally.late_s, trio.current_time() - due)
-        outcome = await _ask(pool, next(bodies), trio.current_time() + order.timeout_s)
+        outcome = await _ask(pool, *next(questions), trio.current_time() + order.timeout_s)
         tally.add(outcome, trio.current_time() - due)
         tell(1)
 
 
-async def _ask(pool: Pool, body: bytes, until: float) -> str:
+async def _ask(pool: Pool, body: bytes, asked: Asked, until: float) -> str:
     try:
         reply = await pool.exchange(body, replay_safe=False, until=until)
         whole = [reply.body]
@@ -73,4 +74,4 @@ async def _ask(pool: Pool, body: bytes, until: float) -> str:
         return "timeout"
     except UpstreamFault as fault:
         return f"{type(fault).__name__} {fault.reason}"
-    return outcome_of(reply.status, b"".join(whole))
+    return outcome_of(reply.status, b"".join(whole), asked)

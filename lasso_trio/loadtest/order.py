@@ -11,6 +11,7 @@ import msgspec
 
 from lasso_trio.config.secret import Secret, SecretUrl
 from lasso_trio.errors import ConfigError, Problem
+from lasso_trio.loadtest.outcome import Asked
 from lasso_trio.upstream.endpoint import Endpoint
 
 USUAL_METHOD: Final = "eth_blockNumber"
@@ -31,6 +32,12 @@ class Order:
     rate: float | None = None
     duration_s: float | None = None
     timeout_s: float = 10.0
+    asked: tuple[Asked, ...] = attrs.field(repr=False)
+    """What each of the bodies wants answered."""
+
+    @asked.default
+    def _asked(self) -> tuple[Asked, ...]:
+        return tuple(map(Asked.of, self.bodies))
 
 
 @attrs.frozen
@@ -103,8 +110,7 @@ def _bodies_of(text: bytes) -> Iterator[bytes]:
 def _is_request(text: bytes) -> bool:
     """A JSON-RPC 2.0 object with a method and an id, or a batch of them."""
     try:
-        value = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+        Asked.of(text)
+    except (ValueError, RecursionError):
         return False
-    items = value if isinstance(value, list) else [value]
-    return bool(items) and all(isinstance(item, dict) and "method" in item and "id" in item for item in items)
+    return True

@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from lasso_trio.loadtest.order import Order
-from lasso_trio.loadtest.tally import OK, QUANTILES, Tally
+from lasso_trio.loadtest.outcome import OK
+from lasso_trio.loadtest.tally import QUANTILES, Tally
 
 WIDE: Final = 100
 BAR: Final = 40

@@ -9,42 +9,12 @@ from collections import Counter
 from typing import Any, Final
 
 import attrs
-import msgspec
 
+from lasso_trio.loadtest.outcome import OK
 from lasso_trio.providers.latency import MIDDLES, LogHistogram
 
-OK: Final = "ok"
 QUANTILES: Final = (0.5, 0.9, 0.95, 0.99, 0.999)
 BARS: Final = 20
-
-
-class _Error(msgspec.Struct):
-    code: int
-
-
-class _Answer(msgspec.Struct):
-    error: _Error | None = None
-    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-
-
-_decoder: Final = msgspec.json.Decoder(_Answer | list[_Answer])
-
-
-def outcome_of(status: int, body: bytes) -> str:
-    """`ok`, `error <code>` (of a batch: of its first that failed), `HTTP <status>`, or `not an answer`."""
-    if status != 200:
-        return f"HTTP {status}"
-    try:
-        answer = _decoder.decode(body)
-    except msgspec.DecodeError:
-        return "not an answer"
-    answers = answer if isinstance(answer, list) else [answer]
-    for item in answers:
-        if item.error is not None:
-            return f"error {item.error.code}"
-        if item.result is msgspec.UNSET:
-            return "not an answer"
-    return OK
 
 
 @attrs.define(eq=False)

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import attrs
 import pytest
 import trio
 
 from lasso_trio.devnet import Failure, Kind, Latency
 from lasso_trio.loadtest.drive import drive
 from lasso_trio.loadtest.order import Order
-from lasso_trio.loadtest.tally import OK, Tally
+from lasso_trio.loadtest.outcome import OK, Asked
+from lasso_trio.loadtest.tally import Tally
 from tests.loadtest.conftest import Staged, order
 
 FIFTY_MS = Latency.constant(50)
@@ -84,3 +88,19 @@ async def test_progress_is_told_call_by_call(stage: Staged, autojump_clock: trio
     its = order(calls=7, clients=3)
     await drive(its, Tally(), told.append, stage().pool(its))
     assert told == [1] * 7
+
+
+async def test_each_body_is_judged_by_what_it_asks(
+    stage: Staged, tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    call, other = '{"id":"x","method":"eth_chainId"}', '{"id":2,"method":"eth_chainId"}'
+    (tmp_path / "r").write_text(f"{call}\n[{call},{other}]\n")
+    assert (await driven(stage, order(calls=4, clients=1, request=tmp_path / "r"))).outcomes == {OK: 4}
+
+
+async def test_an_answer_to_another_question_is_no_answer(
+    stage: Staged, autojump_clock: trio.testing.MockClock
+) -> None:
+    its = order(calls=2, clients=1)
+    wants_another = attrs.evolve(its, asked=(Asked.of(b'{"id":9,"method":"a"}'),))
+    assert (await driven(stage, wants_another)).outcomes == {"wrong id": 2}

@@ -7,7 +7,8 @@ import pytest
 
 from lasso_trio.errors import ConfigError
 from lasso_trio.loadtest import plot
-from lasso_trio.loadtest.tally import OK, Tally
+from lasso_trio.loadtest.outcome import OK
+from lasso_trio.loadtest.tally import Tally
 
 
 @pytest.mark.parametrize(("name", "begins"), [("a.svg", b"<?xml"), ("a.png", b"\x89PNG")])
