@@ -94,6 +94,12 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def races(session: nox.Session) -> None:
+    """100 000 races in virtual time, a few minutes (`-- 1000 7`: so many of either kind, a seed)."""
+    python(session, "-m", "tests.routing.test_race_many", *session.posargs)
+
+
+@nox.session
 def soak(session: nox.Session) -> None:
     """A node under mixed load and scheduled faults (`-- --minutes 30`, `--docs`): flat or not, and what was lost."""
     python(session, "tests/bench/soak.py", *session.posargs)

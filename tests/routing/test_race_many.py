@@ -1,6 +1,6 @@
 """Many races in a row, in virtual time: whatever providers and clients do, each call has one answer, the right one, and
-nothing is left of it. A hundred thousand are a matter of minutes: `python -m tests.routing.test_race_many 100000 7`
-(how many, and a seed).
+nothing is left of it. `nox -s races` runs a hundred thousand, half of them with hedges for each call and half with the
+usual budget; `python -m tests.routing.test_race_many 1000 7`: how many of each, and a seed.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from lasso_trio.routing.hedge import MOST_TOKENS
 InWorld = Callable[..., None]
 ALWAYS = HedgePolicy(enabled=True, min_ms=5, max_ms=5, max_extra=1, budget=1.0)
 SPARING = HedgePolicy(enabled=True, min_ms=5, max_ms=5, max_extra=2, budget=0.05)
+POLICIES = {"always": ALWAYS, "sparing": SPARING}
 
 
 def stalling(p50_ms: float, failure: Failure) -> Faults:
@@ -75,7 +76,8 @@ class Races:
 
     def _check_budget(self) -> None:
         hedges, counts = self.it.routed.counts.hedges, self.it.routed.counts
-        assert hedges.fired <= MOST_TOKENS + self.policy.budget * counts.calls
+        assert counts.sent <= counts.calls
+        assert hedges.fired <= MOST_TOKENS + self.policy.budget * counts.sent
         assert sum(c.channel.in_flight for c in self.it.routed.candidates) <= 2 * (1 + self.policy.max_extra)
 
     def _check_nothing_is_left(self) -> None:
@@ -132,12 +134,17 @@ def _count_reports(patch: pytest.MonkeyPatch, reports: list[int]) -> None:
         patch.setattr(Breaker, name, counting(name))
 
 
-@pytest.mark.parametrize("policy", [ALWAYS, SPARING], ids=["always", "sparing"])
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
 def test_nothing_is_left_of_many_races(in_world: InWorld, policy: HedgePolicy) -> None:
     race_many(in_world, 600, policy)
 
 
-if __name__ == "__main__":
+def main(races: int = 50_000, seed: int = 7) -> None:
     from tests.routing.conftest import run_in_world
 
-    sys.stdout.write(race_many(run_in_world, int(sys.argv[1]), ALWAYS, int(sys.argv[2])) + "\n")
+    for name, policy in POLICIES.items():
+        sys.stdout.write(f"{name}: {race_many(run_in_world, races, policy, seed)}\n")
+
+
+if __name__ == "__main__":
+    main(*(int(number) for number in sys.argv[1:]))
