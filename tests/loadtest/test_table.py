@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from lasso_trio.loadtest.order import Order
-from lasso_trio.loadtest.table import show, warnings
 from lasso_trio.loadtest.outcome import OK
+from lasso_trio.loadtest.table import show, warnings
 from lasso_trio.loadtest.tally import Tally
 from tests.loadtest.conftest import order
 
