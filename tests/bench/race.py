@@ -7,7 +7,7 @@
 
 Three simulated providers and a real Lasso per variant on loopback, open loop. Blocks of the variants take turns, so a
 neighbour's noise hits all of them; extra upstream calls are counted by the providers. Exits 1 when something could not
-be measured.
+be measured, or when a mark was missed, and says which.
 """
 
 from __future__ import annotations
@@ -164,7 +164,15 @@ def main() -> int:
             stage.close()
     tell(race, plan, options)
     progress(f"done in {time.monotonic() - began:.0f} s")
-    return 1 if race.missing else 0
+    return verdict(race)
+
+
+def verdict(race: Race) -> int:
+    """The exit status. What could not be measured was told when it failed."""
+    missed = race.missed()
+    for mark in missed:
+        progress(f"missed: {mark.what}: {mark.measured}")
+    return 1 if race.missing or missed else 0
 
 
 def tell(race: Race, plan: Plan, options: argparse.Namespace) -> None:

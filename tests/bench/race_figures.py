@@ -177,6 +177,10 @@ class Race:
             marks.append(Mark("CPU per un-hedged call ≤ 1.05 × hedging off", f"{self.cost.ratio:.3f}", "1.05", met))
         return marks
 
+    def missed(self) -> list[Mark]:
+        """Those that were judged and not met."""
+        return [mark for mark in self.marks() if mark.met is False]
+
 
 def ms_mark(what: str, measured: float, limit: float, calls: int, enough: int = ENOUGH_FOR_P99) -> Mark:
     return Mark(what, f"{measured:.1f} ms", f"{limit:.1f} ms", measured <= limit if calls >= enough else None)
