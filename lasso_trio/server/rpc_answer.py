@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final
 
 import trio
@@ -109,7 +110,8 @@ def of_call(exchange: Exchange, request: Request, served: Served, ended: float) 
     if request.id is None:
         return Answer(204, headers)
     if outcome.large is not None:
-        body = LargeBody(outcome.large, extra)
+        until = inf if wish.deadline_s is None else exchange.started + wish.deadline_s
+        body = LargeBody(outcome.large, extra, until)
         return Answer(200, headers, outcome.large.json.first, stream=body, length=body.length)
     if outcome.error is not None:
         return Answer(outcome.error.status, headers, _with(outcome.error.encode(request.id), extra))

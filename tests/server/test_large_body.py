@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from math import inf
 from typing import Self
 
 import attrs
@@ -11,7 +12,7 @@ import trio
 
 from lasso_trio.jsonrpc.large_reply import LargeReply, recognise
 from lasso_trio.jsonrpc.reply import BrokenReply
-from lasso_trio.server.large_body import STALL_S, LargeBody
+from lasso_trio.server.large_body import STALL_S, LargeBody, OutOfTime
 from lasso_trio.upstream.faults import Disconnected
 
 CLIENT_ID = b'"mine"'
@@ -66,8 +67,8 @@ def large(first: bytes, *pieces: bytes | float | Exception, length: int | None =
     return Passing(json, Http(Rest(list(pieces)), length))
 
 
-def body_of(passing: Passing, extra: bytes = b"") -> LargeBody:
-    return LargeBody(passing, extra)  # type: ignore[arg-type]
+def body_of(passing: Passing, extra: bytes = b"", until: float = inf) -> LargeBody:
+    return LargeBody(passing, extra, until)  # type: ignore[arg-type]
 
 
 async def read(body: LargeBody) -> bytes:
@@ -116,6 +117,36 @@ async def test_an_upstream_may_be_slow_but_not_pause(autojump_clock: trio.testin
     passing = large(FIRST, b"b" * 300, STALL_S + 1, b'"}')
     with pytest.raises(trio.TooSlowError):
         await read(body_of(passing))
+    assert passing.broken == 1
+
+
+async def test_a_clients_own_deadline_binds_all_of_it(autojump_clock: trio.testing.MockClock) -> None:
+    until = trio.current_time() + 3.0
+    in_time = body_of(large(FIRST, 1.0, b"b", 1.0, b"c", 0.5, b'"}'), until=until)
+    assert (await read(in_time)).endswith(b'bc"}')
+    passing = large(FIRST, b"b", 0.4, b"c", 0.4, b'"}')
+    with pytest.raises(OutOfTime):
+        await read(body_of(passing, until=until))
+    assert trio.current_time() == pytest.approx(until)
+    assert (passing.broken, passing.http.rest.pieces) == (0, [b'"}'])
+
+
+async def test_it_binds_a_client_that_does_not_take_what_is_there(autojump_clock: trio.testing.MockClock) -> None:
+    body = body_of(large(FIRST, b"b" * 300, b"c" * 300, b'"}'), until=trio.current_time() + 3.0)
+    await anext(body)
+    await trio.sleep(3.0)
+    with pytest.raises(OutOfTime):
+        await anext(body)
+    with pytest.raises(StopAsyncIteration):
+        await anext(body)
+
+
+async def test_a_provider_that_pauses_is_blamed_also_where_the_client_has_time(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    passing = large(FIRST, STALL_S + 1, b'"}')
+    with pytest.raises(trio.TooSlowError, match="nothing came for 10 s"):
+        await read(body_of(passing, until=trio.current_time() + 60.0))
     assert passing.broken == 1
 
 

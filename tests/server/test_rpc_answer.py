@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import inf
 from typing import Any
 
 import attrs
@@ -12,18 +13,23 @@ from lasso_trio.config.profile import Chain, Profile, Provider, Strategy
 from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.secret import SecretUrl
 from lasso_trio.jsonrpc.errors import RpcError
+from lasso_trio.jsonrpc.large_reply import recognise
 from lasso_trio.jsonrpc.reply import Reply, check
 from lasso_trio.jsonrpc.request import Request, decode
 from lasso_trio.providers.registry import Registry
 from lasso_trio.routing.directory import Directory
-from lasso_trio.routing.outcome import Outcome
+from lasso_trio.routing.outcome import Large, Outcome
 from lasso_trio.routing.service import Served, Wish
 from lasso_trio.server import rpc_answer
 from lasso_trio.server.answer import Answer
 from lasso_trio.server.batch import BatchResult
 from lasso_trio.server.exchange import Exchange
+from lasso_trio.server.large_body import LargeBody
 from lasso_trio.server.refusal import Kind
 from lasso_trio.server.routes import resolve
+from lasso_trio.upstream.reply import Reply as HttpReply
+from lasso_trio.upstream.reply import Timings
+from lasso_trio.upstream.response_head import parse_head
 
 
 def no_pool(_: object) -> Any:
@@ -77,6 +83,23 @@ def test_the_time_that_a_client_gave_is_told_but_never_more_than_the_method_has(
     hasty = attrs.evolve(plain, route=attrs.evolve(plain.route, wish=Wish(deadline_s=asked_s)))
     answer = rpc_answer.of_call(hasty, request(), reply(), 1.0)
     assert b"server-timing: timeout;dur=" + told_ms.encode() in answer.headers
+
+
+@pytest.mark.parametrize(("asked_s", "until"), [(None, inf), (0.5, 10.5), (60.0, 70.0)])
+def test_a_large_result_has_the_time_that_its_client_gave_and_not_its_methods(
+    asked_s: float | None, until: float
+) -> None:
+    passing = recognise(b'{"jsonrpc":"2.0","id":5,"result":"' + b"x" * 200, 5, b"7")
+    parsed = parse_head(b"HTTP/1.1 200 OK\r\ncontent-length: 900000\r\n\r\n")
+    assert passing is not None
+    assert parsed is not None
+    call = request()
+    large = Large(passing, HttpReply(parsed[0], b"", None, Timings()), ALPHA, call.method)
+    plain = exchange()
+    given = attrs.evolve(plain, route=attrs.evolve(plain.route, wish=Wish(deadline_s=asked_s)))
+    answer = rpc_answer.of_call(given, call, Served(Outcome(large=large), Strategy.FASTEST), 10.1)
+    assert isinstance(answer.stream, LargeBody)
+    assert answer.stream.until == until
 
 
 def test_a_notification_has_no_answer() -> None:
