@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from functools import partial
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -21,7 +21,7 @@ from lasso_trio.config import redis_terms
 from lasso_trio.config.report import Report as ConfigReport
 from lasso_trio.config.variables import Variables
 from lasso_trio.devnet import Chain, Devnet, Faults
-from lasso_trio.routing.lease import Lease, Report
+from lasso_trio.routing.lease import BankFault, Lease, Report
 from lasso_trio.shared.keys import Keys
 from lasso_trio.shared.lane import Lane
 from lasso_trio.shared.line import dial
@@ -35,6 +35,13 @@ from tests.e2e.redis_server import RedisServer
 
 pytestmark = pytest.mark.timeout(300)
 CACHED: Mapping[str, object] = {"cache": {"enabled": True}}
+ASKERS = 12
+"""At each node: with fewer, a slow machine asks for less than it wants to."""
+RATE = 50
+ROUNDS = 60
+TRIES = 3
+KEPT_S = 5.0
+"""Until the next account is tried. A node waits no longer than this before it tries Redis again."""
 
 
 @attrs.define(eq=False)
@@ -46,9 +53,9 @@ class Town:
     nodes: list[Lasso] = attrs.field(factory=list)
     _stack: ExitStack = attrs.field(factory=ExitStack)
 
-    async def start(self, count: int, url: str | None = None, **options: Any) -> list[Lasso]:
+    async def start(self, nodes: int, url: str | None = None, **options: Any) -> list[Lasso]:
         """One after the other: each imports for a second of CPU."""
-        for n in range(count):
+        for n in range(nodes):
             await self._start(n, {"LASSO_REDIS_URL": url or self.redis.url}, options)
         return self.nodes
 
@@ -114,8 +121,8 @@ class Load:
     took: list[float] = attrs.field(factory=list)
     ended: bool = False
 
-    async def run(self, node: Lasso, per_second: float) -> None:
-        due = trio.current_time()
+    async def run(self, node: Lasso, per_second: float, after_s: float = 0.0) -> None:
+        due = trio.current_time() + after_s
         while not self.ended:
             due = max(due + 1 / per_second, trio.current_time() - 0.5)
             await trio.sleep_until(due)
@@ -138,8 +145,8 @@ async def given(here: Town, rates: list[float], warm_s: float, seconds: float) -
     load = Load(here, lambda: ("eth_chainId", []))
     async with trio.open_nursery() as nursery:
         for node, rate in zip(here.nodes, rates, strict=True):
-            for _ in range(4 if rate else 0):
-                nursery.start_soon(load.run, node, rate / 4)
+            for n in range(ASKERS if rate else 0):
+                nursery.start_soon(load.run, node, rate / ASKERS, n / rate)
         await trio.sleep(warm_s)
         load.statuses.clear()
         began = trio.current_time()
@@ -182,11 +189,13 @@ async def test_what_one_node_kept_the_others_tell_without_asking_a_provider(tmp_
             await here.until_lanes(node, cache_read="up")
         await until(finality_is_known)
         await until(partial(something_is_kept, here, one, Random(3)))
-        accounts = (f"0x{number:040x}" for number in range(1, 6))
+        accounts = (f"0x{number:040x}" for number in count(1))
 
         async def both_have_it() -> bool:  # on a busy machine Redis may be too late for one: then the next account
             account = next(accounts)
             told = await kept(here, one, account)
+            if told is None:
+                return False
             asked = here.net.providers["steady"].calls["eth_getBalance"]
             answers = [await here.ask(node, "eth_getBalance", account, "0x1") for node in (two, three)]
             assert [answer.json() for answer in answers] == [told, told]
@@ -199,15 +208,14 @@ async def test_what_one_node_kept_the_others_tell_without_asking_a_provider(tmp_
 
 
 async def kept(here: Town, node: Lasso, account: str) -> object:
-    """What `node` was answered, once Redis has it."""
+    """What `node` was answered, once Redis has it; None if it was not given to it, as when it was late just then."""
     entries = count_of_entries(here)
     told: object = (await here.ask(node, "eth_getBalance", account, "0x1")).json()
-
-    async def it_is_kept() -> bool:
-        return count_of_entries(here) > entries
-
-    await until(it_is_kept)
-    return told
+    with trio.move_on_after(KEPT_S):
+        while count_of_entries(here) <= entries:  # noqa: ASYNC110 (another process)
+            await trio.sleep(0.05)
+        return told
+    return None
 
 
 async def something_is_kept(here: Town, node: Lasso, rng: Random) -> bool:
@@ -293,24 +301,54 @@ async def test_a_wrong_password_is_told_and_nothing_else_happens(tmp_path: Path)
         assert b"wrong@" not in node.log
 
 
+@attrs.frozen
+class Told:
+    """Of the same report by Redis and by the ledger, whose clocks were `apart_s` seconds apart at most until then."""
+
+    theirs: Lease
+    ours: Lease
+    apart_s: float
+
+
 async def test_the_script_reckons_as_the_ledger_does(tmp_path: Path) -> None:
-    rng, told = Random(7), list[tuple[Lease, Lease]]()
     with redis_server.running(tmp_path) as redis:
-        terms = redis_terms.read(Variables({"LASSO_REDIS_URL": redis.url}, ConfigReport("environment")))
-        assert terms is not None
-        lane, ledger = Lane("limits", partial(dial, terms)), Ledger()
-        members = {name: RedisBank(lane, Keys("lasso"), name) for name in ("a", "b", "c")}
+        for tries in range(TRIES):
+            told = await reckoned(redis.url, f"lasso{tries}")
+            if len(told) == 2 * ROUNDS:
+                break
+    assert len(told) == 2 * ROUNDS
+    for each in told:
+        assert each.theirs.level == pytest.approx(each.ours.level, abs=5 + RATE * each.apart_s)
+        assert each.theirs.share == pytest.approx(each.ours.share, abs=0.05 + each.apart_s)
+    assert len({each.theirs.share for each in told}) > 10
 
-        async def work() -> None:
-            for _ in range(60):
-                name = rng.choice("abc")
-                reports = [Report("p", x, 50, 20, rng.random() * 10, rng.random() * 20) for x in rng.sample("xyz", 2)]
-                theirs = await members[name].settle(reports)
-                told.extend(zip(theirs, ledger.settle(name, reports, trio.current_time()), strict=True))
-                await trio.sleep(rng.random() * 0.02)
 
-        await lane.run(work)
-    for theirs, ours in told:
-        assert theirs.level == pytest.approx(ours.level, abs=5)  # of two clocks, a tenth of a second apart at most
-        assert theirs.share == pytest.approx(ours.share, abs=0.05)
-    assert len({lease.share for lease, _ in told}) > 10
+async def reckoned(url: str, prefix: str) -> list[Told]:
+    """What three members were told who report one after the other; it ends where an answer of Redis is late, for nobody
+    knows then what it did.
+    """
+    rng, told, ledger, apart_s = Random(7), list[Told](), Ledger(), 0.0
+    terms = redis_terms.read(Variables({"LASSO_REDIS_URL": url}, ConfigReport("environment")))
+    assert terms is not None
+    lane = Lane("limits", partial(dial, terms))
+    members = {name: RedisBank(lane, Keys(prefix), name) for name in ("a", "b", "c")}
+
+    async def work() -> None:
+        nonlocal apart_s
+        for _ in range(ROUNDS):
+            name = rng.choice("abc")
+            reports = [Report("p", x, RATE, 20, rng.random() * 10, rng.random() * 20) for x in rng.sample("xyz", 2)]
+            began = trio.current_time()
+            theirs = await members[name].settle(reports)
+            now = trio.current_time()
+            apart_s = max(apart_s, now - began)
+            ours = ledger.settle(name, reports, now)
+            told.extend(Told(*both, apart_s) for both in zip(theirs, ours, strict=True))
+            await trio.sleep(rng.random() * 0.02)
+
+    async def work_until_late() -> None:
+        with suppress(BankFault):
+            await work()
+
+    await lane.run(work_until_late)
+    return told
