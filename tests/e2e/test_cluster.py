@@ -43,6 +43,7 @@ async def test_a_killed_node_is_shown_left_out_and_taken_back_and_clients_of_ngi
             here.names.broken = True  # and DNS fails for a while
             for node in (one, two):
                 await until(LOSE_S, lambda node=node: _is(node.state_of("ap-south-1"), "disconnected"))
+                await until(LOSE_S, lambda node=node: _has(node, "dns"))  # which each finds out in its own time
                 await _is_left_out(node)
             lost_s = trio.current_time() - killed
             here.names.broken = False
@@ -111,6 +112,10 @@ async def test_a_wrong_secret_and_an_id_in_use_are_reported_by_everybody(tmp_pat
 
 async def _is(found: Awaitable[object], wanted: object) -> bool:
     return await found == wanted
+
+
+async def _has(node: Neighbour, problem: str) -> bool:
+    return problem in (await node.health())["problems"]
 
 
 async def _status(node: Neighbour) -> object:

@@ -13,7 +13,7 @@ from tests.e2e import lasso as proxies
 from tests.e2e.anvil import CHAIN_ID
 from tests.e2e.lasso import CHAIN, Lasso
 
-RPS, BURST, CLIENTS, EACH, WARM_S, SECONDS = 60, 10, 24, 8, 2.0, 6.0
+RPS, BURST, CLIENTS, EACH, WARM_S, SECONDS = 60, 10, 48, 4, 2.0, 6.0
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
 
 
@@ -24,12 +24,20 @@ async def test_a_clients_limit_holds_for_the_node_within_a_tenth(tmp_path: Path)
         running = proxies.running(tmp_path / "lasso", {"steady": net.url("steady")}, **options)  # type: ignore[arg-type]
         lasso = await trio.to_thread.run_sync(running.__enter__)
         try:
-            passed, asked, took = await given(lasso)
+            await limited(lasso)
         finally:
             with trio.CancelScope(deadline=trio.current_time() + 20, shield=True):
                 await trio.to_thread.run_sync(running.__exit__, None, None, None)
-    assert asked > RPS * took
-    assert RPS * took * 0.9 - BURST <= passed <= RPS * took * 1.1 + BURST
+
+
+async def limited(lasso: Lasso) -> None:
+    """Too much is wrong at once; too little, and too few questions, are tried again: a busy machine may come late."""
+    for tries in (3, 2, 1):
+        passed, asked, took = await given(lasso)
+        assert passed <= RPS * took * 1.1 + BURST
+        if passed >= RPS * took * 0.9 - BURST and asked > RPS * took:
+            return
+        assert tries > 1, f"{passed} of {asked} in {took:.1f} s"
 
 
 async def given(lasso: Lasso) -> tuple[int, int, float]:
