@@ -22,6 +22,8 @@ USER_AGENT: Final = "lasso-check"
 LONGEST_WAIT_S: Final = 5.0
 MOST_CHARACTERS: Final = 160
 MOST_CONNECTIONS: Final = 100
+FAULTS: Final = (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError, trio.TooSlowError, ValueError)
+"""What asking may raise. ValueError: of names that cannot be looked up, and of what cannot be encoded."""
 
 
 @attrs.frozen
@@ -76,7 +78,7 @@ class Caller:
         try:
             with trio.fail_after(self.timeout):
                 reply = await self.client.request(verb, url, headers=dict(headers), content=body)
-        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError, trio.TooSlowError) as fault:
+        except FAULTS as fault:
             return Page(url, seconds=trio.current_time() - began, fault=words(fault))
         kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
         location = reply.headers.get("location", "")
@@ -100,7 +102,7 @@ class Caller:
         try:
             with trio.fail_after(self.timeout):
                 reply = await self.client.post(url, headers=sent, content=body)
-        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError, trio.TooSlowError) as fault:
+        except FAULTS as fault:
             return Said(problem=words(fault), seconds=trio.current_time() - began)
         said = read(reply.status_code, reply.content)
         waited = reply.headers.get("retry-after")
@@ -108,14 +110,14 @@ class Caller:
 
 
 def _seconds(text: str | None) -> str | None:
-    return text if text is not None and text.isdigit() else None
+    return text if text is not None and text.isascii() and text.isdigit() else None
 
 
 def read(status: int, body: bytes) -> Said:
     """What an answer says. Pure. A batch counts as its first answer."""
     try:
         row = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return Said(status, f"HTTP {status}, no JSON")
     row = row[0] if isinstance(row, list) and row else row
     if not isinstance(row, dict):

@@ -59,7 +59,7 @@ def _row(line: bytes) -> dict[str, Any] | None:
         return None
     try:
         row = msgspec.json.decode(line[start:])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     return row if isinstance(row, dict) and "event" in row else None
 

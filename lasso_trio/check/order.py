@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isfinite
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import attrs
 
 from lasso_trio.check import checklist
+from lasso_trio.check.reach import fault_of_header, fault_of_url
 from lasso_trio.check.row import Need, Row
 from lasso_trio.errors import ConfigError, Problem
 
-SCHEMES: Final = ("http", "https")
 STDIN: Final = "-"
 
 
@@ -72,21 +72,14 @@ class Order:
         urls = {"--url": self.url, "--ops-url": self.ops_url, "--public-url": self.public_url}
         named = [(name, url) for name, url in urls.items() if url is not None]
         for name, url in (*named, *(("--region", url) for url in self.regions)):
-            if not is_url(url):
-                yield f"{name} must be http(s)://host[:port], found {url!r}"
+            if fault := fault_of_url(url):
+                yield f"{name} {fault}"
         if self.log not in (None, STDIN) and not Path(str(self.log)).is_file():
             yield f"--log: there is no file {self.log}"
         if self.runbook is not None and not self.runbook.is_file():
             yield f"--runbook: there is no file {self.runbook}"
-        if any(":" not in header for header in self.headers):
-            yield "--header must be 'Name: value'"
+        yield from (f"--header {fault}" for fault in map(fault_of_header, self.headers) if fault)
+        if not isfinite(self.timeout):
+            yield "--timeout must be a number of seconds"
         if not self.rows:
             yield "no check is left"
-
-
-def is_url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in SCHEMES and bool(parts.hostname) and not parts.query and (parts.port or 1) > 0
-    except ValueError:
-        return False

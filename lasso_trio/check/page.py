@@ -37,6 +37,6 @@ class Page:
         """The body as a JSON object; empty when it is none."""
         try:
             value = msgspec.json.decode(self.body)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return {}
         return value if isinstance(value, dict) else {}

@@ -24,6 +24,12 @@ async def test_what_a_network_does_is_told_and_not_raised() -> None:
         assert (await caller.get("http://[::1/")).fault
 
 
+async def test_a_name_that_cannot_be_looked_up_is_told_and_not_raised() -> None:
+    async with Caller.open({}, 1.0) as caller:
+        assert (await caller.get(f"http://{'a' * 70}.invalid")).fault
+        assert (await caller.post("http://a..b", b"{}")).problem
+
+
 async def test_nobody_waits_longer_than_allowed(autojump_clock: trio.testing.MockClock) -> None:
     async def slow(_: httpx.Request) -> httpx.Response:
         await trio.sleep_forever()
@@ -54,6 +60,16 @@ async def test_a_call_that_stays_limited_is_told_as_such(autojump_clock: trio.te
     assert (said.limited, said.retry_after, len(node.asked)) == (True, None, 2)
 
 
+@pytest.mark.parametrize("told", [b"\xb2", "١".encode(), b"-1", b""])
+async def test_a_time_that_is_no_number_of_seconds_is_not_waited_for(
+    told: bytes, autojump_clock: trio.testing.MockClock
+) -> None:
+    limited = httpx.Response(429, json={"error": {"code": 1, "message": "no"}}, headers=[(b"retry-after", told)])
+    async with FakeNode({"/rpc": limited}).caller() as caller:
+        said = await caller.call("http://n/rpc", "eth_chainId", [])
+    assert (said.limited, said.retry_after, trio.current_time()) == (True, None, pytest.approx(1.0))
+
+
 @pytest.mark.parametrize(
     ("status", "body", "problem"),
     [
@@ -64,6 +80,7 @@ async def test_a_call_that_stays_limited_is_told_as_such(autojump_clock: trio.te
         (200, b"{}", "HTTP 200"),
         (502, b"<html>", "HTTP 502, no JSON"),
         (200, b"[]", "HTTP 200, no JSON-RPC"),
+        (200, b"[" * 100_000, "HTTP 200, no JSON"),
     ],
 )
 def test_what_an_answer_says(status: int, body: bytes, problem: str) -> None:

@@ -23,7 +23,8 @@ def lines(*rows: object) -> list[bytes]:
 
 def test_what_a_log_tells_is_picked_from_its_lines() -> None:
     seen = judge_lines(
-        [b"lasso demo: hello", b"{broken", b"[1]", *lines(LOADED, READY, CALL, CRASH, CRASH)], "lasso-check"
+        [b"lasso demo: hello", b"{broken", b"[1]", b'{"a":' * 100_000, *lines(LOADED, READY, CALL, CRASH, CRASH)],
+        "lasso-check",
     )
     assert (seen.lines, seen.loaded, seen.started, seen.errors) == (5, ("public",), True, 2)
     assert (seen.error_example, seen.is_ours) == ("child.crashed", True)

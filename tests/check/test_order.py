@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lasso_trio.check.order import Order, is_url
+from lasso_trio.check.order import Order
 from lasso_trio.check.row import Need
 from lasso_trio.errors import ConfigError
 
@@ -16,6 +16,8 @@ from lasso_trio.errors import ConfigError
         ({"url": "localhost:4000"}, "--url must be"),
         ({"ops_url": "ftp://a"}, "--ops-url must be"),
         ({"public_url": "https://a?b=c"}, "--public-url must be"),
+        ({"url": "http://me:pw@a"}, "--url must hold no user name"),
+        ({"regions": ("http://a", "http://me:pw@b")}, "--region must hold no user name"),
         ({"regions": ("http://a:port",)}, "--region must be"),
         ({"only": ("E99",)}, "no check 'E99'"),
         ({"skip": ("X",)}, "no check 'X'"),
@@ -23,6 +25,8 @@ from lasso_trio.errors import ConfigError
         ({"log": "/nowhere"}, "no file /nowhere"),
         ({"runbook": Path("/nowhere")}, "--runbook"),
         ({"headers": ("nothing",)}, "Name: value"),
+        ({"headers": ("X: é",)}, "--header cannot be sent"),
+        ({"timeout": float("nan")}, "--timeout"),
     ],
 )
 def test_what_cannot_be_done_is_said_before_anything_is(options: dict[str, Any], problem: str) -> None:
@@ -40,9 +44,3 @@ def test_addresses_lose_their_last_slash_and_headers_become_pairs() -> None:
     assert (order.url, order.regions) == ("http://n", ("http://r",))
     assert order.header_pairs == {"authorization": "Bearer a:b"}
     assert "Bearer" not in repr(order)
-
-
-def test_an_address_needs_a_scheme_and_a_host() -> None:
-    assert is_url("https://[::1]:4000")
-    assert not is_url("https://[::1")
-    assert not is_url("http://")
