@@ -101,7 +101,7 @@ ROWS: Final[dict[str, list[Panel]]] = {
             },
         ),
         Panel(
-            "Seconds that hedges saved, per second",
+            "Seconds that hedges saved at least, per second",
             "s",
             {per(CHAIN, "lasso_hedges_saved_seconds_total", "chain"): "{{chain}}"},
         ),

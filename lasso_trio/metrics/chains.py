@@ -33,7 +33,11 @@ HEDGES_SUPPRESSED = counter(
     f"{_CHAIN} reason",
     "Late calls without a hedge, by reason; see docs/hedging.md.",
 )
-HEDGE_SAVED = counter("lasso_hedges_saved_seconds_total", _CHAIN, "Seconds that hedges saved their calls, estimated.")
+HEDGE_SAVED = counter(
+    "lasso_hedges_saved_seconds_total",
+    _CHAIN,
+    "Seconds that hedges saved their calls, at least: losers are cut, so a stall is not seen to its end.",
+)
 HEDGES_IN_FLIGHT = gauge("lasso_hedges_in_flight", _CHAIN, "Hedges under way.")
 HEDGE_TOKENS = gauge("lasso_hedge_budget_tokens", _CHAIN, "Hedges that the budget had left at the last late call.")
 COALESCED = counter("lasso_coalesced_calls_total", _CHAIN, "Calls that shared the upstream call of an equal one.")

@@ -105,7 +105,8 @@ class Hedges:
     """What one profile's chain spent on hedging, and what came of it. The budget is here, with the counts.
 
     `won`: the hedge's answer was taken. `wasted`: it was not. `saved_s`: how much longer the first attempts would have
-    taken, as estimated from what was known of their providers. `suppressed`: late calls without a hedge, by reason.
+    taken, at least: estimated from what was known of their providers, who are cut off when the winner answers, so that
+    a stall is hardly ever seen to its end. `suppressed`: late calls without a hedge, by reason.
     """
 
     fired: int = 0

@@ -70,7 +70,7 @@ class Outcome:
     """Of a call that was hedged: whose answer it is, `first`, `hedge` or `failover` (an attempt that replaced a failed
     one). Empty when nobody gave one."""
     saved_s: float = 0.0
-    """How much longer the attempt that was late would have taken, as far as its provider's past tells."""
+    """How much longer the attempt that was late would have taken at least, as far as its provider's past tells."""
     raced: tuple[Raced, ...] = ()
     """Who ran in its races, winner and losers; empty for a call that was not raced."""
     cache: str = ""

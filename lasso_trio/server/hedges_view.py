@@ -10,7 +10,7 @@ Row = dict[str, Any]
 
 
 def hedges_row(counts: ChainCounts) -> Row:
-    """`extra_calls_percent`: hedges per hundred calls. `saved_seconds` is an estimate, see `routing.hedge.Hedges`."""
+    """`extra_calls_percent`: hedges per hundred calls. `saved_seconds` is a lower bound, see `routing.hedge.Hedges`."""
     hedges = counts.hedges
     return {
         "fired": hedges.fired,

@@ -23,7 +23,7 @@ export function Races({ live, profile }) {
       <${Figure} term="Races run" value=${count(races.fired)} under=${`${count(races.in_flight)} at this moment`} />
       <${Figure} term="Won by the second" value=${count(races.won)} under=${races.win_percent == null ? "" : `${percent(races.win_percent / 100, 1)} of them`} />
       <${Figure} term="In vain" value=${count(races.wasted)} under="the first came sooner after all" />
-      <${Figure} term="Time saved" value=${races.saved_s == null ? "–" : duration(1000 * races.saved_s)} under="estimated, all winners together" />
+      <${Figure} term="Time saved" value=${races.saved_s == null ? "–" : duration(1000 * races.saved_s)} under="at least, all winners together" />
       <${Figure} term="Extra calls" value=${races.extra_calls_percent == null ? "–" : races.extra_calls_percent.toFixed(2)} unit="%" under="what providers are asked on top" />
       <${Figure} term="Not raced" value=${count(suppressed.reduce((sum, [, n]) => sum + n, 0))} under=${suppressed.map(([why, n]) => `${why.replaceAll("_", " ")} ${count(n)}`).join(", ")} />
     </dl>

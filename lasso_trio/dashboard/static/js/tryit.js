@@ -80,7 +80,7 @@ function Outcome({ outcome }) {
     <${Pairs} rows=${[
       ["Why", `${(outcome.reason ?? "").replaceAll("_", " ")}${outcome.transport ? `, over ${outcome.transport}` : ""}`],
       outcome.retries > 0 && ["Failovers", count(outcome.retries)],
-      outcome.hedges > 0 && ["Race", `${outcome.hedge_delay_ms == null ? "" : `a second was asked after ${ms(outcome.hedge_delay_ms)} ms; `}${outcome.hedge_won ? `the second was sooner and saved about ${ms(outcome.saved_ms)} ms` : "the first came sooner after all"}`],
+      outcome.hedges > 0 && ["Race", `${outcome.hedge_delay_ms == null ? "" : `a second was asked after ${ms(outcome.hedge_delay_ms)} ms; `}${outcome.hedge_won ? `the second was sooner and saved at least ${ms(outcome.saved_ms)} ms, as far as is known` : "the first came sooner after all"}`],
       outcome.cache && ["Cache", outcome.cache],
       error && ["Error", html`<span class="bad"><code>${error.code}</code> ${error.message} (${String(error.category ?? "").replaceAll("_", " ")})</span>`],
       outcome.result_bytes != null && ["Size", `${bytes(outcome.result_bytes)}${outcome.truncated ? ", cut here" : ""}`],
