@@ -199,7 +199,7 @@ class Channel:
         goes (what it says of the size of a log query is learned where that is known).
         """
         if verdict.cooldown != "none":
-            self._throttled(verdict, now, hint_s, per_second)
+            self._throttled(now, hint_s, per_second, long=verdict.cooldown == "long")
         if verdict.learning == "method":
             self._ban(method, now)
         elif verdict.learning == "archive" and text:
@@ -220,14 +220,23 @@ class Channel:
         """The caller of a call admitted at `started` went away: no verdict on the provider."""
         self.breaker.cancelled(started)
 
-    def _throttled(self, verdict: Verdict, now: float, hint_s: float | None, per_second: float | None) -> None:
-        fresh, limited, long = not self.cooldown.active(now), self.limited(now), verdict.cooldown == "long"
+    def cool(self, now: float, hint_s: float | None, *, long: bool = False) -> None:
+        """Leave it alone for a while, as told or backing off. No call was one too many: no pace is learnt.
+
+        `long`: a day's or a month's volume is used up.
+        """
+        self._throttled(now, hint_s, None, long=long, paced=False)
+
+    def _throttled(
+        self, now: float, hint_s: float | None, per_second: float | None, *, long: bool, paced: bool = True
+    ) -> None:
+        fresh, limited = not self.cooldown.active(now), self.limited(now)
         news, before = fresh or (long and not self.cooldown.long), self.cooldown.until
         if self.cooldown.begin(now, hint_s, self.rng, long=long) != before:
             self.spread(Aspect.COOLDOWN)
         # Refusals during a cooldown answer calls that were sent in spite of it: no news, unless they name the limit.
         # How fast it may be asked is not the matter when its volume is used up.
-        refused = not long and (fresh or per_second is not None)
+        refused = paced and not long and (fresh or per_second is not None)
         if refused and self.pacing.refused(now, self.breaker.window.per_second(now), per_second):
             self.spread(Aspect.PACE)
         if not limited:  # a longer cooldown changes no plan: when the old end is due, plans are made anew

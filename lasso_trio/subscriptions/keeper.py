@@ -21,7 +21,7 @@ import structlog
 import trio
 
 from lasso_trio.providers.breaker import State
-from lasso_trio.providers.channel import Aspect, Channel
+from lasso_trio.providers.channel import Channel
 from lasso_trio.providers.classify import Verdict
 from lasso_trio.providers.head import Head
 from lasso_trio.providers.probe_witness import Witness
@@ -89,7 +89,9 @@ class Keeper:
 
     def __attrs_post_init__(self) -> None:
         self._witness = witness = Witness(self.channel.breaker)
-        self.proof = ChainProof(self.channel, self.head, self.chain_id, self.alone, witness, self.wall)
+        self.proof = ChainProof(
+            self.channel, self.head, self.chain_id, self.alone, witness, self.wall, lambda: self.terms.error_rules
+        )
 
     def __repr__(self) -> str:
         return f"<Keeper {self.instance_id} {'connected' if self.connected else 'disconnected'}>"
@@ -177,8 +179,7 @@ class Keeper:
         ending = await hold(self.endpoint, self._counted_dial, Life(self._live, lambda: self._farewells))
         self.last_ending = ending
         self.backoff.ended()
-        verdict = policy.judge(ending) if self.proof.refusal is None else self.proof.refusal.verdict
-        now = trio.current_time()
+        verdict, now = self._verdict(ending), trio.current_time()
         self._blame(ending, verdict, started, now)
         wait_s = self.backoff.wait_s(ending, verdict, self.channel.cooldown.remaining(now), self.rng)
         self._may_hurry = policy.may_hurry(ending, verdict)
@@ -241,15 +242,17 @@ class Keeper:
         changed, self._changed = self._changed, trio.Event()
         changed.set()
 
+    def _verdict(self, ending: Ending) -> Verdict | None:
+        said = self.proof.refusal
+        return policy.judge(ending, self.terms.error_rules) if said is None else said.verdict
+
     def _blame(self, ending: Ending, verdict: Verdict | None, started: float, now: float) -> None:
         if verdict is None:
             return
         if verdict.kind == "quota":
             said = self.proof.refusal
             hint_s = policy.hint_s(ending, self.wall()) if said is None else said.hint_s
-            self.channel.cooldown.begin(now, hint_s, self.rng)  # connections are refused, so no pace is learnt
-            self.channel.version.bump()
-            self.channel.spread(Aspect.COOLDOWN)
+            self.channel.cool(now, hint_s, long=verdict.cooldown == "long")
         else:
             self._witness.failure(verdict.category, started, now, self.rng, self.backoff.failures, trial=False)
 

@@ -6,12 +6,13 @@ is let go. Where no prober asks (`alone`), the answer is the instance's, for all
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import attrs
 import structlog
 import trio
 
+from lasso_trio.config.profile import ErrorRule
 from lasso_trio.providers.breaker import State
 from lasso_trio.providers.channel import Channel
 from lasso_trio.providers.head import ChainCheck, Head
@@ -36,6 +37,8 @@ class ChainProof:
     alone: bool
     witness: Witness
     wall: Callable[[], float]
+    rules: Callable[[], Sequence[ErrorRule]] = tuple
+    """What the profiles say of this provider's errors."""
     wrong: int | None = None
     refusal: ProbeAnswer | None = None
     _warned: bool = False
@@ -46,7 +49,7 @@ class ChainProof:
 
     async def check(self, link: WsLink) -> None:
         """Raises Over unless the socket may serve."""
-        answer = await ask(link, Question.CHAIN_ID, self.wall)
+        answer = await ask(link, Question.CHAIN_ID, self.wall, self.rules())
         self.refusal = None if answer.kind in (Kind.GOOD, Kind.UNANSWERED) else answer
         if self.refusal is not None:
             raise Over(Ending("unchecked", text=answer.words, opened=True))

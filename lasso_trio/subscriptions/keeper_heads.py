@@ -10,7 +10,7 @@ told, not at the next poll.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, NoReturn
 
@@ -19,6 +19,7 @@ import msgspec
 import structlog
 import trio
 
+from lasso_trio.config.profile import ErrorRule
 from lasso_trio.jsonrpc.reply import encode_request
 from lasso_trio.providers.branch import Header
 from lasso_trio.providers.head import Head
@@ -46,12 +47,13 @@ _HIGHEST: Final = 1 << 63
 class Terms:
     """Of the profiles that name an instance. `new_heads`: listen to them; `timeout_s`: so long may nothing be told.
 
-    `poll_s`: between two looks where there is nothing to listen to.
+    `poll_s`: between two looks where there is nothing to listen to. `error_rules`: what its errors mean.
     """
 
     new_heads: bool = True
     timeout_s: float = 42.0
     poll_s: float = 12.0
+    error_rules: tuple[ErrorRule, ...] = ()
 
 
 class _Header(msgspec.Struct, gc=False):
@@ -72,7 +74,9 @@ def read_header(result: bytes) -> tuple[int, int] | None:
     return (height, time) if 0 <= height < _HIGHEST and time >= 0 else None
 
 
-async def ask(link: WsLink, question: Question, wall: Callable[[], float]) -> ProbeAnswer:
+async def ask(
+    link: WsLink, question: Question, wall: Callable[[], float], rules: Sequence[ErrorRule] = ()
+) -> ProbeAnswer:
     """One question over the socket. Never raises but Cancelled."""
     id_, (method, params) = next(ids), question.call
     try:
@@ -83,7 +87,7 @@ async def ask(link: WsLink, question: Question, wall: Callable[[], float]) -> Pr
         return failure(Category.TIMEOUT, str(fault))
     except UpstreamFault as fault:
         return failure(Category.LOCAL_CAPACITY if fault.local else Category.NETWORK_ERROR, str(fault))
-    return read(question, 200, link.endpoint.without_keys(reply.body), id_, wall())
+    return read(question, 200, link.endpoint.without_keys(reply.body), id_, wall(), rules=rules)
 
 
 @attrs.define(eq=False)
@@ -149,7 +153,7 @@ class HeadWatch:
 
     async def _explain_silence(self) -> None:
         """A chain that stands still is no fault of who tells of it. Raises Over when it does not."""
-        answer = await ask(self.link, Question.HEIGHT, self.wall)
+        answer = await ask(self.link, Question.HEIGHT, self.wall, self.terms().error_rules)
         stands = answer.kind is Kind.GOOD and answer.number is not None and answer.number <= self._highest
         if not stands:
             raise Over(Ending("silent", text=answer.words or f"block {answer.number} was not told", opened=True))
@@ -158,7 +162,7 @@ class HeadWatch:
     async def _poll(self, listening: bool) -> NoReturn:
         misses = 0
         while True:
-            answer = await ask(self.link, Question.HEIGHT, self.wall)
+            answer = await ask(self.link, Question.HEIGHT, self.wall, self.terms().error_rules)
             if answer.kind is Kind.GOOD and answer.number is not None:
                 self.head.tell(answer.number, trio.current_time(), LATE_S if listening else self.terms().poll_s)
             misses = misses + 1 if answer.kind is Kind.FAILED else 0

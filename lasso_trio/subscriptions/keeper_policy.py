@@ -9,11 +9,13 @@ Pure: dice and times are passed in.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 from typing import Final
 
 import attrs
 
+from lasso_trio.config.profile import ErrorRule
 from lasso_trio.providers.classify import Category, Verdict, classify, classify_fault, verdict_for
 from lasso_trio.providers.retry_after import retry_after
 from lasso_trio.upstream.websocket import Ending
@@ -37,14 +39,17 @@ WRONG_CHAIN: Final = "wrong_chain"
 _TIMEOUTS: Final = frozenset({"timed_out", "silent", "mute"})
 
 
-def judge(ending: Ending) -> Verdict | None:
-    """Whose fault it was, in the words that breakers know; None: nobody's."""
+def judge(ending: Ending, rules: Sequence[ErrorRule] = ()) -> Verdict | None:
+    """Whose fault it was, in the words that breakers know; None: nobody's.
+
+    `rules`: what the profiles say of this provider's errors.
+    """
     if ending.graceful or ending.reason == WRONG_CHAIN:
         return None
     if ending.fault is not None:
         return verdict_for(classify_fault(ending.fault).category)
     if ending.reason == "refused" and ending.code is not None:
-        return classify(ending.code, None, ending.text, None)
+        return classify(ending.code, None, ending.text, None, rules)
     return verdict_for(Category.TIMEOUT if ending.reason in _TIMEOUTS else Category.NETWORK_ERROR)
 
 

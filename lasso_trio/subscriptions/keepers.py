@@ -1,7 +1,7 @@
 """One keeper for each instance that has a WebSocket, with what its chains' profiles say of it.
 
-An instance that several profiles name has one keeper: it listens to new heads if any of them wants it, and is as
-patient as the most patient of them.
+An instance that several profiles name has one keeper: it listens to new heads if any of them wants it, is as patient
+as the most patient of them, and judges errors by the rules of all.
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ def terms_of(uses: list[Use], *, alone: bool) -> Terms:
         new_heads=any(provider.subscribe_new_heads for _, provider in uses),
         timeout_s=timeout_s,
         poll_s=interval_s if alone else timeout_s * LISTENING_ALONE,
+        error_rules=tuple(dict.fromkeys(rule for _, provider in uses for rule in provider.capabilities.error_rules)),
     )
 
 

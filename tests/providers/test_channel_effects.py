@@ -85,6 +85,16 @@ def test_a_volume_teaches_no_pace(channel: Channel) -> None:
     assert channel.pacing.rate is None
 
 
+@pytest.mark.parametrize(("long", "event"), [(False, "cooldown.begun"), (True, "quota.used_up")])
+def test_what_is_left_alone_without_a_call_is_told_like_a_refused_one(channel: Channel, long: bool, event: str) -> None:
+    version = channel.version.value
+    with structlog.testing.capture_logs() as lines:
+        channel.cool(NOW, None, long=long)
+    assert [line["event"] for line in lines] == [event]
+    assert (channel.cooldown.long, channel.cooldown.remaining(NOW) >= 270.0) == (long, long)
+    assert (channel.version.value, channel.pacing.rate) == (version + 1, None)
+
+
 def test_refusals_during_a_cooldown_make_no_plan_stale(channel: Channel) -> None:
     fail(channel, LIMITED)
     version = channel.version.value

@@ -162,16 +162,6 @@ async def test_who_accepts_and_drops_is_not_taken_for_healthy(autojump_clock: ob
     assert upstream.dials < 10
 
 
-async def test_a_throttled_upgrade_begins_a_cooldown_and_is_waited_for(
-    autojump_clock: object, nursery: trio.Nursery
-) -> None:
-    upstream = Upstream.make(nursery, Faults(ws_refuse_status=429))
-    keeper = upstream.keeper()
-    await trio.sleep(25)
-    assert (upstream.dials, keeper.channel.cooldown.times) == (1, 1)
-    assert keeper.channel.breaker.state(trio.current_time()) is State.CLOSED
-
-
 async def test_what_is_not_understood_is_passed_over(autojump_clock: object, nursery: trio.Nursery) -> None:
     garbage = Failure(Kind.GARBAGE, methods=("eth_gasPrice",), times=1)
     wrong = Failure(Kind.WRONG_ID, methods=("eth_blockNumber",), times=1)

@@ -6,10 +6,12 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 
+from lasso_trio.config.profile import ErrorRule
 from lasso_trio.devnet import Faults
 from lasso_trio.devnet.faults import Failure, Kind
 from lasso_trio.providers.breaker import State
 from lasso_trio.providers.head import ChainCheck
+from lasso_trio.subscriptions.keeper_heads import Terms
 from tests.subscriptions.upstreams import Upstream, until_connected
 
 
@@ -68,6 +70,15 @@ async def test_who_does_not_say_which_chain_it_serves_does_not_serve(
     await trio.sleep(60)
     assert (keeper.sessions, keeper.last_ending and keeper.last_ending.reason) == (0, "unchecked")
     assert keeper.channel.breaker.state(trio.current_time()) is State.OPEN
+
+
+async def test_a_refused_chain_id_is_judged_by_the_profiles_rules(
+    autojump_clock: object, nursery: trio.Nursery
+) -> None:
+    upstream = Upstream.make(nursery, Faults(failures=(Failure(Kind.RPC, code=-32603, message="teapot"),)))
+    keeper = upstream.keeper(terms=Terms(error_rules=(ErrorRule("rate_limit", message_contains=("teapot",)),)))
+    await trio.sleep(25)
+    assert (upstream.dials, keeper.sessions, keeper.channel.cooldown.times) == (1, 0, 1)
 
 
 async def test_a_throttled_chain_id_begins_a_cooldown(autojump_clock: object, nursery: trio.Nursery) -> None:

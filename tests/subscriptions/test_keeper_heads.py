@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 import trio
 from structlog.testing import capture_logs
 
+from lasso_trio.config.profile import ErrorRule
 from lasso_trio.config.secret import SecretUrl
 from lasso_trio.devnet import Faults
 from lasso_trio.devnet.faults import Failure, Kind
@@ -110,6 +112,19 @@ async def test_who_does_not_answer_two_polls_is_asleep(autojump_clock: object, u
     await until_connected(keeper)
     assert keeper.last_ending is not None
     assert keeper.last_ending.reason == "silent"
+
+
+async def test_what_the_profiles_say_of_an_error_decides_whether_a_poll_is_missed(
+    autojump_clock: object, nursery: trio.Nursery
+) -> None:
+    strange = Failure(Kind.RPC, methods=("eth_blockNumber",), code=-32603, message="teapot")
+    rules = (ErrorRule("capability_violation", message_contains=("teapot",)),)
+    upstream = Upstream.make(nursery, Faults(failures=(strange,)))
+    patient = upstream.keeper(terms=attrs.evolve(POLLS, error_rules=rules))
+    plain = upstream.keeper(terms=POLLS)
+    await trio.sleep(60)
+    assert patient.sessions == 1
+    assert plain.sessions > 1
 
 
 async def test_one_poll_without_an_answer_is_an_accident(autojump_clock: object, nursery: trio.Nursery) -> None:

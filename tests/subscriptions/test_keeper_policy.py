@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lasso_trio.config.profile import ErrorRule
 from lasso_trio.providers.classify import Category, Verdict, verdict_for
 from lasso_trio.subscriptions.keeper_policy import Backoff, hint_s, judge, may_hurry
 from lasso_trio.upstream.faults import ConnectFault, TlsFault
@@ -36,6 +37,17 @@ from lasso_trio.upstream.websocket import Ending
 def test_every_end_has_its_verdict(ending: Ending, category: Category | None) -> None:
     verdict = judge(ending)
     assert (verdict and verdict.category) == category
+
+
+def test_a_refused_upgrade_is_judged_by_what_the_profiles_say_of_it() -> None:
+    rule = ErrorRule("rate_limit", code=418, message_contains=("teapot",))
+    assert judge(Ending("refused", 418, "a Teapot"), [rule]) == verdict_for(Category.RATE_LIMIT)
+    assert judge(Ending("refused", 418, "a kettle"), [rule]) != verdict_for(Category.RATE_LIMIT)
+
+
+def test_an_unpaid_bill_is_no_passing_rate() -> None:
+    verdicts = [judge(Ending("refused", status)) for status in (402, 429)]
+    assert [verdict and verdict.cooldown for verdict in verdicts] == ["long", "hinted"]
 
 
 def test_a_refusal_says_when_to_come_back() -> None:

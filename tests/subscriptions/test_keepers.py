@@ -7,11 +7,21 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+import attrs
 import pytest
 import trio
 import trio.testing
 
-from lasso_trio.config.profile import Chain, Monitoring, Profile, Provider, Transport, WebSocketPolicy
+from lasso_trio.config.profile import (
+    Capabilities,
+    Chain,
+    ErrorRule,
+    Monitoring,
+    Profile,
+    Provider,
+    Transport,
+    WebSocketPolicy,
+)  # fmt: skip
 from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.secret import Secret, SecretUrl
 from lasso_trio.devnet import Chain as SimulatedChain
@@ -67,6 +77,13 @@ async def test_the_most_patient_profile_and_the_one_that_wants_heads_decide() ->
     assert keeper.terms == Terms(new_heads=True, timeout_s=60.0, poll_s=4.0)
     make_keepers(directory(chain(quiet, timeout_ms=9_000), registry=made.registry))
     assert keeper.terms == Terms(new_heads=False, timeout_s=9.0, poll_s=12.0)
+
+
+async def test_errors_are_judged_by_the_rules_of_every_profile_that_names_it() -> None:
+    rules = [ErrorRule("rate_limit", code=code) for code in (7, 8)]
+    named = [attrs.evolve(WS, capabilities=Capabilities(error_rules=its)) for its in (rules[:1], rules)]
+    (keeper,) = make_keepers(directory(*(chain(provider) for provider in named)))
+    assert keeper.terms.error_rules == tuple(rules)
 
 
 async def test_beside_http_a_sign_of_life_is_asked_for_now_and_then() -> None:
