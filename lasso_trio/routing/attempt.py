@@ -28,8 +28,10 @@ from lasso_trio.jsonrpc.large_reply import recognise
 from lasso_trio.jsonrpc.methods import Method
 from lasso_trio.jsonrpc.reply import BrokenReply, Reply, check, encode_request
 from lasso_trio.providers.catalogue import VERDICTS, Category, Verdict
+from lasso_trio.providers.channel import Channel
 from lasso_trio.providers.classify import classify, classify_fault
 from lasso_trio.providers.hint import NO_HINT, Hint, hint_in
+from lasso_trio.providers.retry_after import from_header
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.outcome import Large
 from lasso_trio.routing.room import Room
@@ -298,6 +300,8 @@ def _judge(done: Attempt, http: HttpReply, id_: int, method: Method) -> None:
         _succeeded(done, method, trio.current_time())
         return
     _failed(done, method, verdict, error, done.seconds, _hint(http, done, verdict), text)
+    if http.status == 503 and verdict.counts:
+        _unavailable(http, channel)
 
 
 def _error_in(candidate: Candidate, http: HttpReply, id_: int) -> Reply | None:
@@ -318,6 +322,13 @@ def _hint(http: HttpReply, done: Attempt, verdict: Verdict) -> Hint:
     if refused is not None:
         text, data = refused.text, refused.data or None
     return hint_in(http.header, data, text, datetime.now(UTC).timestamp())
+
+
+def _unavailable(http: HttpReply, channel: Channel) -> None:
+    """A 503 may say when it is over (RFC 9110 §15.6.4): until then it is asked last."""
+    ends = http.header(b"retry-after")
+    if ends is not None and (seconds := from_header(ends, datetime.now(UTC).timestamp())):
+        channel.cool(trio.current_time(), seconds)
 
 
 def _failed(

@@ -224,6 +224,27 @@ async def test_a_rate_limit_cools_down_for_as_long_as_the_provider_says(
     assert it.channel("a").cooldown.remaining(trio.current_time()) == pytest.approx(seconds)
 
 
+@pytest.mark.parametrize(
+    ("status", "hint_s", "body", "seconds"),
+    [
+        (503, 20, None, 20.0),
+        (503, 200_000, None, 86_400.0),
+        (503, None, "back in 20 seconds", 0.0),
+        (503, 0, None, 0.0),
+        (500, 20, None, 0.0),
+        (503, 20, '{"jsonrpc":"2.0","id":null,"error":{"code":-32601,"message":"method not found"}}', 0.0),
+    ],
+)
+async def test_a_503_is_left_alone_for_as_long_as_its_header_says_and_counts_as_ever(
+    autojump_clock: Clock, world: Build, status: int, hint_s: float | None, body: str | None, seconds: float
+) -> None:
+    it = one(world, Failure(Kind.HTTP, status=status, retry_after_s=hint_s, body=body))
+    done = await ask(it)
+    channel = it.channel("a")
+    assert channel.cooldown.remaining(trio.current_time()) == pytest.approx(seconds)
+    assert (channel.breaker.failures, it["a"].tally.throttled) == (int(done.verdict.counts), 0)
+
+
 async def test_an_error_object_in_an_http_error_is_the_providers_word(autojump_clock: Clock, world: Build) -> None:
     """Some nodes answer reverts and unknown methods with HTTP 400 or 500."""
     body = '{"jsonrpc":"2.0","id":null,"error":{"code":3,"message":"execution reverted"}}'
