@@ -34,9 +34,9 @@ def _least(first: int | None, second: int | None) -> int | None:
 
 @attrs.define(eq=False)
 class Budget:
-    """What was spent of `terms`, which may be exchanged at any time. `until`: exhausted before this time.
+    """What was spent of `terms`. `until`: exhausted before this time. `share`: the part of it that is this process'.
 
-    `share`: the part of it that is this process'.
+    Both are exchanged by `keep_to`, at any time.
     """
 
     terms: Allowance
@@ -52,6 +52,19 @@ class Budget:
     def over(self, now: float) -> bool:
         return now < self.until
 
+    def keep_to(self, *, terms: Allowance | None = None, share: float | None = None) -> None:
+        """From now on. What was spent counts, and whether that is all is reckoned anew; None: as before."""
+        self.terms = self.terms if terms is None else terms
+        self.share = self.share if share is None else share
+        self.until = self._back_at() if self._day_is_spent else -inf
+
+    @property
+    def _day_is_spent(self) -> bool:
+        return self._daily is not None and bool(self._hours) and self._in_day >= self._daily
+
+    def _back_at(self) -> float:
+        return self._hours[0][0] + _KEPT_S
+
     @property
     def _rps(self) -> float | None:
         return None if self.terms.rps is None else self.terms.rps * self.share
@@ -62,14 +75,19 @@ class Budget:
 
     def affords(self, method: str, now: float) -> bool:
         """Does one more call fit? A call that alone is worth more than `rps` fits when nothing else counts."""
-        self._forget(now)
-        weight, rps, daily = weight_of(method, self.terms.weights), self._rps, self._daily
-        if daily is not None and self._in_day + weight > daily:
+        if not self.affords_today(method, now):
             return False
-        return rps is None or not self._in_second or self._in_second + weight <= rps
+        rps = self._rps
+        return rps is None or not self._in_second or self._in_second + weight_of(method, self.terms.weights) <= rps
+
+    def affords_today(self, method: str, now: float) -> bool:
+        """The same of the day alone: for probes, which are few and must not starve where calls take every second's."""
+        self._forget(now)
+        daily = self._daily
+        return daily is None or self._in_day + weight_of(method, self.terms.weights) <= daily
 
     def spend(self, method: str, now: float) -> bool:
-        """Count a call that `affords` let through. True if nothing fits any more from now on."""
+        """Count a call that was let through. True if nothing fits any more from now on."""
         weight, rps = weight_of(method, self.terms.weights), self._rps
         if rps is not None and weight:
             # What is worth more than a second's budget counts for as many seconds as it is worth.
@@ -92,9 +110,9 @@ class Budget:
         self._in_day += weight
 
     def _exhausted(self, now: float) -> bool:
-        rps, daily = self._rps, self._daily
-        if daily is not None and self._in_day >= daily:
-            self.until = self._hours[0][0] + _KEPT_S
+        rps = self._rps
+        if self._day_is_spent:
+            self.until = self._back_at()
         elif rps is not None and self._in_second >= rps:
             self.until = max(self._second[0][0], now + SHORTEST_PAUSE_S)
         return self.over(now)

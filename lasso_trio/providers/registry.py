@@ -54,7 +54,7 @@ class Instance:
         elif self.budget is None:
             self.budget = Budget(terms)
         else:
-            self.budget.terms = terms
+            self.budget.keep_to(terms=terms)
         for channel in self.channels.values():
             channel.budget = self.budget
 
@@ -63,7 +63,7 @@ class Instance:
         for channel in self.channels.values():
             channel.pacing.share = part
         if self.budget is not None:
-            self.budget.share = part
+            self.budget.keep_to(share=part)
 
 
 @attrs.define(eq=False)

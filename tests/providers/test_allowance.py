@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -74,7 +76,7 @@ def test_terms_can_be_exchanged_and_what_was_spent_still_counts() -> None:
     budget = Budget(Allowance(rps=5, daily=5))
     for _ in range(4):
         assert spend(budget, NOW)
-    budget.terms = Allowance(rps=3, daily=5)
+    budget.keep_to(terms=Allowance(rps=3, daily=5))
     assert not spend(budget, NOW)
     assert spend(budget, NOW + 1)
     assert not spend(budget, NOW + 10)
@@ -139,3 +141,39 @@ def test_under_any_load_the_whole_of_it_is_used(rps: int, offered: float) -> Non
 )
 def test_of_two_allowances_the_tighter_holds(first: Allowance, second: Allowance, both: Allowance) -> None:
     assert tightest(first, second) == tightest(second, first) == both
+
+
+@pytest.mark.parametrize("change", [{"terms": Allowance(daily=100)}, {"share": 1.0}, {"terms": Allowance()}])
+def test_who_is_allowed_more_is_back_at_once(change: dict[str, Any]) -> None:
+    budget = Budget(Allowance(daily=6), share=0.5)
+    for n in range(3):
+        assert spend(budget, NOW + n)
+    assert budget.over(NOW + 60)
+    budget.keep_to(**change)
+    assert not budget.over(NOW + 60)
+    assert spend(budget, NOW + 60)
+
+
+def test_who_is_allowed_less_than_was_spent_is_out_until_a_day_has_passed() -> None:
+    budget = Budget(Allowance(daily=10))
+    for n in range(5):
+        assert spend(budget, NOW + n)
+    assert not budget.over(NOW + 60)
+    budget.keep_to(terms=Allowance(daily=5))
+    assert budget.until == NOW + DAY_S + HOUR_S
+    assert not spend(budget, NOW + 60)
+    budget.keep_to(share=1.0)
+    assert budget.over(NOW + 60)
+
+
+def test_a_day_without_calls_is_not_spent() -> None:
+    budget = Budget(Allowance(daily=5))
+    budget.keep_to(terms=Allowance(daily=1), share=0.0)
+    assert not budget.over(NOW)
+
+
+def test_a_full_second_is_no_matter_of_the_day() -> None:
+    budget = Budget(Allowance(rps=1, daily=3))
+    assert spend(budget, NOW)
+    assert (budget.affords("eth_call", NOW), budget.affords_today("eth_call", NOW)) == (False, True)
+    assert not budget.affords_today("debug_traceTransaction", NOW)
