@@ -1,7 +1,8 @@
 """What one instance last told of its chain: which, how high, how old. Written by its prober, read by everybody.
 
 A head that makes a habit of jumping back (a node behind a load balancer) counts as the lower one for two more looks
-after each jump; after a single jump it is back as soon as it says so. Pure: the clock (seconds) is passed in.
+after each jump; after a single jump it is back as soon as it says so. What it had told of `safe` and `finalized` may be
+another chain's, and is forgotten until it says so again. Pure: the clock (seconds) is passed in.
 """
 
 from __future__ import annotations
@@ -105,6 +106,7 @@ class Head:
             self.jumps_back += 1
             habit = height > 0 and self._since_jump <= AGAIN_LOOKS
             self._low, self._wary, self._since_jump = height, WARY_LOOKS if habit else 0, 0
+            self.safe = self.finalized = None
         elif self._wary:
             self._wary -= 1
             height = min(height, self._low)

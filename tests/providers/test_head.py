@@ -76,3 +76,11 @@ def test_a_reorganisation_is_no_jump() -> None:
 
 def test_a_lower_height_while_wary_counts_as_it_is() -> None:
     assert seen(1000, 990, 1000, 990, 985) == ([1000, 990, 1000, 990, 985], 3)
+
+
+@pytest.mark.parametrize(("height", "kept"), [(1001, True), (997, True), (996, False), (10, False)])
+def test_what_was_safe_and_finalized_is_forgotten_when_it_jumps_back(height: int, kept: bool) -> None:
+    head = Head(safe=968, finalized=936)
+    head.tell(1000, 0.0, 12.0)
+    head.tell(height, 12.0, 12.0)
+    assert (head.safe, head.finalized) == ((968, 936) if kept else (None, None))

@@ -166,12 +166,25 @@ def test_a_chain_that_was_reset_is_believed_after_a_minute() -> None:
     chain = told(a=1000, b=1000)
     chain.heads["a"].finalized = chain.heads["b"].finalized = 936
     assert (consensus(chain), chain.finalized) == (1000, 936)
-    for name in "ab":
-        chain.heads[name].finalized = None
     tell(chain, NOW + 1, a=10, b=10)
-    assert consensus(chain, NOW + 1) == 1000
+    assert (consensus(chain, NOW + 1), chain.finalized) == (1000, 936)
     tell(chain, NOW + DECAY_S + 2, a=12, b=12)
     assert (consensus(chain, NOW + DECAY_S + 2), chain.rollbacks, chain.finalized) == (12, 1, None)
+    chain.heads["a"].finalized = chain.heads["b"].finalized = 5
+    assert chain.view(NOW + DECAY_S + 3).finalized == 5
+
+
+def test_what_a_reset_chain_has_told_before_it_was_believed_counts_from_then_on() -> None:
+    chain = told(a=1000, b=1000)
+    for head in chain.heads.values():
+        head.finalized = 936
+    chain.view(NOW)
+    tell(chain, NOW + 1, a=10, b=10)
+    for head in chain.heads.values():
+        head.finalized = 5
+    assert chain.view(NOW + 1).finalized == 936
+    tell(chain, NOW + DECAY_S + 2, a=12, b=12)
+    assert chain.view(NOW + DECAY_S + 2).finalized == 5
 
 
 def test_safe_and_finalized_are_what_all_that_agree_have_and_never_go_back() -> None:
