@@ -16,12 +16,15 @@ import msgspec
 
 from lasso_trio.config.profile import ErrorRule
 from lasso_trio.jsonrpc.reply import BrokenReply, ErrorObject, check
-from lasso_trio.providers.classify import Category, Verdict, classify, verdict_for
+from lasso_trio.providers.classify import Category, Verdict, classify, classify_fault, verdict_for
+from lasso_trio.providers.hint import NO_HINT, Hint, hint_in
 from lasso_trio.providers.probe_schedule import Question
-from lasso_trio.providers.retry_after import retry_after
+from lasso_trio.providers.retry_after import Header
+from lasso_trio.upstream.faults import ConnectFault, Disconnected, UpstreamFault
 
 LONGEST_WORDS: Final = 200
 _HIGHEST: Final = 1 << 63
+_SILENCE: Final = frozenset({Category.NETWORK_ERROR, Category.TIMEOUT, Category.LOCAL_CAPACITY})
 
 
 class Kind(StrEnum):
@@ -37,8 +40,8 @@ class Kind(StrEnum):
 class ProbeAnswer:
     """`number`: the chain id or a block's. `timestamp`: that block's, Unix seconds. `syncing`: for that question.
 
-    `words`: what was wrong. `hint_s`: how long it wants to be left alone. `foreign`: it answers another request, so its
-    connection must not be used again.
+    `words`: what was wrong. `hint`: what it says of its own limit. `foreign`: it answers another request, so its
+    connection must not be used again. `at_once`: there was no connection, and no wait for one.
     """
 
     kind: Kind
@@ -47,8 +50,19 @@ class ProbeAnswer:
     timestamp: int | None = None
     syncing: bool = False
     words: str = ""
-    hint_s: float | None = None
+    hint: Hint = NO_HINT
     foreign: bool = False
+    at_once: bool = False
+
+    @property
+    def hint_s(self) -> float | None:
+        """How long it wants to be left alone."""
+        return self.hint.seconds
+
+    @property
+    def silent(self) -> bool:
+        """Nothing was said, so nothing of the question."""
+        return self.verdict is not None and self.verdict.category in _SILENCE
 
 
 class _Block(msgspec.Struct):
@@ -73,18 +87,28 @@ def failure(category: Category, words: str) -> ProbeAnswer:
     return ProbeAnswer(Kind.FAILED, verdict_for(category), words=words)
 
 
+def faulted(fault: UpstreamFault) -> ProbeAnswer:
+    """The same, of a fault other than the end of its time. Refused and broken connections are known `at_once`."""
+    lost = isinstance(fault, ConnectFault | Disconnected) and fault.reason != "timed_out" and not fault.local
+    return ProbeAnswer(Kind.FAILED, classify_fault(fault), words=str(fault), at_once=lost)
+
+
+def _no_header(_: bytes) -> None:
+    return None
+
+
 def read(
     question: Question,
     status: int,
     body: bytes,
     id_: int,
     wall: float,
-    retry_header: bytes | None = None,
+    header: Header = _no_header,
     rules: Sequence[ErrorRule] = (),
 ) -> ProbeAnswer:
-    """Judge the answer to request `id_`. `wall`: Unix time now, for dates in `retry_header` (Retry-After).
+    """Judge the answer to request `id_`. `wall`: Unix time now, for dates.
 
-    `rules`: what the profiles say of this provider's errors.
+    `header`: finds a header's value by its name. `rules`: what the profiles say of this provider's errors.
     """
     try:
         error = check(body, id_).error
@@ -92,10 +116,10 @@ def read(
         if status == 200:
             answer = failure(Category.PROVIDER_ERROR, f"broken reply: {broken.reason}")
         else:
-            answer = _refusal(status, None, body, wall, retry_header, rules)
+            answer = _refusal(status, None, body, wall, header, rules)
         return attrs.evolve(answer, foreign=broken.reason == "id_mismatch")
     if error is not None or status != 200:
-        return _refusal(status, error, body, wall, retry_header, rules)
+        return _refusal(status, error, body, wall, header, rules)
     try:
         return _value(question, body)
     except (msgspec.DecodeError, ValueError, RecursionError):
@@ -126,15 +150,15 @@ def _refusal(
     error: ErrorObject | None,
     body: bytes,
     wall: float,
-    header: bytes | None,
+    header: Header,
     rules: Sequence[ErrorRule],
 ) -> ProbeAnswer:
     text = body[:2048].decode("utf-8", "replace") if error is None else error.text
     data = error.data or None if error is not None else None
     verdict = classify(status, None if error is None else error.code, text, data, rules)
     said = f"HTTP {status}" if error is None else f"{error.code} {text}"
-    hint_s = retry_after(header, data, text, wall)
-    return ProbeAnswer(_kind(status, verdict), verdict, words=said[:LONGEST_WORDS], hint_s=hint_s)
+    hint = hint_in(header, data, text, wall)
+    return ProbeAnswer(_kind(status, verdict), verdict, words=said[:LONGEST_WORDS], hint=hint)
 
 
 def _kind(status: int, verdict: Verdict) -> Kind:

@@ -2,9 +2,12 @@
 
 A usual round is one `eth_blockNumber`. Every tenth, the first, and each one after a failure ask more: the chain id, the
 newest block with its time, `safe`, `finalized`, `eth_syncing`. So an hour costs about 1.5 × 3600 / interval calls. What
-an instance does not have is not asked again for long. Failures wait 2 s · 2^(n-1) up to 30 s (± 20 %) where that is
-longer than the interval, throttling at least 30 s, a refused key two minutes. A chain that no client uses is looked at
-every five minutes, unless something is wrong with it. Pure: dice are passed in.
+an instance does not have is not asked again for long; what it was silent about is asked last the next time. Failures
+wait 2 s · 2^(n-1) up to 30 s (± 20 %) where that is longer than the interval; a connection that is refused or breaks is
+tried again after a second, three times. Throttling waits for 30 s at least and five minutes at most, whatever the hint
+says, and a refused key two minutes. A chain that no client uses is looked at every five minutes, unless something is
+wrong with it; each of those rounds asks for the chain id, and the first when the clients are back asks for everything.
+Pure: dice are passed in.
 """
 
 from __future__ import annotations
@@ -24,7 +27,13 @@ FORGET_EVERY: Final = 30
 FIRST_BACKOFF_S: Final = 2.0
 LONGEST_BACKOFF_S: Final = 30.0
 JITTER: Final = 0.2
+QUICK_S: Final = 1.0
+QUICK_TRIES: Final = 3
+"""The breaker opens with the fourth failed round, so a node that was killed is known to be dead within three seconds
+of the first."""
 THROTTLED_S: Final = 30.0
+LONGEST_HINT_S: Final = 300.0
+"""A longer pause that a provider asks for is obeyed by calls; a probe looks whether it was meant."""
 REFUSED_S: Final = 120.0
 IDLE_S: Final = 300.0
 """No client's call for so long makes a chain idle, and so long is what its rounds then wait."""
@@ -48,11 +57,16 @@ class Question(StrEnum):
             return b'"eth_getBlockByNumber"', b'["%b",false]' % self.encode()
         return b'"%b"' % self.encode(), b"[]"
 
+    @property
+    def method(self) -> str:
+        return self.call[0].decode().strip('"')
+
 
 _USUAL: Final = (Question.HEIGHT,)
+_SELDOM: Final = (Question.CHAIN_ID, Question.HEIGHT)
+"""Of an idle chain: whatever happened in five minutes, the node is not believed to be the same."""
 EXTRAS: Final = (Question.LATEST, Question.SAFE, Question.FINALIZED, Question.SYNCING)
 """Good to know: an instance that fails at one of these is not ill."""
-_DEEP: Final = (Question.CHAIN_ID, Question.HEIGHT, *EXTRAS)
 
 
 class ProbeStatus(StrEnum):
@@ -65,20 +79,27 @@ class ProbeStatus(StrEnum):
 
 @attrs.define(eq=False)
 class ProbeSchedule:
-    """`failures` in a row. `missing`: questions that the instance cannot answer."""
+    """`failures` in a row. `missing`: questions that the instance cannot answer. `extras`: in the order of asking."""
 
     interval_s: float
     failures: int = 0
     backoff_s: float = 0.0
     status: ProbeStatus = ProbeStatus.UNKNOWN
     missing: set[Question] = attrs.field(factory=set)
+    extras: list[Question] = attrs.field(factory=lambda: list(EXTRAS))
+    _doubted: set[Question] = attrs.field(factory=set)
+    _soon: bool = False
     _rounds: int = 0
     _deep: int = 0
 
     def __attrs_post_init__(self) -> None:
         self.interval_s = max(self.interval_s, SHORTEST_INTERVAL_S)
 
-    def questions(self, check: ChainCheck) -> tuple[Question, ...]:
+    def look_deep(self) -> None:
+        """The next round asks for everything."""
+        self._rounds = 0
+
+    def questions(self, check: ChainCheck, *, idle: bool = False) -> tuple[Question, ...]:
         """For the round that begins now. A wrong chain is asked for nothing but its id."""
         deep = self._rounds % DEEP_EVERY == 0 or self.failures > 0 or not check.may_serve
         self._rounds = 1 if deep else self._rounds + 1
@@ -87,29 +108,62 @@ class ProbeSchedule:
         self._deep += deep
         if self._deep % FORGET_EVERY == 0:
             self.missing.clear()
-        return tuple(question for question in (_DEEP if deep else _USUAL) if question not in self.missing)
+        asked = (*_SELDOM, *self.extras) if deep else _SELDOM if idle else _USUAL
+        return tuple(question for question in asked if question not in self.missing)
+
+    def has(self, question: Question) -> None:
+        """It was answered."""
+        self._doubted.discard(question)
+
+    def lacks(self, question: Question) -> None:
+        """The instance says that it does not have it."""
+        self.missing.add(question)
+
+    def erred(self, question: Question) -> bool:
+        """An error that does not say so: twice in a row it means the same. True then."""
+        again = self._in_doubt(question)
+        if again:
+            self.missing.add(question)
+        return again
+
+    def silent(self, question: Question) -> bool:
+        """No answer to one of the extras, which may be the moment's fault: it is asked again, after the others. True if
+        that is the second time in a row: what it told before is old by now.
+        """
+        self.extras.remove(question)
+        self.extras.append(question)
+        return self._in_doubt(question)
+
+    def _in_doubt(self, question: Question) -> bool:
+        before = question in self._doubted
+        self._doubted.add(question)
+        return before
 
     def succeeded(self) -> None:
         self.failures, self.backoff_s, self.status = 0, 0.0, ProbeStatus.HEALTHY
+        self._soon = False
 
-    def failed(self, rng: Random) -> None:
+    def failed(self, rng: Random, *, at_once: bool = False) -> None:
+        """`at_once`: it was known without waiting, so it costs nobody anything to look again soon."""
         self.failures += 1
-        backoff = min(FIRST_BACKOFF_S * 2.0 ** min(self.failures - 1, 4), LONGEST_BACKOFF_S)
-        self.backoff_s = backoff * rng.uniform(1 - JITTER, 1 + JITTER)
+        self._soon = at_once and self.failures <= QUICK_TRIES
+        backoff = QUICK_S if self._soon else FIRST_BACKOFF_S * 2.0 ** min(self.failures - 1, 4)
+        self.backoff_s = min(backoff, LONGEST_BACKOFF_S) * rng.uniform(1 - JITTER, 1 + JITTER)
         self.status = ProbeStatus.UNHEALTHY if self.failures >= UNHEALTHY_FAILURES else ProbeStatus.DEGRADED
 
     def throttled(self, hint_s: float | None) -> None:
-        """Not ill, but to be left alone; `hint_s`: what it asked for."""
-        self.backoff_s, self.status = max(THROTTLED_S, hint_s or 0.0), ProbeStatus.DEGRADED
+        """Not ill, but to be left alone. `hint_s`: what it asked for, which may be misread and must not blind us."""
+        self.backoff_s = min(max(THROTTLED_S, hint_s or 0.0), LONGEST_HINT_S)
+        self.status, self._soon = ProbeStatus.DEGRADED, False
 
     def refused(self) -> None:
         """The key is wrong, or unpaid: asking more often helps nobody."""
         self.failures += 1
-        self.backoff_s, self.status = REFUSED_S, ProbeStatus.MISCONFIGURED
+        self.backoff_s, self.status, self._soon = REFUSED_S, ProbeStatus.MISCONFIGURED, False
 
     def wait_s(self, check: ChainCheck, *, idle: bool) -> float:
         """Until the next round. Who may not serve before it is asked does not wait for an interval as well."""
-        if not check.may_serve and self.backoff_s:
+        if self._soon or (not check.may_serve and self.backoff_s):
             return self.backoff_s
         usual = max(self.interval_s, IDLE_S) if idle and not self.backoff_s else self.interval_s
         return max(usual, self.backoff_s)

@@ -1,45 +1,51 @@
 """Looks at one instance, again and again: is it the right chain, does it live, where is its head.
 
 A round goes straight through the channel's pool with a deadline of its own: it counts in nobody's tallies and in no
-evidence, but in `calls`. What the breaker hears of it is `probe_witness`'s business. An instance of a wrong chain is
-quarantined and shouted about until it says otherwise. Never raises but `Cancelled`: what an instance answers is data.
+evidence, but in `calls` and in the instance's budget: when a day's is spent, nobody looks until there is some again.
+What the breaker hears of it is `probe_witness`'s business. An instance of a wrong chain is quarantined and shouted
+about until it says otherwise. Never raises but `Cancelled`: what an instance answers is data.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from enum import StrEnum
 from itertools import count
 from math import inf
 from random import Random
 from typing import Final, NoReturn
 
 import attrs
-import structlog
 import trio
 
 from lasso_trio.config.profile import ErrorRule
 from lasso_trio.jsonrpc.reply import encode_request
-from lasso_trio.providers.breaker import State
 from lasso_trio.providers.channel import Channel
-from lasso_trio.providers.classify import Category, classify_fault
+from lasso_trio.providers.classify import Category
 from lasso_trio.providers.head import ChainCheck, Head
 from lasso_trio.providers.hour_count import HourCount
-from lasso_trio.providers.probe_answer import Kind, ProbeAnswer, failure, read
+from lasso_trio.providers.probe_answer import Kind, ProbeAnswer, failure, faulted, read
+from lasso_trio.providers.probe_chain import ChainWatch
 from lasso_trio.providers.probe_schedule import EXTRAS, IDLE_S, TRIAL_S, ProbeSchedule, Question
 from lasso_trio.providers.probe_witness import Witness
 from lasso_trio.upstream.faults import Expired, UpstreamFault
-
-log = structlog.get_logger(__name__)
+from lasso_trio.upstream.http1 import Pool
 
 TIMEOUT_S: Final = 5.0
 LOOK_S: Final = 2.0
 """How often a prober of an idle chain looks whether the clients are back."""
-WRONG_CHAIN: Final = "wrong_chain"
-SHOUT_EVERY: Final = 60
-"""Rounds between two log lines about the same wrong chain."""
 
 _ids: Final = count(1 << 40)  # far from those of the calls
+
+
+class Step(StrEnum):
+    """How a round goes on after a question."""
+
+    NEXT = "next"
+    ENOUGH = "enough"
+    """It lives; the rest can wait for another round."""
+    STOP = "stop"
 
 
 def unix_time() -> float:
@@ -73,14 +79,16 @@ class Prober:
     """How long the last good answer took."""
     settled: trio.Event = attrs.field(factory=trio.Event)
     _witness: Witness = attrs.field(init=False)
-    _shouts: int = 0
+    _chain: ChainWatch = attrs.field(init=False)
     _active_at: float = -inf
     _seen: int = -1
+    _dozing: bool = False
 
     def __attrs_post_init__(self) -> None:
         if self.head.check is ChainCheck.TRUSTED:  # else another process has looked, and this one goes on
             self.head.check = ChainCheck.PENDING
         self._witness = Witness(self.channel.breaker)
+        self._chain = ChainWatch(self.channel, self.head, self.chain_id, self._witness)
 
     def __repr__(self) -> str:
         return f"<Prober {self.channel.instance_id} {self.schedule.status}>"
@@ -96,20 +104,39 @@ class Prober:
         finally:
             self.settled.set()
 
+    def touch(self, now: float) -> None:
+        """Somebody looks at the instance: go on as if clients used its chain, for as long as that is said again."""
+        self._active_at = now
+
     async def round(self) -> None:
         """Ask what is due. Ends at the first question that fails."""
-        for question in self.schedule.questions(self.head.check):
-            if not await self._asked(question):
-                return
-        if self.head.check is not ChainCheck.WRONG:
+        step, proven, idle = Step.NEXT, None, self._idle(trio.current_time())
+        for question in self.schedule.questions(self.head.check, idle=idle):
+            step = await self._asked(question)
+            if step is not Step.NEXT:
+                break
+            proven = self._dialled if question is Question.CHAIN_ID else proven
+        if step is Step.NEXT and proven not in (None, self._dialled):
+            step = await self._asked(Question.CHAIN_ID)  # who answered the rest may not be who told the chain
+        if step is not Step.STOP:
             self.schedule.succeeded()
             self.last_error = ""
 
+    @property
+    def _dialled(self) -> int:
+        return self._pool.counters.opened
+
+    @property
+    def _pool(self) -> Pool:
+        assert isinstance(self.channel.pool, Pool), "only HTTP channels are probed, and they have their pool for good"
+        return self.channel.pool
+
     # One question…
 
-    async def _asked(self, question: Question) -> bool:
-        """False when the round is over."""
+    async def _asked(self, question: Question) -> Step:
         started = trio.current_time()
+        if self.channel.budget is not None and not self.channel.budget.affords_today(question.method, started):
+            return Step.STOP
         trial = self._witness.take_trial(started)
         try:
             answer = await self._ask(question, started)
@@ -122,35 +149,37 @@ class Prober:
             self.last_s = now - started
             self._witness.success(started, now, trial)
             self._learn(question, answer, now)
-            return self.head.check is not ChainCheck.WRONG
+            return Step.STOP if self.head.check is ChainCheck.WRONG else Step.NEXT
         self.last_error = answer.words
         if question in EXTRAS and answer.kind is Kind.FAILED and not trial:
-            self._not_there(question)
-            return True
+            return self._do_without(question, answer)
         self._count_failure(answer)
         self._blame(question, answer, started, now, trial)
-        return False
+        return Step.STOP
 
     async def _ask(self, question: Question, started: float) -> ProbeAnswer:
-        assert self.channel.pool is not None, "only channels with connections are probed"
-        id_, (method, params) = next(_ids), question.call
-        self.calls.add(started)
+        pool, id_, (method, params) = self._pool, next(_ids), question.call
+        self._pay(question, started)
         try:
-            http = await self.channel.pool.exchange(
-                encode_request(id_, method, params), replay_safe=True, until=started + TIMEOUT_S
-            )
+            http = await pool.exchange(encode_request(id_, method, params), replay_safe=True, until=started + TIMEOUT_S)
         except Expired as fault:
             return failure(Category.LOCAL_CAPACITY if fault.local else Category.TIMEOUT, str(fault))
         except UpstreamFault as fault:
-            return ProbeAnswer(Kind.FAILED, classify_fault(fault), words=str(fault))
+            return faulted(fault)
         if http.rest is not None:
             await http.rest.aclose()
             return failure(Category.PROVIDER_ERROR, f"{question} answered with too much")
-        body = self.channel.pool.endpoint.without_keys(http.body)
-        answer = read(question, http.status, body, id_, self.wall(), http.header(b"retry-after"), self.rules)
+        body = pool.endpoint.without_keys(http.body)
+        answer = read(question, http.status, body, id_, self.wall(), http.header, self.rules)
         if answer.foreign:
-            self.channel.pool.distrust(http)
+            pool.distrust(http)
         return answer
+
+    def _pay(self, question: Question, now: float) -> None:
+        self.calls.add(now)
+        budget = self.channel.budget
+        if budget is not None and budget.spend(question.method, now):
+            self.channel.version.bump()
 
     def _count_failure(self, answer: ProbeAnswer) -> None:
         match answer.kind:
@@ -159,7 +188,7 @@ class Prober:
             case Kind.REFUSED:
                 self.schedule.refused()
             case _:
-                self.schedule.failed(self.rng)
+                self.schedule.failed(self.rng, at_once=answer.at_once)
 
     def _blame(self, question: Question, answer: ProbeAnswer, started: float, now: float, trial: bool) -> None:
         channel, verdict = self.channel, answer.verdict
@@ -170,11 +199,13 @@ class Prober:
         if trial:
             channel.breaker.cancelled(started)
         if not channel.cooldown.active(now):
-            channel.failed(question.call[0].decode().strip('"'), verdict, now - started, now, answer.hint_s)
+            hint = answer.hint
+            channel.failed(question.method, verdict, now - started, now, hint.seconds, hint.per_second)
 
     # What is learnt…
 
     def _learn(self, question: Question, answer: ProbeAnswer, now: float) -> None:
+        self.schedule.has(question)
         if question is Question.CHAIN_ID:
             self._check_chain(answer, now)
         elif answer.kind is Kind.UNANSWERED:
@@ -189,48 +220,36 @@ class Prober:
             age_s = None if answer.timestamp is None else self.wall() - answer.timestamp
             self.head.tell(answer.number or 0, now, self._pace(now), age_s)
 
+    def _do_without(self, question: Question, answer: ProbeAnswer) -> Step:
+        """One of the extras failed."""
+        if answer.silent:
+            if self.schedule.silent(question):
+                self._forget(question)
+            return Step.ENOUGH
+        if self.schedule.erred(question):
+            self._forget(question)
+        return Step.NEXT
+
     def _not_there(self, question: Question) -> None:
         if question is not Question.HEIGHT:
-            self.schedule.missing.add(question)
-        if question is Question.SYNCING:
-            self.head.syncing = False
+            self.schedule.lacks(question)
+            self._forget(question)
+
+    def _forget(self, question: Question) -> None:
+        """What it told once may be long past, and would hold the whole chain's back."""
+        match question:
+            case Question.SYNCING:
+                self.head.syncing = False
+            case Question.SAFE:
+                self.head.safe = None
+            case Question.FINALIZED:
+                self.head.finalized = None
 
     def _check_chain(self, answer: ProbeAnswer, now: float) -> None:
-        if answer.number is not None and answer.number != self.chain_id:
-            self._wrong(answer.number, now)
-            return
-        check = ChainCheck.RIGHT if answer.number is not None else ChainCheck.MUTE
-        if check is ChainCheck.MUTE and self.head.check is not ChainCheck.MUTE:
-            log.warning("probe.chain_unknown", said=answer.words, **self._who())
-        self._settle(check, now)
-
-    def _settle(self, check: ChainCheck, now: float) -> None:
-        before, self.head.check, self.head.told_chain = self.head.check, check, None
-        breaker = self.channel.breaker
-        if breaker.reason == WRONG_CHAIN and breaker.state(now) is State.OPEN:  # perhaps by a prober before us
-            breaker.release(now, "right chain again")
-            self._witness.saw_failure()
-        if before is check:
-            return
-        if before is ChainCheck.WRONG:
-            log.warning("probe.right_chain", chain_id=self.chain_id, **self._who())
-            self._shouts = 0
-        self.channel.version.bump()
-
-    def _wrong(self, told: int, now: float) -> None:
-        breaker = self.channel.breaker
-        news = self.head.told_chain != told
-        self.head.check, self.head.told_chain = ChainCheck.WRONG, told
-        self.last_error = f"wrong chain_id: got {told}, expected {self.chain_id}"
-        self.schedule.failed(self.rng)
-        if not (breaker.state(now) is State.OPEN and breaker.quarantined):
-            breaker.quarantine(WRONG_CHAIN, now)
-        if news:
-            self._shouts = 0
-            self.channel.version.bump()
-        if self._shouts % SHOUT_EVERY == 0:
-            log.error("probe.wrong_chain", got=told, expected=self.chain_id, origin=self.channel.origin, **self._who())
-        self._shouts += 1
+        wrong = self._chain.check(answer, now)
+        if wrong:
+            self.last_error = wrong
+            self.schedule.failed(self.rng)
 
     # Pauses…
 
@@ -238,7 +257,10 @@ class Prober:
         seen = self.activity()
         if seen != self._seen or self._active_at == -inf:
             self._seen, self._active_at = seen, now
-        return now - self._active_at >= IDLE_S
+        before, self._dozing = self._dozing, now - self._active_at >= IDLE_S
+        if before and not self._dozing:
+            self.schedule.look_deep()  # before the chain is used again, is it still the same?
+        return self._dozing
 
     def _pace(self, now: float) -> float:
         return IDLE_S if self._idle(now) else self.schedule.interval_s
@@ -260,6 +282,3 @@ class Prober:
         if self.schedule.backoff_s or not self.head.check.may_serve:
             return inf
         return max(TRIAL_S, self._witness.due(now) - now)
-
-    def _who(self) -> dict[str, str]:
-        return {"instance": self.channel.instance_id}

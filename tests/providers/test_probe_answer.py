@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from lasso_trio.providers.classify import Category
-from lasso_trio.providers.probe_answer import Kind, ProbeAnswer, failure, read
+from lasso_trio.providers.hint import Hint
+from lasso_trio.providers.probe_answer import Kind, ProbeAnswer, failure, faulted, read
 from lasso_trio.providers.probe_schedule import Question
+from lasso_trio.upstream.faults import ConnectFault, Disconnected, Malformed, ResolveFault, UpstreamFault
 
 
 def answered(question: Question, result: Any, status: int = 200) -> ProbeAnswer:
@@ -91,8 +93,51 @@ def test_another_request_s_answer_is_none() -> None:
     assert read(Question.HEIGHT, 200, b'{"jsonrpc":"2.0","id":2,"result":"0x1"}', 1, 0.0).kind is Kind.FAILED
 
 
-def test_how_long_to_leave_it_alone_is_read_from_the_header() -> None:
-    assert read(Question.HEIGHT, 429, b"", 1, 0.0, b"77").hint_s == 77
+@pytest.mark.parametrize(
+    ("headers", "body", "hint"),
+    [
+        ({b"retry-after": b"77"}, b"", Hint(77.0)),
+        ({b"x-ratelimit-remaining": b"0", b"x-ratelimit-reset": b"40"}, b"", Hint(40.0)),
+        ({}, b"50/second request limit reached", Hint(None, 50.0)),
+        ({b"retry-after": b"3"}, b"too many: 300 calls/min", Hint(3.0, 5.0)),
+        ({}, b"slow down", Hint()),
+    ],
+)
+def test_what_a_refusal_says_of_its_limit_is_read_as_for_calls(
+    headers: dict[bytes, bytes], body: bytes, hint: Hint
+) -> None:
+    answer = read(Question.HEIGHT, 429, body, 1, 0.0, headers.get)
+    assert (answer.hint, answer.hint_s) == (hint, hint.seconds)
+
+
+@pytest.mark.parametrize(
+    ("fault", "at_once"),
+    [
+        (ConnectFault("refused"), True),
+        (Disconnected("reset"), True),
+        (ConnectFault("timed_out"), False),
+        (ConnectFault("no_descriptors", local=True), False),
+        (ResolveFault("resolver"), False),
+        (Malformed("not_http"), False),
+    ],
+)
+def test_a_connection_that_is_refused_or_breaks_is_known_at_once(fault: UpstreamFault, at_once: bool) -> None:
+    answer = faulted(fault)
+    assert (answer.kind, answer.at_once) == (Kind.FAILED, at_once)
+
+
+@pytest.mark.parametrize(
+    ("answer", "silent"),
+    [
+        (failure(Category.TIMEOUT, ""), True),
+        (failure(Category.LOCAL_CAPACITY, ""), True),
+        (faulted(Disconnected("reset")), True),
+        (failure(Category.PROVIDER_ERROR, ""), False),
+        (ProbeAnswer(Kind.GOOD), False),
+    ],
+)
+def test_who_said_nothing_said_nothing_of_the_question(answer: ProbeAnswer, silent: bool) -> None:
+    assert answer.silent is silent
 
 
 def test_silence_is_a_failure_of_its_category() -> None:

@@ -9,6 +9,7 @@ from trio.testing import MockClock
 from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.providers.branch import Branch, Header
 from lasso_trio.providers.head import ChainCheck
+from lasso_trio.providers.probe_answer import Kind, ProbeAnswer
 from tests.workers.team import Team, team_of
 
 Patch = pytest.MonkeyPatch
@@ -40,7 +41,7 @@ async def test_a_wrong_chain_that_the_keeping_worker_found_is_served_by_nobody(
         version = follower.registry.version.value
         prober = team[team.keeper].instance("a").prober
         assert prober is not None
-        prober._wrong(5, trio.current_time())
+        prober._check_chain(ProbeAnswer(Kind.GOOD, number=5), trio.current_time())
         prober.head.touched()
         await team.crew.settle()
         assert follower.instance("a").head.check is ChainCheck.WRONG

@@ -8,6 +8,7 @@ from trio.testing import MockClock
 
 from lasso_trio.devnet import Provider as SimulatedProvider
 from lasso_trio.providers.head import ChainCheck
+from lasso_trio.providers.probe_answer import Kind, ProbeAnswer
 from lasso_trio.providers.registry import Instance
 from lasso_trio.reloading import Reloading
 from tests.workers.team import NAMES, team_of
@@ -43,7 +44,7 @@ async def test_a_wrong_chain_stays_out_through_the_hand_over_and_comes_back_when
         keeper = team[team.keeper]
         prober = keeper.instance("a").prober
         assert prober is not None
-        prober._wrong(5, now)
+        prober._check_chain(ProbeAnswer(Kind.GOOD, number=5), now)
         prober.head.touched()
         await team.crew.settle()
         await team.kill(team.keeper)
