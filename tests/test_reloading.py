@@ -223,14 +223,20 @@ async def test_sighup_reloads(make: Callable[..., App], nursery: trio.Nursery, t
     nursery.cancel_scope.cancel()
 
 
+async def write_until_seen(app: App, folder: Path, priority: int) -> None:
+    """The watching thread is on its way and nothing announces it: what is written before it looks is not seen."""
+    while priorities(app) != [priority]:
+        write(folder, priority=priority)
+        await trio.sleep(1)
+
+
 async def test_a_file_that_changes_or_is_exchanged_is_seen(
     make: Callable[..., App], nursery: trio.Nursery, tmp_path: Path
 ) -> None:
     app = make()
     with capture_logs():
         await nursery.start(app.run)
-        await trio.sleep(0.05)  # the watching thread is on its way: nothing announces it
-        write(tmp_path, priority=4)
+        nursery.start_soon(write_until_seen, app, tmp_path, 4)
         await changed(app, 4)
         (tmp_path / ".new").write_text(TEXT.format(id="a", key="x", priority=5))
         os.replace(tmp_path / ".new", tmp_path / "public.yml")

@@ -23,7 +23,7 @@ FEW = {"web": 40, "profile": 60}
 
 def run(surface: Surface, inputs: int) -> Run:
     with hangs_are_broken_off():
-        return Run.of(surface, inputs, 20.0, seed=3).run()
+        return Run.of(surface, inputs, 50.0, seed=3).run()
 
 
 @pytest.mark.parametrize("surface", SURFACES, ids=lambda surface: surface.name)

@@ -90,12 +90,12 @@ async def test_a_result_goes_on_although_its_calls_time_is_up(start: Start, scri
         await going_on.wait()
         await stream.send_all(body[400_000:])
 
-    quick = Routing(method_overrides={"eth_getLogs": MethodOverride(timeout_ms=100)})
+    quick = Routing(method_overrides={"eth_getLogs": MethodOverride(timeout_ms=1000)})
     surface = await start(upstreams={"odd": await scripted(slow)}, chain={"routing": quick})
     client = await surface.connect()
     await client.stream.send_all(_request(rpc("eth_getLogs")))
     await client.receive_head()
-    await trio.sleep(0.15)
+    await trio.sleep(1.1)
     going_on.set()
     size = 0
     while isinstance(event := await client.event(), h11.Data):

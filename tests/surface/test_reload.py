@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from itertools import count
 
 import attrs
@@ -16,7 +17,7 @@ from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.devnet import Faults, Latency
 from lasso_trio.upstream.http1 import Pool
 
-from .conftest import Start, Surface, provider, rpc
+from .conftest import Script, Start, Surface, provider, reply, rpc
 
 CLIENTS = 6
 
@@ -54,7 +55,7 @@ async def test_reloads_fail_no_call_and_leave_nothing_behind(start: Start, reloa
     bad: list[bytes] = []
     app.reloading.load = rotating(surface)
     buckets, team = app.directory.default.limit, app.directory.find("team")
-    with capture_logs(), trio.fail_after(25):
+    with capture_logs(), trio.fail_after(50):
         async with trio.open_nursery() as load:
             for _ in range(CLIENTS):
                 load.start_soon(call_on, surface, bad, done)
@@ -101,8 +102,14 @@ def _tasks() -> list[trio.lowlevel.Task]:
     return found
 
 
-async def test_a_call_in_flight_ends_where_it_began(start: Start, nursery: trio.Nursery) -> None:
-    surface = await start(alpha=Faults(latency=Latency.constant(150)))
+async def test_a_call_in_flight_ends_where_it_began(start: Start, scripted: Callable[[Script], Awaitable[str]]) -> None:
+    let_go = trio.Event()
+
+    async def held(id_: int, _: object, stream: trio.abc.Stream) -> None:
+        await let_go.wait()
+        await stream.send_all(reply(b'{"jsonrpc":"2.0","id":%d,"result":"0x1"}' % id_))
+
+    surface = await start(upstreams={"alpha": await scripted(held)})
     (candidate,) = surface.app.directory.default.names["devnet"].candidates
     old = candidate.channel.pool
     assert old is not None
@@ -111,14 +118,23 @@ async def test_a_call_in_flight_ends_where_it_began(start: Start, nursery: trio.
     async def ask() -> None:
         answers.append(await surface.ask("eth_blockNumber"))
 
-    with capture_logs(), trio.fail_after(5):
+    with capture_logs(), trio.fail_after(30):
         async with trio.open_nursery() as calls:
             for _ in range(3):
                 calls.start_soon(ask)
             while old.busy < 3:  # noqa: ASYNC110 (nothing announces it)
                 await trio.sleep(0.001)
-            surface.app.reloading.load = lambda: ProfileSet.of([rotating(surface)().default])  # nobody keeps `old`
+            surface.app.reloading.load = partial(elsewhere, surface)  # nobody keeps `old`
             assert (await surface.app.reload()).accepted
             assert old.busy == 3
+            let_go.set()
     assert [answer.status for answer in answers] == [200, 200, 200]
     assert (old.busy, old.idle) == (0, 0)
+
+
+def elsewhere(surface: Surface) -> ProfileSet:
+    """The first profile alone, all of whose calls go to somebody else from now on."""
+    public = surface.app.directory.set.default
+    (chain,) = public.chains
+    other = attrs.evolve(chain, providers=(provider("other", "http://127.0.0.1:9/"),))
+    return ProfileSet.of([attrs.evolve(public, chains=(other,))])

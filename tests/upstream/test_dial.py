@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -179,18 +180,20 @@ async def test_a_server_that_leaves_in_the_handshake_is_a_tls_fault(nursery: tri
 
 
 async def test_a_cancelled_handshake_leaves_nothing_open(nursery: trio.Nursery, ca_file: str) -> None:
-    left = trio.Event()
+    come, left = trio.Event(), trio.Event()
 
     async def mute(stream: trio.SocketStream) -> None:
         while await stream.receive_some(65536):
-            pass
+            come.set()
         left.set()
 
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
     nursery.start_soon(trio.serve_listeners, mute, [listener])
     pool = pool_for(f"https://rpc.test:{listener.socket.getsockname()[1]}/", ca_file)
-    with trio.move_on_after(0.05):
-        await pool.exchange(b"{}", replay_safe=True)
+    async with trio.open_nursery() as calls:
+        calls.start_soon(partial(pool.exchange, b"{}", replay_safe=True))
+        await come.wait()
+        calls.cancel_scope.cancel()
     assert pool.busy == 0
     await left.wait()
     nursery.cancel_scope.cancel()
