@@ -25,7 +25,7 @@ ASKED = {"traceparent": f"00-{TRACE}-{SPAN}-01", "tracestate": "vendor=abc"}
 CALL = b'{"jsonrpc":"2.0","id":1,"method":"eth_gasPrice","params":[]}'
 KEY = "sEkReTkey0123456789"
 FAULTS = {
-    "slow": Faults(latency=Latency.constant(600)),
+    "slow": Faults(latency=Latency.constant(3000)),
     "quick": Faults(),
     "broken": Faults(failures=(Failure(Kind.HTTP, status=502),)),
 }
@@ -37,10 +37,12 @@ def collector() -> Iterator[Collector]:
         yield running
 
 
-def asked(lasso: Lasso) -> None:
-    """One call in the client's trace, hedged when late, one in none, and a batch of two."""
+def asked(lasso: Lasso, hedge: str = "off") -> None:
+    """One call in the client's trace, one in none, and a batch of two. `hedge`: when the first is late, after so many
+    milliseconds.
+    """
     priority = lasso.path("priority")
-    lasso.ask(CALL, priority, {**ASKED, "X-Lasso-Hedge": "30", "x-request-id": "asked-by-me"})
+    lasso.ask(CALL, priority, {**ASKED, "X-Lasso-Hedge": hedge, "x-request-id": "asked-by-me"})
     lasso.ask(CALL, priority, {"X-Lasso-Hedge": "off"})
     lasso.ask(b"[" + CALL + b"," + CALL.replace(b'"id":1', b'"id":2') + b"]", priority, {"X-Lasso-Hedge": "off"})
 
@@ -65,7 +67,7 @@ async def traced(
 async def test_both_attempts_of_a_hedged_call_are_under_its_span_in_the_clients_trace(
     tmp_path: Path, collector: Collector
 ) -> None:
-    lines = await traced(tmp_path, collector, "slow", "quick", OTEL_SERVICE_NAME="edge")
+    lines = await traced(tmp_path, collector, "slow", "quick", ask=partial(asked, hedge="30"), OTEL_SERVICE_NAME="edge")
     assert collector.resource["service.name"] == "edge"
     spans = collector.of(TRACE)
     (call,) = [span for span in spans if span.kind == SERVER]
