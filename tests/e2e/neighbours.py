@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ import attrs
 import httpx
 import trio
 
+from tests.e2e import toolbox
 from tests.e2e.anvil import CHAIN_ID
 from tests.e2e.lasso import CHAIN, PROFILE
 from tests.e2e.toolbox import ROOT
@@ -29,17 +29,7 @@ _CRASHES: Final = re.compile(rb"Traceback|\.crashed|hypercorn\.(?:error|warning)
 
 def free_port(hosts: list[str]) -> int:
     """One that is free on all of them."""
-    while True:
-        with socket.socket() as first:
-            first.bind((hosts[0], 0))
-            port: int = first.getsockname()[1]
-            try:
-                for host in hosts[1:]:
-                    with socket.socket() as other:
-                        other.bind((host, port))
-            except OSError:
-                continue
-            return port
+    return toolbox.free_port(*hosts)
 
 
 @attrs.define(eq=False)

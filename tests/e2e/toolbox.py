@@ -21,6 +21,7 @@ _BUNDLED_ANVIL: Final = TOOLBOX / "node_modules" / "@foundry-rs" / "anvil-linux-
 _PATH: Final = f"{os.environ.get('PATH', '')}:/usr/sbin"  # where Debian keeps nginx, off a user's path
 
 _dice: Final = Random()
+_given: Final = set[int]()
 
 not_run: Final[set[str]] = set()
 """Reasons of skipped tests, for the end of the run."""
@@ -74,14 +75,22 @@ def slowhttptest() -> str:
     return _installed("slowhttptest", "slowhttptest")
 
 
-def free_port() -> int:
-    """A port nobody listens on, below those the kernel gives to clients: a restarted server finds it free again."""
+def free_port(*hosts: str) -> int:
+    """A port nobody listens on, at none of `hosts` (127.0.0.1), below those the kernel gives to clients: a restarted
+    server finds it free again. Each is given once, for whoever got it may not listen yet.
+    """
     while True:
         port = _dice.randrange(20_000, 32_000)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        return port
+        if port not in _given and all(_is_free(host, port) for host in hosts or ("127.0.0.1",)):
+            _given.add(port)
+            return port
+
+
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
