@@ -54,7 +54,9 @@ FRESH_S: Final = 5.0
 SPARING: Final = 300
 """What took a second to make is good for so many, in bounds: see `fresh_s`."""
 AT_ONCE: Final = 16
-"""Exchanges of this node that are under way together, at most."""
+"""Exchanges of this node that are under way together, at most. Those with nodes that do not answer have as many of
+their own: each may last its whole time-out, and who is alive must not wait for that."""
+MOST_PICTURES: Final = 64
 
 Row = dict[str, Any]
 
@@ -93,6 +95,7 @@ class Cluster:
     _wakes: dict[Address, trio.Event] = attrs.field(factory=dict)
     _look_now: trio.Event = attrs.field(factory=trio.Event)
     _turn: trio.Semaphore = attrs.field(factory=lambda: trio.Semaphore(AT_ONCE))
+    _knocking: trio.Semaphore = attrs.field(factory=lambda: trio.Semaphore(AT_ONCE))
     _making: trio.Lock = attrs.field(factory=trio.Lock)
     _drawing: trio.Lock = attrs.field(factory=trio.Lock)
     _pictures: dict[tuple[str | int | None, ...], tuple[float, Row]] = attrs.field(factory=dict)
@@ -175,7 +178,7 @@ class Cluster:
         before, reason = peer.state, peer.reason
         nonce = secrets.token_bytes(NONCE_BYTES)
         try:
-            async with self._turn:
+            async with self._turn if peer.live else self._knocking:
                 frame = question(self.seal, self.me, nonce, self.wall())
                 told = await self.lines.ask(peer.address, frame, trio.current_time() + TIMEOUT_S)
                 teller, snapshot = check_answer(self.seal, self.me, nonce, told)
@@ -262,6 +265,8 @@ class Cluster:
                 row = await self._draw(drawn, node, region)
                 now = trio.current_time()
                 known = self._pictures[key] = (now + fresh_s(now - began), row)
+                if len(self._pictures) > MOST_PICTURES:
+                    del self._pictures[next(iter(self._pictures))]
             return known[1]
 
     async def _draw(self, drawn: Picture, node: str | None, region: str | None) -> Row:

@@ -101,10 +101,13 @@ class Peer:
             self._enter(State.DISCONNECTED if gone else State.UNRESPONSIVE, now)
 
     def forgettable(self, now: float) -> bool:
-        """Disconnected for a day, or never more than a name that DNS has taken back."""
-        if self.node_id is None and not self.listed:
+        """Not heard of for a day, or never more than a name that DNS has taken back."""
+        if self.listed:
+            return False
+        if self.node_id is None:
             return self.state is State.DISCONNECTED or self.failures >= FAILURES
-        return self.state is State.DISCONNECTED and not self.listed and now - self.since >= REMEMBERED_S
+        # Whatever answers there by now: an address that DNS gave up may be somebody else's.
+        return not self.live and now - self.answered_at >= REMEMBERED_S
 
     def delay(self, rng: Random) -> float:
         """Seconds from the end of one exchange to the next: never longer than the constants, up to a fifth shorter."""

@@ -99,10 +99,21 @@ class Membership:
         if last is None or uid != peer.uid or snapshot.sequence >= last.sequence:
             self.snapshots[peer.address] = snapshot
         self.generation += not peer.live or uid != peer.uid
+        self._begin_anew(peer, node_id, uid)
         peer.answered(node_id, uid, now)
         for old in [other for other in self.peers.values() if other.node_id == node_id and other is not peer]:
-            if old.state is State.DISCONNECTED:  # it has come back, elsewhere
+            if old.state is State.DISCONNECTED or not (old.live or old.listed):  # it has come back, elsewhere
                 self.forget(old)
+
+    def _begin_anew(self, peer: Peer, node_id: str, uid: str) -> None:
+        """A node tells of a new life: at its other addresses it is the same one, until they say otherwise."""
+        if peer.uid is None or peer.uid == uid or peer.node_id != node_id:
+            return
+        for other in self.peers.values():
+            if other.uid == peer.uid and other is not peer:
+                other.uid = uid
+                if other.live:
+                    self.snapshots[other.address] = self.snapshots[peer.address]
 
     def failed(self, peer: Peer, reason: str, sign: Sign, now: float) -> None:
         self.failed_exchanges += 1
@@ -163,7 +174,7 @@ class Membership:
 
     def troubles(self) -> list[Trouble]:
         found = [] if self.dns is None else [self.dns]
-        found += list(self.strangers.values())
+        found += [trouble for origin, trouble in self.strangers.items() if origin in self._named_hosts()]
         found += [
             Trouble(peer.reason, label(peer), REASONS[peer.reason], peer.since)
             for peer in self.nodes()
@@ -171,10 +182,14 @@ class Membership:
         ]
         return found + self._duplicates()
 
+    def _named_hosts(self) -> set[str]:
+        """Anybody may ask wrongly; whom DNS names is one whom an operator can mend."""
+        return {address.host for address in (*self.peers, *self.own)}
+
     def _duplicates(self) -> list[Trouble]:
         places: dict[str, list[str]] = {self.node_id: ["this node"]}
         for peer in self.nodes():
-            if peer.node_id is not None and peer.state in (State.RESPONDING, State.UNRESPONSIVE):
+            if peer.node_id is not None and peer.live:
                 places.setdefault(peer.node_id, []).append(str(peer.address))
         return [
             Trouble("duplicate_id", id_, f"{len(where)} nodes are called {id_}: {', '.join(where)}")

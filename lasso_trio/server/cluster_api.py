@@ -1,6 +1,7 @@
 """The cluster over HTTP: what nodes ask each other, and what people look at.
 
-    POST /api/cluster/snapshot    for nodes only: a signed question, a signed answer; 401 with a word for anybody else
+    POST /api/cluster/snapshot    for nodes only: a signed question, a signed answer; 401 with a word for anybody else,
+                                  404 for what a proxy passed on
     GET  /api/cluster             ?profile= ?chain= ?provider= ?node= ?region=
 
 `chain` adds its providers, as each node and region sees them; `provider` adds that one's methods.
@@ -8,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -22,8 +23,10 @@ from lasso_trio.cluster.lines import MEDIA, PATH
 from lasso_trio.cluster.snapshot import BadSnapshot
 from lasso_trio.cluster.talk import MOST_ASK_BYTES, Refused
 from lasso_trio.routing.directory import Directory
+from lasso_trio.routing.routed_chain import RoutedChain
 
 Row = dict[str, Any]
+_OF_PROXIES: Final = ("x-forwarded-for", "x-real-ip", "forwarded")
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -47,6 +50,9 @@ def serve(app: QuartTrio, cluster: ClusterDesk | None, directory: Callable[[], D
         if chain is not None and routed is None:
             return _json({"error": "Chain not found", "chain": chain}, 404)
         key = None if routed is None else routed.chain.key
+        unknown = _unknown(cluster, routed, wanted)
+        if unknown:
+            return _json({"error": f"{unknown.capitalize()} not found", unknown: wanted[unknown]}, 404)
         drawn = Picture(profile.profile.slug, key, wanted.get("provider"))
         try:
             row = await cluster.picture(drawn, wanted.get("node"), wanted.get("region"))
@@ -60,9 +66,28 @@ def serve(app: QuartTrio, cluster: ClusterDesk | None, directory: Callable[[], D
         _answer_nodes(app, cluster)
 
 
+def _unknown(cluster: ClusterDesk, routed: RoutedChain | None, wanted: Mapping[str, str]) -> str:
+    """Which of the names is nobody's: anybody may invent some, and pictures cost a large cluster time and memory."""
+    provider, region = wanted.get("provider"), wanted.get("region")
+    if not cluster.knows(wanted.get("node")):
+        return "node"
+    if region is not None and region not in cluster.health()["regions"]:
+        return "region"
+    if provider is None or (routed is not None and any(p.id == provider for p in routed.chain.providers)):
+        return ""
+    return "provider"
+
+
+def _came_through_a_proxy() -> bool:
+    """Nodes ask each other directly; whoever is let in by a proxy from outside is none."""
+    return any(name in request.headers for name in _OF_PROXIES)
+
+
 def _answer_nodes(app: QuartTrio, cluster: ClusterDesk) -> None:
     @app.post(PATH)
     async def snapshot() -> Response:
+        if _came_through_a_proxy():
+            return _json({"errors": {"detail": "Not Found"}}, 404)
         if not 0 < (request.content_length or 0) <= MOST_ASK_BYTES:
             return _json({"error": "version"}, 401)
         frame: Any = await request.get_data(cache=False, as_text=False)

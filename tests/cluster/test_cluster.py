@@ -137,6 +137,20 @@ async def test_a_dead_node_is_known_within_twenty_seconds_and_back_within_ten(
     assert {counts(each) for each in (one, two, three)} == {(3, 3)}
 
 
+async def test_a_death_is_known_as_soon_when_most_others_are_mute(
+    autojump_clock: object, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lasso_trio.cluster.cluster.AT_ONCE", 2)
+    one, *_ = [world.node(n) for n in range(16)]
+    world.start(one)
+    await trio.sleep(60)
+    world.mute.update(at(n) for n in range(1, 13))
+    await trio.sleep(120)
+    world.dead.add(at(15))
+    await trio.sleep(20)
+    assert one.membership.peers[at(15)].state is State.DISCONNECTED
+
+
 async def test_a_mute_node_is_unresponsive_then_disconnected(autojump_clock: object, world: World) -> None:
     one, _ = world.run(2)
     await trio.sleep(5)

@@ -81,8 +81,8 @@ def test_the_dead_are_remembered_for_a_day_once_dns_has_forgotten_them() -> None
     fail(one, Sign.GONE, 101.0)
     assert not one.forgettable(101.0 + REMEMBERED_S)
     one.listed = False
-    assert not one.forgettable(100.0 + REMEMBERED_S)
-    assert one.forgettable(101.0 + REMEMBERED_S)
+    assert not one.forgettable(99.0 + REMEMBERED_S)
+    assert one.forgettable(100.0 + REMEMBERED_S)
 
 
 def test_a_name_that_never_was_a_node_goes_when_dns_takes_it_back() -> None:

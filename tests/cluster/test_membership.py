@@ -93,7 +93,7 @@ def test_dns_that_forgets_or_fails_takes_nobody_away(three: Membership) -> None:
 def test_the_dead_are_forgotten_after_a_day(three: Membership) -> None:
     peer = kill(three, C, 2.0)
     three.listed([A, B], 3.0)
-    assert three.sweep(2.0 + REMEMBERED_S - 1) == []
+    assert three.sweep(REMEMBERED_S) == []
     assert three.sweep(2.0 + REMEMBERED_S) == [peer]
     assert three.coverage().total == 2
 
@@ -153,6 +153,7 @@ def test_an_outage_is_no_trouble_of_configuration(three: Membership) -> None:
 
 def test_strangers_are_reported_for_a_while_and_only_so_many() -> None:
     alone = Membership("us-1", "u1")
+    alone.listed([Address("127.0.0.9", 1), *(Address(f"10.0.0.{n}", 1) for n in range(MOST_STRANGERS))], 0.0)
     assert alone.refused("secret", "127.0.0.9", "why", 1.0)
     assert not alone.refused("secret", "127.0.0.9", "why", 2.0)
     assert alone.refused("clock", "127.0.0.9", "why", 3.0)
@@ -163,6 +164,48 @@ def test_strangers_are_reported_for_a_while_and_only_so_many() -> None:
     assert not alone.refused("secret", "10.1.0.0", "why", 4.0)  # a crowd does not fill the log
     alone.sweep(4.0 + STRANGER_S)
     assert alone.troubles() == []
+
+
+def test_a_stranger_that_dns_does_not_name_is_no_trouble(three: Membership) -> None:
+    assert three.refused("secret", "192.0.2.7", "why", 2.0)  # it is told, once
+    assert kinds(three) == []
+    three.refused("secret", A.host, "why", 2.0)
+    assert kinds(three) == ["secret"]
+
+
+@pytest.mark.parametrize("sign", [Sign.THERE, Sign.SILENT])
+def test_a_node_that_moved_leaves_nothing_behind_whatever_answers_at_its_old_address(
+    three: Membership, sign: Sign
+) -> None:
+    new = Address("127.0.0.7", 4000)
+    three.listed([A, B, new], 10.0)
+    for n in range(3):
+        three.failed(three.peers[C], "HTTP 404", sign, 11.0 + n)
+    three.answered(three.peers[new], "ap-1", "u9", snapshot(), 15.0)
+    assert C not in three.peers
+    assert three.coverage().total == 3
+    assert kinds(three) == []
+
+
+def test_an_address_that_dns_gave_up_is_forgotten_after_a_day_though_something_answers_there(
+    three: Membership,
+) -> None:
+    three.listed([A, B], 10.0)
+    for n in range(5):
+        three.failed(three.peers[C], "HTTP 404", Sign.THERE, 11.0 + n)
+    assert three.sweep(REMEMBERED_S) == []
+    assert [peer.node_id for peer in three.sweep(REMEMBERED_S + 1.0)] == ["ap-1"]
+
+
+def test_a_node_of_two_addresses_that_begins_anew_is_one_all_the_time(three: Membership) -> None:
+    six = Address("::5", 4000)
+    three.listed([A, B, C, six], 5.0)
+    three.answered(three.peers[six], "eu-1", "u2", snapshot(), 6.0)
+    three.answered(three.peers[six], "eu-1", "u8", snapshot(calls=9), 20.0)
+    assert three.coverage().total == 3
+    assert kinds(three) == []
+    assert {told.sequence for peer, told in three.live() if peer.node_id == "eu-1"}
+    assert len(three.live()) == 2
 
 
 def test_a_silent_node_is_listed_by_its_address_while_its_id_is_not_known() -> None:

@@ -8,7 +8,8 @@ import trio
 from quart_trio import QuartTrio
 
 from lasso_trio.cluster.address import Address
-from lasso_trio.cluster.cluster import Cluster, wall_clock
+from lasso_trio.cluster.aggregate import Picture
+from lasso_trio.cluster.cluster import MOST_PICTURES, Cluster, wall_clock
 from lasso_trio.cluster.lines import PATH
 from lasso_trio.cluster.seal import Seal
 from lasso_trio.cluster.snapshot import Snapshot
@@ -139,3 +140,32 @@ async def test_methods_that_a_node_told_in_vain_are_its_mistake(cluster: Cluster
 async def test_what_is_not_there_is_not_found(cluster: Cluster, query: str, what: str) -> None:
     answer = await app_of(cluster).test_client().get(f"/api/cluster?{query}")
     assert (answer.status_code, (await answer.get_json())["error"]) == (404, what)
+
+
+@pytest.mark.parametrize(
+    ("query", "what"),
+    [
+        ("node=nobody-1", "node"),
+        ("region=mars", "region"),
+        ("chain=ethereum&provider=nobody", "provider"),
+        ("provider=p0", "provider"),
+    ],
+)
+async def test_names_that_are_nobodys_are_drawn_for_nobody(cluster: Cluster, query: str, what: str) -> None:
+    answer = await app_of(cluster).test_client().get(f"/api/cluster?{query}")
+    assert (answer.status_code, (await answer.get_json())["error"]) == (404, f"{what.capitalize()} not found")
+    assert not cluster._pictures
+
+
+async def test_pictures_that_are_kept_are_few(cluster: Cluster) -> None:
+    for n in range(2 * MOST_PICTURES):
+        await cluster.picture(Picture("public", None, f"p{n}"))
+    assert len(cluster._pictures) == MOST_PICTURES
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Real-IP", "Forwarded"])
+async def test_a_question_that_a_proxy_passed_on_is_no_nodes(cluster: Cluster, header: str) -> None:
+    frame = question(SEAL, OTHER, NONCE, wall_clock())
+    answer = await app_of(cluster).test_client().post(PATH, data=frame, headers=length(frame) | {header: "192.0.2.1"})
+    assert answer.status_code == 404
+    assert not cluster.membership.strangers
