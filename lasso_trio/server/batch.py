@@ -17,9 +17,12 @@ from lasso_trio.jsonrpc.errors import internal_error, websocket_only
 from lasso_trio.jsonrpc.methods import WEBSOCKET_ONLY
 from lasso_trio.jsonrpc.request import Invalid, Request
 from lasso_trio.routing.candidate import Candidate
+from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.room import Room
 from lasso_trio.routing.service import Served, Service
+from lasso_trio.server.call_facts import meta_member, meta_of, with_members
 from lasso_trio.server.exchange import Exchange
+from lasso_trio.server.routes import Meta
 
 Record = Callable[[Exchange, Request, Served, float], None]
 """Told of every finished call: `(exchange, request, served, ended)`. Must be cheap and must not raise."""
@@ -72,13 +75,15 @@ async def _one(
 ) -> None:
     try:
         served = await _serve(service, exchange, request, prefer, room)
-        record(exchange, request, served, trio.current_time())
+        ended = trio.current_time()
+        record(exchange, request, served, ended)
+        text = _text(exchange, request, served, ended)
     except Exception:
         log.exception("batch.call_crashed", method=request.method.row, request_id=exchange.request_id)
         result.answers[position] = _answered(request, internal_error().encode(request.reply_id))
         return
     result.done[position] = (request, served)
-    result.answers[position] = _answered(request, _text(served, request.reply_id))
+    result.answers[position] = _answered(request, text)
 
 
 async def _serve(
@@ -90,8 +95,14 @@ async def _serve(
     )
 
 
-def _text(served: Served, id_: bytes) -> bytes:
-    outcome = served.outcome
+def _text(exchange: Exchange, request: Request, served: Served, ended: float) -> bytes:
+    text = _plain_text(served.outcome, request.reply_id)
+    if exchange.route.meta is not Meta.BODY:
+        return text
+    return with_members(text, meta_member(meta_of(exchange, request, served, ended)))
+
+
+def _plain_text(outcome: Outcome, id_: bytes) -> bytes:
     if outcome.error is not None:
         return outcome.error.encode(id_)
     assert outcome.reply is not None, "a call of a batch is not streamed"

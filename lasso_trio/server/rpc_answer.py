@@ -23,11 +23,12 @@ from lasso_trio.routing.service import Served
 from lasso_trio.server import request_id
 from lasso_trio.server.answer import Answer
 from lasso_trio.server.batch import BatchResult
+from lasso_trio.server.call_facts import meta_member, meta_of, with_members
 from lasso_trio.server.exchange import Exchange
 from lasso_trio.server.large_body import LargeBody
 from lasso_trio.server.refusal import Kind
 from lasso_trio.server.routes import Meta
-from lasso_trio.telemetry.meta import CallFacts, meta_headers, meta_json
+from lasso_trio.telemetry.meta import meta_headers
 
 _EXPOSED: Final = b"x-request-id, x-lasso-request-id, x-lasso-meta, x-lasso-cache, server-timing, retry-after"
 CORS: Final = b"access-control-allow-origin: *\r\naccess-control-expose-headers: %b\r\n" % _EXPOSED
@@ -102,11 +103,11 @@ def of_call(exchange: Exchange, request: Request, served: Served, ended: float) 
         headers += b"server-timing: timeout;dur=%.3f\r\n" % (allowed * 1000)
     extra = b""
     if exchange.route.meta is not Meta.NONE:
-        meta = meta_json(facts_of(exchange, request, served, ended))
+        meta = meta_of(exchange, request, served, ended)
         if exchange.route.meta is Meta.HEADERS:
             headers += meta_headers(exchange.request_id, meta)
         else:
-            extra = b',"lasso_meta":' + meta
+            extra = meta_member(meta)
     if request.id is None:
         return Answer(204, headers)
     if outcome.large is not None:
@@ -114,17 +115,9 @@ def of_call(exchange: Exchange, request: Request, served: Served, ended: float) 
         body = LargeBody(outcome.large, extra, until)
         return Answer(200, headers, outcome.large.json.first, stream=body, length=body.length)
     if outcome.error is not None:
-        return Answer(outcome.error.status, headers, _with(outcome.error.encode(request.id), extra))
+        return Answer(outcome.error.status, headers, with_members(outcome.error.encode(request.id), extra))
     assert outcome.reply is not None
-    return Answer(200, headers, _with(outcome.reply.splice(request.id), extra))
-
-
-def _with(text: bytes, extra: bytes) -> bytes:
-    """`text` with further members before its closing brace."""
-    if not extra:
-        return text
-    end = text.rindex(b"}")
-    return text[:end] + extra + text[end:]
+    return Answer(200, headers, with_members(outcome.reply.splice(request.id), extra))
 
 
 def of_text(exchange: Exchange, body: bytes) -> Answer:
@@ -133,39 +126,14 @@ def of_text(exchange: Exchange, body: bytes) -> Answer:
 
 
 def of_batch(exchange: Exchange, batch: BatchResult, ended: float) -> Answer:
-    """A JSON array in the order of the requests; 204 when all were notifications. Metadata is the first call's."""
+    """A JSON array in the order of the requests; 204 when all were notifications. The metadata of headers is the
+    first call's.
+    """
     upstream_s = batch.first[1].outcome.upstream_s if batch.first else 0.0
     headers = _headers(exchange.request_id, upstream_s, ended - exchange.started)
     if exchange.route.meta is Meta.HEADERS and batch.first is not None:
-        headers += meta_headers(exchange.request_id, meta_json(facts_of(exchange, *batch.first, ended)))
+        headers += meta_headers(exchange.request_id, meta_of(exchange, *batch.first, ended))
     answers = [answer for answer in batch.answers if answer is not None]
     if not answers:
         return Answer(204, headers)
     return Answer(200, headers, b"[%b]" % b",".join(answers))
-
-
-def facts_of(exchange: Exchange, request: Request, served: Served, ended: float) -> CallFacts:
-    chain, outcome, plan = exchange.route.routed_chain, served.outcome, served.plan
-    who = outcome.candidate
-    return CallFacts(
-        request_id=exchange.request_id,
-        profile=chain.profile.slug,
-        strategy=served.strategy.value,
-        chain=chain.chain.key,
-        chain_id=chain.chain.chain_id,
-        method=request.method.name,
-        candidates=plan.labels if plan is not None else [],
-        provider=who.provider.id if who is not None else "",
-        transport=who.transport.value if who is not None else "",
-        reason=outcome.reason,
-        breaker_state=who.channel.breaker.state(ended).value if who is not None else "unknown",
-        retries=outcome.retries,
-        selection_s=outcome.selection_s,
-        upstream_s=outcome.upstream_s,
-        total_s=ended - exchange.started,
-        hedges=outcome.hedges,
-        hedge_delay_s=outcome.hedge_delay_s,
-        won_by=outcome.won_by,
-        saved_s=outcome.saved_s,
-        cache=outcome.cache,
-    )

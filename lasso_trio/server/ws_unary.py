@@ -24,13 +24,12 @@ from lasso_trio.routing.room import Room
 from lasso_trio.routing.service import Served, Service
 from lasso_trio.server import request_id
 from lasso_trio.server.batch import Record, run_batch
+from lasso_trio.server.call_facts import meta_member, meta_of, with_members
 from lasso_trio.server.exchange import Exchange
 from lasso_trio.server.explanation import explanation
 from lasso_trio.server.routes import Meta, Route
-from lasso_trio.server.rpc_answer import facts_of
 from lasso_trio.server.ws_limits import WsCounters
 from lasso_trio.server.ws_routes import tells_beside
-from lasso_trio.telemetry.meta import meta_json
 
 _ASKS: Final = b'"lasso_meta"'
 _NOTIFICATION: Final = b'{"jsonrpc":"2.0","method":"lasso_meta","params":%b}'
@@ -130,11 +129,10 @@ class Unary:
         text = _text(served, request.reply_id)
         if not beside and route.meta is Meta.NONE:
             return Answered(_unless_notification(request, text))
-        meta = meta_json(facts_of(exchange, request, served, ended))
+        meta = meta_of(exchange, request, served, ended)
         if beside:
             return Answered(_unless_notification(request, text), _NOTIFICATION % meta)
-        end = text.rindex(b"}")
-        return Answered(_unless_notification(request, b'%b,"lasso_meta":%b%b' % (text[:end], meta, text[end:])))
+        return Answered(_unless_notification(request, with_members(text, meta_member(meta))))
 
     async def many(self, route: Route, items: list[Request | Invalid]) -> list[bytes | None]:
         """Carry out a batch's calls, none of which is a subscription's: the answers in order, None for notifications.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -58,21 +59,21 @@ class Run:
     service: Puppet
     recorded: list[str] = attrs.field(factory=list)
 
-    async def __call__(self, body: bytes) -> BatchResult:
+    async def __call__(self, body: bytes, query: str = "") -> BatchResult:
         items = decode(body)
         assert isinstance(items, list)
-        return await run_batch(self.service, self._record, _exchange(), items, 1_000_000)  # type: ignore[arg-type]
+        return await run_batch(self.service, self._record, _exchange(query), items, 1_000_000)  # type: ignore[arg-type]
 
     def _record(self, exchange: Exchange, request: Request, served: Served, ended: float) -> None:
         assert ended >= exchange.started
         self.recorded.append(request.method.name)
 
 
-def _exchange() -> Exchange:
+def _exchange(query: str = "") -> Exchange:
     provider = Provider("alpha", "Alpha", "1:alpha:0", SecretUrl("http://alpha.invalid"))
     profile = Profile("public", "Public", (Chain("eth", 1, "Ethereum", (provider,)),))
     directory = Directory.of(ProfileSet.of([profile]), Registry(_no_pool))
-    return Exchange(resolve("/rpc/eth", {}, directory), "id", trio.current_time())
+    return Exchange(resolve(f"/rpc/eth{query}", {}, directory), "id", trio.current_time())
 
 
 def _no_pool(_: object) -> Any:
@@ -99,6 +100,23 @@ async def test_answers_stand_in_the_order_of_the_requests(autojump_clock: trio.t
     result = await Run(Puppet(slower_first))(batch(*(item("eth_call", b"%d" % i) for i in range(8))))
     assert result.answers == [b'{"id":%d,"result":%d}' % (i, i) for i in range(8)]
     assert trio.current_time() == pytest.approx(10.0, abs=0.01)
+
+
+async def test_each_answer_has_its_own_metadata_where_the_client_wants_it_there(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def slower_first(request: Request) -> Outcome:
+        await trio.sleep(3.0 - float(request.id or 0))
+        return said(b"1") if request.id != b"2" else Outcome(error=RpcError(-32000, "no"))
+
+    body = batch(item("eth_call", b"1"), item("eth_getCode", b"2"), item("eth_subscribe", b"0"), item("eth_call", None))
+    *called, refused, nothing = (await Run(Puppet(slower_first))(body, "?include_meta=body")).answers
+    metas = [json.loads(answer or b"")["lasso_meta"] for answer in called]
+    assert [round(meta["end_to_end_latency_ms"]) for meta in metas] == [2000, 1000]
+    assert b"lasso_meta" not in (refused or b"")
+    assert nothing is None
+    plain = await Run(Puppet(slower_first))(body, "?include_meta=headers")
+    assert not any(b"lasso_meta" in answer for answer in plain.answers if answer is not None)
 
 
 async def test_all_begin_at_once(nursery: trio.Nursery) -> None:

@@ -14,7 +14,7 @@ from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.secret import SecretUrl
 from lasso_trio.jsonrpc.errors import RpcError
 from lasso_trio.jsonrpc.large_reply import recognise
-from lasso_trio.jsonrpc.reply import Reply, check
+from lasso_trio.jsonrpc.reply import check
 from lasso_trio.jsonrpc.request import Request, decode
 from lasso_trio.providers.registry import Registry
 from lasso_trio.routing.directory import Directory
@@ -196,10 +196,3 @@ def test_metadata_tells_who_won_a_race() -> None:
     raced.outcome.hedges, raced.outcome.won_by = 1, "failover"
     answer = rpc_answer.of_call(exchange("?include_meta=body"), request(), raced, 10.5)
     assert json.loads(answer.body)["lasso_meta"]["won_by"] == "failover"  # type: ignore[arg-type]
-
-
-def test_facts_of_a_call_that_nobody_had_to_be_asked_for() -> None:
-    answered = Served(Outcome(Reply(b"", b"", None, 1), reason="local"), Strategy.PRIORITY)
-    facts = rpc_answer.facts_of(exchange(), request(), answered, 10.001)
-    assert (facts.provider, facts.transport, facts.breaker_state, facts.candidates) == ("", "", "unknown", [])
-    assert (facts.profile, facts.chain, facts.chain_id, facts.method) == ("public", "eth", 1, "eth_call")

@@ -164,6 +164,8 @@ async def test_metadata_of_every_call_comes_where_the_handshake_wanted_it(ws_wor
     inside = await world.connect("/ws/rpc/eth?include_meta=body")
     await inside.call("eth_call")
     assert (await inside.json())["lasso_meta"]["version"] == "1.0"
+    await inside.say('[{"id":1,"method":"eth_call"},{"id":2,"method":"eth_call"}]')
+    assert [answer["lasso_meta"]["version"] for answer in await inside.json()] == ["1.0", "1.0"]
     beside = await world.connect(x_lasso_include_meta="headers")
     await beside.call("eth_call")
     assert "lasso_meta" not in await beside.json()
