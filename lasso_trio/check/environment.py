@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from lasso_trio.backup.literal_keys import literal_keys
 from lasso_trio.backup.manifest import variables_of
-from lasso_trio.check.facts import Facts, there
+from lasso_trio.check.facts import Facts, GitSeen, there
 from lasso_trio.check.row import Need, Row
 from lasso_trio.check.verdict import Verdict, failed, passed, skipped, warned
 from lasso_trio.config.cluster_terms import BOTH
@@ -47,14 +47,22 @@ def judge_secret(facts: Facts) -> Verdict:
         return failed(f"its value stands in files that git tracks: {where}", f"remove it there; {fresh}")
     if git.dotenv_tracked:
         return failed(".env is tracked by git", "`git rm --cached .env`, list it in .gitignore, and change the secret")
+    if git.committed:
+        return failed(f"its value was committed: {git.committed}", f"whoever has the repository has it; {fresh}")
     if "secret" in facts.in_cluster.get("problems", ()):
         return failed("nodes of the cluster have different ones", "give the same SECRET_KEY_BASE to all nodes")
     if length < SHORTEST_SECRET:
         return _lacking(facts, f"it has {length} bytes, at least {SHORTEST_SECRET} are wanted", fresh)
     if len(set(text)) < FEWEST_CHARACTERS:
         return warned(f"it has only {len(set(text))} different characters: it can be guessed", fresh)
-    unknown = "" if git.works else "; whether it was committed could not be seen (no git here)"
-    return passed(f"{length} bytes, not in git's files{unknown}" if git.works else f"{length} bytes{unknown}")
+    return passed(f"{length} bytes{_kept(git)}")
+
+
+def _kept(git: GitSeen) -> str:
+    if not git.works:
+        return "; whether it was committed could not be seen (no git here)"
+    history = "nor its history" if git.whole else "; its history was not looked at to its end"
+    return f", not in git's files{' ' if git.whole else ''}{history}"
 
 
 def judge_host(facts: Facts) -> Verdict:

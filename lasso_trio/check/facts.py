@@ -20,11 +20,16 @@ T = TypeVar("T")
 
 @attrs.frozen
 class GitSeen:
-    """`works`: git could be asked. `holding`: tracked files that hold the value of SECRET_KEY_BASE."""
+    """`works`: git could be asked. `holding`: tracked files that hold the value of SECRET_KEY_BASE.
+
+    `committed`: a commit that did. `whole`: every commit was looked at.
+    """
 
     works: bool = False
     dotenv_tracked: bool = False
     holding: tuple[str, ...] = ()
+    committed: str = ""
+    whole: bool = False
 
 
 @attrs.frozen

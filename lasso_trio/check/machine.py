@@ -1,20 +1,16 @@
-"""What this machine has, what git tracks here, and which files of the source are at hand. No node is asked."""
+"""What this machine has, and which files of the source are at hand. No node is asked."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from pathlib import Path
-from subprocess import DEVNULL
 from typing import Final
 
-import trio
-
-from lasso_trio.check.facts import GitSeen, MachineSeen, ShippedSeen
+from lasso_trio.check.facts import MachineSeen, ShippedSeen
 from lasso_trio.check.health import LOGS, RULES
 from lasso_trio.check.recovery import SETTINGS_PAGE
 
-GIT_S: Final = 10.0
 MOST_BYTES: Final = 1024 * 1024
 RUNBOOK: Final = "docs/runbook.md"
 SHIPPED: Final = ("Containerfile", RULES, *LOGS, SETTINGS_PAGE)
@@ -46,26 +42,3 @@ def _text(path: Path) -> str | None:
             return stream.read(MOST_BYTES)
     except OSError:
         return None
-
-
-async def look_at_git(secret: str) -> GitSeen:
-    """Which tracked files hold `secret`, and whether `.env` is one of them. The secret is told by stdin only."""
-    if not secret or "\n" in secret:
-        return GitSeen()
-    with trio.move_on_after(GIT_S):
-        tracked = await _git("ls-files", "--error-unmatch", ".env")
-        holding = await _git("grep", "--name-only", "--fixed-strings", "-f", "-", stdin=secret)
-        if tracked is not None and holding is not None and holding[0] in (0, 1):  # 1: none
-            return GitSeen(True, tracked[0] == 0, tuple(holding[1].splitlines()))
-    return GitSeen()
-
-
-async def _git(*words: str, stdin: str = "") -> tuple[int, str] | None:
-    """Exit code and output; None where there is no git."""
-    try:
-        done = await trio.run_process(
-            ["git", *words], stdin=stdin.encode(), capture_stdout=True, stderr=DEVNULL, check=False
-        )
-    except OSError:
-        return None
-    return done.returncode, done.stdout.decode(errors="replace")

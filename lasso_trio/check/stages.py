@@ -32,9 +32,10 @@ from lasso_trio.check.facts import (
     StrategiesSeen,
     there,
 )
+from lasso_trio.check.git import look_at_git
 from lasso_trio.check.loading import LOAD_METHOD, Crowd, Pace, TooMany, flood_body, load_body, plan_flood, summed
 from lasso_trio.check.log_lines import read_log
-from lasso_trio.check.machine import look_at_git, look_at_machine, look_at_shipped
+from lasso_trio.check.machine import look_at_machine, look_at_shipped
 from lasso_trio.check.metric_page import MetricPage
 from lasso_trio.check.monitoring import LOGIN
 from lasso_trio.check.page import Page
@@ -247,7 +248,7 @@ async def log(bench: Bench) -> LogSeen:
 
 
 STAGES: Final = (
-    Stage(Need.GIT, "looking at git", git, 15.0),
+    Stage(Need.GIT, "looking at git", git, 30.0),
     Stage(Need.SHIPPED, "reading what is shipped", shipped),
     Stage(Need.MACHINE, "looking at the machine", machine),
     Stage(Need.NODE, "asking for health", node),
