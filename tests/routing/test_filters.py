@@ -157,6 +157,8 @@ def test_the_span_of_a_log_query(params: bytes, span: int | None) -> None:
 @given(st.binary(max_size=60) | st.text(alphabet='[]{}:,"0x1fromBlckt', max_size=60).map(str.encode))
 def test_no_parameters_break_the_span(params: bytes) -> None:
     assert block_span(params) is None or block_span(params) >= 0  # type: ignore[operator]
+    blocks = blocks_of(params, {"latest": 1000})
+    assert blocks is None or blocks >= 1
 
 
 @pytest.mark.parametrize(

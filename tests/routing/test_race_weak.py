@@ -79,12 +79,19 @@ async def test_but_does_not_lose_it_to_one_that_is_behind(autojump_clock: Clock,
 
 
 async def test_any_null_is_better_than_an_error_that_nobody_knows(autojump_clock: Clock, world: Build) -> None:
-    odd = attrs.evolve(slow(10), failures=(Failure(Kind.RPC, code=-32000, message="an odd thing"),))
-    it = world({"a": odd_first(odd), "b": slow(40)}, routing=HEDGE)
+    it = world({"a": odd(70), "b": slow(40)}, routing=HEDGE)
     tell(it, b=10)
     assert when(await receipt(it)) == ("b", 0.09)
 
 
-def odd_first(faults: Faults) -> Faults:
-    """The same, later than its timer."""
-    return attrs.evolve(faults, latency=slow(70).latency)
+async def test_an_answer_that_says_something_wins_against_any(autojump_clock: Clock, world: Build) -> None:
+    it = world({"a": slow(90), "b": odd(10)}, routing=HEDGE)
+    served = await it.serve()
+    assert when(served) == ("a", 0.09)
+    assert [each.end for each in served.outcome.raced] == ["won", "failed"]
+    it.assert_nothing_leaked()
+
+
+def odd(ms: float) -> Faults:
+    """It answers with an error that nobody knows."""
+    return attrs.evolve(slow(ms), failures=(Failure(Kind.RPC, code=-32000, message="an odd thing"),))
