@@ -26,7 +26,7 @@ DOUBLINGS: Final = 6
 
 
 class Kind(StrEnum):
-    """What a number means. All but the last two are upper bounds of one `eth_getLogs`."""
+    """What a number means. All but the last three are upper bounds of one `eth_getLogs`."""
 
     BLOCKS = "blocks"
     RESULTS = "results"
@@ -36,10 +36,13 @@ class Kind(StrEnum):
     """How many there may be to choose from at one place."""
     EARLIEST = "earliest"
     """The oldest block that is still there."""
+    STATE = "state"
+    """The oldest block whose state is still there: who prunes state keeps blocks and logs."""
     SUGGESTED = "suggested"
     """How many blocks would have worked for this very query: nothing to remember, the next one is another."""
 
 
+DEPTHS: Final = frozenset({Kind.EARLIEST, Kind.STATE})
 SIZES: Final = frozenset({Kind.BLOCKS, Kind.RESULTS, Kind.BYTES, Kind.ADDRESSES, Kind.TOPICS, Kind.SUGGESTED})
 DENSITY: Final = frozenset({Kind.RESULTS, Kind.BYTES})
 """The answer was too big: fewer blocks help this query, and teach nothing about the next one."""
@@ -81,14 +84,19 @@ class LearnedLimits:
         if steps >= DOUBLINGS:
             del self._limits[kind]
             return None
-        return known.value if kind is Kind.EARLIEST else known.value << max(0, steps)
+        return known.value if kind in DEPTHS else known.value << max(0, steps)
 
-    def reaches(self, block: int, now: float) -> bool:
-        """Does it keep `block`, as far as it told? For every call that names a block: nothing known costs a look-up."""
-        if Kind.EARLIEST not in self._limits:
+    def reaches(self, block: int, now: float, *, state: bool = False) -> bool:
+        """Does it keep `block` (`state`: and its state), as far as it told? For every call that names a block: nothing
+        known costs a look-up.
+        """
+        return self._keeps(Kind.EARLIEST, block, now) and (not state or self._keeps(Kind.STATE, block, now))
+
+    def _keeps(self, kind: Kind, block: int, now: float) -> bool:
+        if kind not in self._limits:
             return True
-        earliest = self.limit(Kind.EARLIEST, now)
-        return earliest is None or earliest <= block
+        oldest = self.limit(kind, now)
+        return oldest is None or oldest <= block
 
     def told(self, kind: Kind, value: int, now: float) -> None:
         """The upstream named its limit. What it says now replaces what it said before."""
@@ -100,6 +108,11 @@ class LearnedLimits:
         known = self.limit(kind, now)
         if known is None or known >= refused:
             self._put(kind, Limit(max(1, refused // 2), now, INFERRED_FOR_S))
+
+    def lacked_state(self, block: int, now: float) -> None:
+        """It has no state of `block` any more, and did not say since when: believed for `INFERRED_FOR_S`."""
+        if self.reaches(block, now, state=True):
+            self._put(Kind.STATE, Limit(block + 1, now, INFERRED_FOR_S / DOUBLINGS))
 
     def served(self, kind: Kind, value: int, now: float) -> None:
         """It took `value`: an upper bound below that was wrong."""

@@ -22,6 +22,7 @@ from lasso_trio.routing.outcome import Outcome, Raced
 from lasso_trio.routing.plan import Plan
 from lasso_trio.routing.retry_budget import RetryBudget
 from lasso_trio.routing.room import Room
+from lasso_trio.routing.state_depth import learn_depth
 from lasso_trio.routing.trail import Trail, followed
 
 if TYPE_CHECKING:
@@ -127,6 +128,8 @@ class Progress:
         if done.reply is not None:
             self.forget_told(call)
             self.told = done
+        if done.verdict is not None and done.verdict.learning == "archive":
+            learn_depth(done.candidate, call.method.name, call.params, call.clock())
         self.again += done.verdict is not None and done.verdict.failover == "once"
         if call.watch is not None:
             self.stopped = call.watch(done) or self.stopped

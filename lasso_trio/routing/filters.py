@@ -96,11 +96,13 @@ def by_archive(candidates: Sequence[Candidate]) -> Split:
     return (kept, dropped) if kept else (list(candidates), [])
 
 
-def by_depth(candidates: Sequence[Candidate], oldest: int | None, now: float) -> Split:
-    """Without those that told that they begin after the block `oldest`. Fails open when all do; None: no number."""
+def by_depth(candidates: Sequence[Candidate], oldest: int | None, now: float, *, state: bool = False) -> Split:
+    """Without those that told that they (`state`: or their state) begin after the block `oldest`. Fails open when all
+    do; None: no number.
+    """
     if oldest is None:
         return list(candidates), []
-    kept, dropped = _partition(candidates, lambda c: c.channel.learned.reaches(oldest, now), "pruned")
+    kept, dropped = _partition(candidates, lambda c: c.channel.learned.reaches(oldest, now, state=state), "pruned")
     return (kept, dropped) if kept else (list(candidates), [])
 
 

@@ -27,6 +27,7 @@ from lasso_trio.routing.coalesce import Flights
 from lasso_trio.routing.hedge import Hedges
 from lasso_trio.routing.log_filter import unknown_height
 from lasso_trio.routing.plan import Plan, build
+from lasso_trio.routing.state_depth import STATE
 from lasso_trio.telemetry.rates import MinuteRates
 
 log = structlog.get_logger(__name__)
@@ -249,7 +250,7 @@ class RoutedChain:
             kept, out = filters.by_age(kept, method, need.low, consensus)
         if method.name not in archival.ARCHIVAL:
             return kept, out
-        kept, unable = filters.by_depth(kept, need.low, now)
+        kept, unable = filters.by_depth(kept, need.low, now, state=method.name in STATE)
         out = [*out, *unable]
         if not self._pruned or not need.archival(consensus, self.chain.selection.archival_threshold):
             return kept, out

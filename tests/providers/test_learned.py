@@ -28,6 +28,26 @@ def test_how_far_back_it_goes_is_believed_until_it_is_forgotten() -> None:
     assert learned.reaches(499, TOLD_FOR_S * DOUBLINGS)
 
 
+def test_state_that_was_lacking_is_believed_to_be_gone_for_a_few_minutes() -> None:
+    learned = LearnedLimits()
+    learned.lacked_state(500, 0.0)
+    learned.lacked_state(400, 200.0)  # no news
+    assert learned.known(0.0) == {"state": 501}
+    assert [learned.reaches(block, 1.0, state=True) for block in (500, 501)] == [False, True]
+    assert learned.reaches(500, 1.0)
+    learned.lacked_state(600, 250.0)
+    assert learned.known(INFERRED_FOR_S) == {"state": 601}
+    assert learned.reaches(0, 250.0 + INFERRED_FOR_S, state=True)
+
+
+def test_who_told_its_oldest_block_has_told_of_its_state() -> None:
+    learned = LearnedLimits()
+    learned.told(Kind.EARLIEST, 500, 0.0)
+    learned.lacked_state(499, 0.0)
+    assert learned.known(0.0) == {"earliest": 500}
+    assert not learned.reaches(499, 0.0, state=True)
+
+
 def test_a_refusal_without_a_number_halves_what_was_asked_for_a_short_time() -> None:
     learned = LearnedLimits()
     learned.inferred(Kind.BLOCKS, 1000, 0.0)
