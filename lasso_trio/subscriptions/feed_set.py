@@ -42,8 +42,12 @@ class OpenFeed:
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     at: float = inf
     opened_at: float = inf
-    misses: int = 0
-    """Events in a row that it lost, as far as its stream can tell."""
+    behind: int = 0
+    """What happened since it was last heard, as far as its stream can tell…"""
+    behind_since: float = inf
+    """…and since when."""
+    misses: float = 0.0
+    """How often it lost something of late: `feed_watch`."""
 
     @property
     def is_open(self) -> bool:
@@ -81,6 +85,11 @@ class FeedSet:
         """How many are open."""
         return sum(feed.is_open for feed in self.feeds.values())
 
+    @property
+    def free(self) -> int:
+        """How many could feed this and do not."""
+        return len(self._free(trio.current_time()))
+
     def quality(self, instance_id: str) -> FeedQuality:
         return self.qualities.setdefault(instance_id, FeedQuality())
 
@@ -93,12 +102,17 @@ class FeedSet:
             log.info("feed.dropped", instance=id_, params=self.params.decode()[:200], reason=why.value)
             feed.scope.cancel(why.value)
 
-    def has_better(self, feed: OpenFeed) -> bool:
-        """Is there a provider that is likely to do better?"""
+    def refuse(self, feed: OpenFeed, why: Refused) -> None:
+        """It took the subscription and tells something else: that is a no."""
+        if not feed.scope.cancel_called:
+            self._refused(feed.source.instance_id, why)
+            feed.scope.cancel("it tells something else")
+
+    def has_better(self, feed: OpenFeed, handicap_s: float = 0.0) -> bool:
+        """Is there a provider that is likely to do better, if `feed` is taken to be worse by `handicap_s`?"""
         now = trio.current_time()
-        free = [source for source in self._able(now) if source.instance_id not in self.feeds]
-        mine = self.quality(feed.source.instance_id).score(now)
-        return any(self.quality(source.instance_id).score(now) < mine for source in free)
+        mine = self.quality(feed.source.instance_id).score(now) + handicap_s
+        return any(self.quality(source.instance_id).score(now) < mine for source in self._free(now))
 
     def look_again(self) -> None:
         """The sources are others than before: who is none any more is left, who is new may be asked."""
@@ -126,13 +140,15 @@ class FeedSet:
     def _able(self, now: float) -> list[FeedSource]:
         return [s for s in self.sources() if s.connected and self._until(s) <= now]
 
+    def _free(self, now: float) -> list[FeedSource]:
+        return [source for source in self._able(now) if source.instance_id not in self.feeds]
+
     def _until(self, source: FeedSource) -> float:
         id_ = source.instance_id
         return max(self.quality(id_).until, self._refusals.get(id_, 0.0))
 
     def _best(self, now: float) -> list[FeedSource]:
-        free = [source for source in self._able(now) if source.instance_id not in self.feeds]
-        free.sort(key=lambda source: self.quality(source.instance_id).score(now))
+        free = sorted(self._free(now), key=lambda source: self.quality(source.instance_id).score(now))
         return free[: max(0, self.wanted - len(self.feeds))]
 
     async def _until_changed(self, now: float) -> None:

@@ -5,13 +5,13 @@
     backfill ◄─────┘ (what is missing)
 
 Polling is the net under the feeds: it begins the line, it stands in for the feeds while none is open, and it looks
-after the chain when they have all been silent for longer than blocks usually take. A feed that is silent while the
-line moves on, or too late, is replaced.
+after the chain when they have all been silent for longer than blocks usually take. Every block of the line is expected
+of every feed: who is silent while it moves on, late, or loses some, is replaced.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Final
 
 import attrs
@@ -20,8 +20,8 @@ import trio
 
 from lasso_trio.subscriptions.backfill import Backfill
 from lasso_trio.subscriptions.feed import Arrival
-from lasso_trio.subscriptions.feed_quality import Trouble
-from lasso_trio.subscriptions.feed_set import FeedSet, OpenFeed
+from lasso_trio.subscriptions.feed_set import OpenFeed
+from lasso_trio.subscriptions.feed_watch import FeedWatch
 from lasso_trio.subscriptions.head_line import Added, Gap, HeadLine, Step
 from lasso_trio.subscriptions.header import BadHeader, Header, of_event
 from lasso_trio.subscriptions.reader import Unreadable
@@ -35,12 +35,10 @@ EAGER_POLLS: Final = 16
 """So many looks, a second apart, at a chain whose block time nobody knows: the guess of 12 s would make its first heads
 late, and several at once."""
 EAGER_POLL_S: Final = 1.0
-SILENT_BLOCKS: Final = 2.5
-"""So many usual block times without a head are a silence."""
-LEAST_SILENCE_S: Final = 1.0
 POLL: Final = "http"
 READ_S: Final = 10.0
-MOST_TIMED: Final = 64
+SILENT_AFTER: Final = 1
+"""Heads that a feed did not tell, and it was silent for long before."""
 
 Follower = Callable[[list[Step]], None]
 
@@ -54,8 +52,6 @@ class HeadStream(Stream):
     begun: trio.Event = attrs.field(factory=trio.Event)
     """The line has a tip."""
     polls: int = 0
-    _first_at: dict[str, float] = attrs.field(factory=dict)
-    """When a block was told first, by hash; the newest few."""
     _moved_at: float = 0.0
     _aside: Header | None = None
     """The newest block of a look in a silence, if it was none of ours."""
@@ -63,28 +59,15 @@ class HeadStream(Stream):
     _lacking: trio.Event = attrs.field(factory=trio.Event)
 
     def __attrs_post_init__(self) -> None:
-        around = self.around
-        self.line = HeadLine(around.policy.max_backfill_blocks)
-        self.feeds = FeedSet(
-            b'["newHeads"]', around.sources, around.policy.feeds, self._heard, self._changed, around.qualities
-        )
-
-    @property
-    def pace_s(self) -> float:
-        """Seconds per block, as far as they are known."""
-        return self.around.block_time().seconds
-
-    @property
-    def silence_s(self) -> float:
-        """Without a head for longer, something may be wrong."""
-        usual = max(LEAST_SILENCE_S, SILENT_BLOCKS * self.pace_s)
-        return min(usual, self.around.policy.new_heads_timeout_ms / 1000)
+        self.line = HeadLine(self.around.policy.max_backfill_blocks)
+        self.feeds = self._feeds_of(b'["newHeads"]')
+        self.watch = FeedWatch(self.feeds, SILENT_AFTER, self._is_ours)
 
     async def run(self) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.feeds.run, name="feeds")
             nursery.start_soon(self._fill, name="backfill")
-            nursery.start_soon(self._watch, name="watch")
+            nursery.start_soon(self._judge, name="judge")
             nursery.start_soon(self._poll, name="poll")
 
     # What comes in…
@@ -95,10 +78,7 @@ class HeadStream(Stream):
         except BadHeader:
             self.counts.bad += 1
             return
-        first = self._first_at.setdefault(header.hash, arrival.at)
-        if len(self._first_at) > MOST_TIMED:
-            del self._first_at[next(iter(self._first_at))]
-        self.feeds.quality(feed.source.instance_id).arrived(max(0.0, arrival.at - first))
+        self.watch.heard(feed, header.hash, arrival.at)
         self._tell(header, feed.label)
 
     def _tell(self, header: Header, source: str) -> None:
@@ -111,7 +91,11 @@ class HeadStream(Stream):
         told = list(steps)
         if not told:
             return
-        self._moved_at, self._aside = trio.current_time(), None
+        now = self._moved_at = trio.current_time()
+        self._aside = None
+        for step in told:
+            if isinstance(step, Added):
+                self.watch.expect(step.header.hash, now)
         self.publish_all(
             step.header.raw if isinstance(step, Added) else step for step in told if isinstance(step, Added | Gap)
         )
@@ -120,6 +104,10 @@ class HeadStream(Stream):
         self.begun.set()
         self.live.set()
         self._stir.set()
+
+    def _is_ours(self, what: Hashable) -> bool:
+        """What was replaced meanwhile need not have been told by everybody."""
+        return isinstance(what, str) and self.line.find(what) is not None
 
     def _changed(self, feed: OpenFeed) -> None:
         if not feed.is_open:
@@ -139,7 +127,7 @@ class HeadStream(Stream):
     def _filled(self, steps: Iterable[Step]) -> None:
         told = list(steps)
         added = [step.header.hash for step in told if isinstance(step, Added)]
-        self.counts.filled += sum(hash_ not in self._first_at for hash_ in added)
+        self.counts.filled += sum(not self.watch.ledger.is_known(hash_) for hash_ in added)
         self.apply(told)
 
     async def _poll(self) -> None:
@@ -193,16 +181,3 @@ class HeadStream(Stream):
             return False
         grows = before is not None and before.number < header.number
         return grows or header.number <= tip.number - self.line.window
-
-    async def _watch(self) -> None:
-        """Replace feeds that are silent while the line moves on, and those that are late, if others can do better."""
-        while True:
-            silence_s = self.silence_s
-            await trio.sleep(silence_s / 2)
-            late_s = max(LEAST_SILENCE_S, self.pace_s / 2)
-            for feed in list(self.feeds.feeds.values()):
-                quality = self.feeds.quality(feed.source.instance_id)
-                if feed.is_open and self._moved_at - feed.at >= silence_s:
-                    self.feeds.drop(feed, Trouble.STALL)
-                elif (quality.lag_s or 0.0) > late_s and self.feeds.has_better(feed):
-                    self.feeds.drop(feed, Trouble.LAG)

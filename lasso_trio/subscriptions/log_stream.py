@@ -6,11 +6,12 @@
 
 A check is one `eth_getLogs` with the block's hash, begun a moment after the head when feeds are open (the nodes that
 answer it need the block as well) and tried again until the backfill time is over; then the block's logs are a gap. No
-check is needed where the header's bloom excludes the filter.
+check is needed where the header's bloom excludes the filter. What a check finds is expected of every feed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Final
 
 import attrs
@@ -19,8 +20,8 @@ import trio
 
 from lasso_trio.subscriptions.bloom import BloomFilter
 from lasso_trio.subscriptions.feed import Arrival
-from lasso_trio.subscriptions.feed_quality import Trouble
-from lasso_trio.subscriptions.feed_set import FeedSet, OpenFeed
+from lasso_trio.subscriptions.feed_set import OpenFeed
+from lasso_trio.subscriptions.feed_watch import FeedWatch
 from lasso_trio.subscriptions.head_line import Added, Gap, Step
 from lasso_trio.subscriptions.head_stream import HeadStream
 from lasso_trio.subscriptions.header import Header
@@ -36,9 +37,8 @@ GRACE_S: Final = 0.1
 AT_ONCE: Final = 8
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 2.0
-MOST_TIMED: Final = 256
-MOST_MISSES: Final = 3
-"""Blocks in a row of which a feed lost logs, before it is replaced."""
+SILENT_AFTER: Final = 16
+"""Logs that a feed did not tell, while a silence lasted: a filter's blocks are far between."""
 
 
 @attrs.define(eq=False)
@@ -53,17 +53,14 @@ class LogStream(Stream):
     _slots: trio.Semaphore = attrs.field(factory=lambda: trio.Semaphore(AT_ONCE))
     _before_first: bool = attrs.field(init=False)
     _checking: set[str] = attrs.field(factory=set)
-    _first_at: dict[tuple[str, int], float] = attrs.field(factory=dict)
     _missed: str = ""
 
     def __attrs_post_init__(self) -> None:
-        around = self.around
         self._before_first = self.heads.line.tip is None
         self.line = LogLine(self.heads.line.window)
         self.bloom = BloomFilter(self.wanted.filter)
-        self.feeds = FeedSet(
-            self.wanted.params, around.sources, around.policy.feeds, self._heard, self._changed, around.qualities
-        )
+        self.feeds = self._feeds_of(self.wanted.params)
+        self.watch = FeedWatch(self.feeds, SILENT_AFTER, self._is_ours)
         self.heads.followers.append(self._follow)
 
     def leave_heads(self) -> None:
@@ -75,6 +72,7 @@ class LogStream(Stream):
             self._nursery = nursery
             try:
                 nursery.start_soon(self.feeds.run, name="feeds")
+                nursery.start_soon(self._judge, name="judge")
                 self._check_all()
                 await self.heads.live.wait()
                 self.live.set()
@@ -102,8 +100,7 @@ class LogStream(Stream):
         except BadLog:
             self.counts.bad += 1
             return
-        feed.misses = 0
-        self._time(feed, (log_.block, log_.index), arrival.at)
+        self.watch.heard(feed, (log_.block, log_.index), arrival.at)
         if self.line.overlooked(log_):
             self._late(log_)
         else:
@@ -130,14 +127,9 @@ class LogStream(Stream):
             self._missed = header.hash
             self.publish_all([Gap(header.number, header.number, header.number, reason)])
 
-    def _time(self, feed: OpenFeed, which: tuple[str, int], at: float) -> None:
-        first = self._first_at.setdefault(which, at)
-        if len(self._first_at) > MOST_TIMED:
-            del self._first_at[next(iter(self._first_at))]
-        self.feeds.quality(feed.source.instance_id).arrived(max(0.0, at - first))
-
-    def _changed(self, feed: OpenFeed) -> None:
-        """Checks know how many feeds there are; nothing else depends on it."""
+    def _is_ours(self, what: Hashable) -> bool:
+        """Of a block that was replaced meanwhile nobody need have told."""
+        return isinstance(what, tuple) and self.heads.line.find(what[0]) is not None
 
     # Checks…
 
@@ -159,24 +151,25 @@ class LogStream(Stream):
 
     async def _check(self, header: Header) -> None:
         """Settle one block, or give it up; ends when it is no longer canonical."""
-        deadline = trio.current_time() + self.around.policy.backfill_timeout_ms / 1000
+        began = trio.current_time()
+        deadline = began + self.around.policy.backfill_timeout_ms / 1000
         try:
             if self.feeds.live:
                 await trio.sleep(GRACE_S)
             with trio.move_on_at(deadline):
-                await self._settle(header)
+                await self._settle(header, began)
                 return
             self.publish_all(self.line.give_up(header.hash))
         finally:
             self._checking.discard(header.hash)
 
-    async def _settle(self, header: Header) -> None:
+    async def _settle(self, header: Header, began: float) -> None:
         pause = FIRST_PAUSE_S
         while self.line.is_unsettled(header.hash):
             async with self._slots:
                 logs = await self._read(header)
             if logs is not None:
-                self._take(header, logs)
+                self._take(header, logs, began)
                 return
             await trio.sleep(pause)
             pause = min(LONGEST_PAUSE_S, 2 * pause)
@@ -187,17 +180,10 @@ class LogStream(Stream):
         except Unreadable:
             return None
 
-    def _take(self, header: Header, logs: list[Log]) -> None:
+    def _take(self, header: Header, logs: list[Log], began: float) -> None:
         heard = self.line.heard_of(header.hash)
         lost = sum(log.index not in heard for log in logs)
         self.publish_all(self.line.settle(header.hash, logs))
         self.counts.repaired += lost
-        if lost == len(logs) > 0:  # nobody told any of them in time
-            self._blame()
-
-    def _blame(self) -> None:
-        for feed in list(self.feeds.feeds.values()):
-            if feed.is_open:
-                feed.misses += 1
-                if feed.misses >= MOST_MISSES:
-                    self.feeds.drop(feed, Trouble.GAP)
+        for log_ in logs:  # each was there for every feed when the block was
+            self.watch.expect((log_.block, log_.index), began)

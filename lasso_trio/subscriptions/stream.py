@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import groupby
-from typing import Final
+from typing import Final, NoReturn
 
 import attrs
 import msgspec
@@ -18,12 +18,18 @@ import trio
 from lasso_trio.config.profile import WebSocketPolicy
 from lasso_trio.providers.block_time import BlockTime
 from lasso_trio.subscriptions.fanout import Fanout, Member
+from lasso_trio.subscriptions.feed import Arrival
 from lasso_trio.subscriptions.feed_quality import FeedQuality
-from lasso_trio.subscriptions.feed_set import FeedSet, Sources
+from lasso_trio.subscriptions.feed_set import FeedSet, OpenFeed, Sources
+from lasso_trio.subscriptions.feed_watch import FeedWatch
 from lasso_trio.subscriptions.head_line import Gap
 from lasso_trio.subscriptions.reader import Reader
 
 log = structlog.get_logger(__name__)
+
+SILENT_BLOCKS: Final = 2.5
+"""So many usual block times without a head are a silence."""
+LEAST_SILENCE_S: Final = 1.0
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -59,6 +65,7 @@ class Stream:
     fanout: Fanout
     around: Surroundings
     feeds: FeedSet = attrs.field(init=False)
+    watch: FeedWatch = attrs.field(init=False)
     live: trio.Event = attrs.field(factory=trio.Event)
     failure: str | None = None
     holders: int = 0
@@ -72,12 +79,44 @@ class Stream:
     def is_used(self) -> bool:
         return self.fanout.members > 0 or self.holders > 0
 
+    @property
+    def pace_s(self) -> float:
+        """Seconds per block, as far as they are known."""
+        return self.around.block_time().seconds
+
+    @property
+    def silence_s(self) -> float:
+        """Without a head for longer, something may be wrong."""
+        usual = max(LEAST_SILENCE_S, SILENT_BLOCKS * self.pace_s)
+        return min(usual, self.around.policy.new_heads_timeout_ms / 1000)
+
     async def run(self) -> None:
         """Keep the stream going until cancelled."""
         raise NotImplementedError
 
     def greet(self, member: Member, id_: str) -> None:
         """Called when a subscription has gone live."""
+
+    def _feeds_of(self, params: bytes) -> FeedSet:
+        around = self.around
+        return FeedSet(params, around.sources, around.policy.feeds, self._heard, self._changed, around.qualities)
+
+    def _heard(self, feed: OpenFeed, arrival: Arrival) -> None:
+        """A feed told something. Never waits."""
+        raise NotImplementedError
+
+    def _changed(self, feed: OpenFeed) -> None:
+        """A feed was opened, or ended."""
+
+    async def _judge(self) -> NoReturn:
+        """Replace feeds that do badly, until cancelled."""
+        while True:
+            silence_s = self.silence_s
+            await trio.sleep(silence_s / 2)
+            self._look_at_feeds(trio.current_time(), silence_s)
+
+    def _look_at_feeds(self, now: float, silence_s: float) -> None:
+        self.watch.look(now, silence_s, max(LEAST_SILENCE_S, self.pace_s / 2))
 
     def publish(self, result: bytes) -> None:
         self.counts.events += 1

@@ -124,6 +124,28 @@ async def test_a_feed_that_is_late_is_replaced_by_a_better_one(autojump_clock: M
         assert heads(scene).feeds.quality("a").troubles[Trouble.LAG] == 1
 
 
+async def test_a_feed_that_loses_every_other_head_is_replaced(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        client = await scene.join()
+        for _ in range(12):
+            scene.sources[0].mute = not scene.sources[0].mute
+            await scene.grow(1, settle_s=2.0)
+        assert set(heads(scene).feeds.feeds) == {"b", "c"}
+        assert heads(scene).feeds.quality("a").troubles == {Trouble.GAP: 1}
+        assert fold_heads(client.results) == scene.hashes(1001)
+
+
+async def test_a_feed_on_a_branch_that_is_given_up_lost_nothing(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        await scene.join()
+        for _ in range(8):
+            scene.sources[1].mute = True
+            await scene.grow(1, settle_s=1.0)
+            scene.sources[1].mute = False
+            await scene.reorg(1, settle_s=1.0)
+        assert heads(scene).feeds.quality("b").troubles == {}
+
+
 async def test_what_is_no_header_is_counted_and_dropped(autojump_clock: MockClock) -> None:
     async with Scene.open() as scene:
         client = await scene.join()

@@ -9,9 +9,10 @@ from trio.testing import MockClock
 
 from lasso_trio.config.profile import WebSocketPolicy
 from lasso_trio.devnet import TOKENS
-from lasso_trio.subscriptions.feed_quality import Trouble
+from lasso_trio.subscriptions.feed import Arrival
+from lasso_trio.subscriptions.feed_quality import FeedQuality, Trouble
 from lasso_trio.subscriptions.log_stream import LogStream
-from tests.subscriptions.simulated import Scene, fold_heads, fold_logs
+from tests.subscriptions.simulated import Scene, SimulatedFeed, SimulatedSource, fold_heads, fold_logs
 
 
 async def test_logs_reach_every_client_once_and_in_order(autojump_clock: MockClock) -> None:
@@ -51,14 +52,64 @@ async def test_logs_that_feeds_lose_are_found_by_the_check_of_their_block(autoju
         assert stream_of(scene).counts.repaired > 0
 
 
-async def test_feeds_that_lose_logs_again_and_again_are_replaced(autojump_clock: MockClock) -> None:
+@attrs.define(eq=False)
+class Partial(SimulatedSource):
+    """Its heads come as they should; of its logs a share comes, `late_s` later."""
+
+    share: float = 0.0
+    late_s: float = 0.0
+
+    def _send(self, feed: SimulatedFeed, result: bytes) -> None:
+        if feed.kind != "logs":
+            super()._send(feed, result)
+        elif self.rng.random() < self.share:
+            feed.send.send_nowait(Arrival(result, trio.current_time() + self.late_s))
+
+
+async def bad(scene: Scene, share: float, late_s: float = 0.0) -> FeedQuality:
+    """What the logs' quality of the second provider is after a while, which is one of two that feed at first."""
+    scene.sources[1] = Partial("b", scene.chain, share=share, late_s=late_s)
+    client = await scene.join('["logs"]')
+    await scene.grow(20, settle_s=2.0)
+    stream = stream_of(scene)
+    assert set(stream.feeds.feeds) == {"a", "c"}
+    assert sorted(fold_logs(client.results)) == sorted(scene.logs(1001))
+    return stream.feeds.quality("b")
+
+
+async def test_a_feed_that_tells_no_logs_while_another_tells_them_is_replaced(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        assert (await bad(scene, share=0.0)).troubles.total() == 1
+
+
+async def test_a_feed_that_loses_logs_which_another_tells_is_replaced(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        assert (await bad(scene, share=0.5)).troubles == {Trouble.GAP: 1}
+
+
+async def test_a_feed_that_is_late_with_logs_is_replaced(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        assert (await bad(scene, share=1.0, late_s=1.5)).troubles == {Trouble.LAG: 1}
+
+
+async def test_feeds_that_all_tell_no_logs_are_replaced(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        for place, name in enumerate("ab"):
+            scene.sources[place] = Partial(name, scene.chain)
+        await scene.join('["logs"]')
+        await scene.grow(20, settle_s=2.0)
+        assert "c" in stream_of(scene).feeds.feeds
+
+
+async def test_of_a_block_that_was_replaced_nobody_need_have_told(autojump_clock: MockClock) -> None:
     async with Scene.open() as scene:
         await scene.join('["logs"]')
-        for source in scene.sources[:2]:
-            source.mute = True
-        await grown(scene, 20)
-        assert "c" in stream_of(scene).feeds.feeds
-        assert stream_of(scene).feeds.quality("a").troubles[Trouble.GAP] >= 1
+        for _ in range(8):
+            scene.sources[1].mute = True  # its node was never on the branch that is given up
+            await scene.grow(1, settle_s=1.0)
+            scene.sources[1].mute = False
+            await scene.reorg(1, settle_s=1.0)
+        assert stream_of(scene).feeds.quality("b").troubles == {}
 
 
 async def test_logs_do_not_wait_for_the_check(autojump_clock: MockClock) -> None:
