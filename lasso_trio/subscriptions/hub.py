@@ -27,11 +27,12 @@ from lasso_trio.subscriptions.feed import FeedSource
 from lasso_trio.subscriptions.feed_quality import FeedQuality
 from lasso_trio.subscriptions.head_stream import HeadStream
 from lasso_trio.subscriptions.log_stream import LogStream
-from lasso_trio.subscriptions.plain_stream import PlainStream
+from lasso_trio.subscriptions.pending_stream import PendingStream
 from lasso_trio.subscriptions.reader import CurrentReader, Reader
 from lasso_trio.subscriptions.replay import Replay
 from lasso_trio.subscriptions.slices import Slices
 from lasso_trio.subscriptions.stream import Stream, Surroundings
+from lasso_trio.subscriptions.syncing_stream import SyncingStream
 from lasso_trio.subscriptions.wanted import Kind, Wanted
 from lasso_trio.supervision import FINISHED, Supervisor, supervise
 
@@ -190,7 +191,8 @@ class Hub:
         if wanted.kind is Kind.HEADS:
             return HeadStream(name, fanout, around)
         if wanted.kind is not Kind.LOGS:
-            return PlainStream(name, fanout, around, wanted=wanted)
+            plain = SyncingStream if wanted.kind is Kind.SYNCING else PendingStream
+            return plain(name, fanout, around, wanted=wanted)
         heads = self._stream(chain, wishes.HEADS)
         assert isinstance(heads, HeadStream)
         heads.holders += 1

@@ -1,7 +1,7 @@
-"""What nobody can prove complete: pending transactions, and a node's syncing state.
+"""What the streams have in common that nobody can prove complete: live while a feed is, and a client is told why not.
 
-The union of what the feeds tell, each event once. A mempool is every node's own, so nothing is promised but that; and
-`syncing` is told when it changes. Where nobody takes the subscription, a client is told so.
+A mempool and a syncing state are every node's own: there is nothing to fill, so without a feed there is nothing. Where
+no provider takes the subscription, a client is told so; where they are merely gone, it waits for one.
 """
 
 from __future__ import annotations
@@ -9,69 +9,40 @@ from __future__ import annotations
 from typing import Final
 
 import attrs
+import trio
 
-from lasso_trio.subscriptions.fanout import Member
-from lasso_trio.subscriptions.feed import Arrival
-from lasso_trio.subscriptions.feed_set import FeedSet, OpenFeed
+from lasso_trio.subscriptions.feed_set import OpenFeed
 from lasso_trio.subscriptions.stream import Stream
-from lasso_trio.subscriptions.transaction import hash_of
-from lasso_trio.subscriptions.wanted import Kind, Wanted
+from lasso_trio.subscriptions.wanted import Wanted
 
-REMEMBERED: Final = 32_768
+NOBODY: Final = "no provider with a WebSocket offers it"
 
 
 @attrs.define(eq=False)
 class PlainStream(Stream):
-    """Live as soon as one provider took the subscription."""
+    """`live` is set while a provider feeds it, and while it is known that none will."""
 
     wanted: Wanted = attrs.field(kw_only=True)
-    _told: dict[bytes, None] = attrs.field(factory=dict)
-    _last: bytes = b""
 
     def __attrs_post_init__(self) -> None:
-        around = self.around
-        self.feeds = FeedSet(
-            self.wanted.params, around.sources, around.policy.feeds, self._heard, self._changed, around.qualities
-        )
+        self.feeds = self._feeds_of(self.wanted.params)
 
     async def run(self) -> None:
         if not self.around.sources():
-            self._nobody()
+            self._nobody(NOBODY)
         await self.feeds.run()
 
-    def greet(self, member: Member, id_: str) -> None:
-        """Nodes tell of `syncing` when it changes: a client that hears nothing is told where it stands."""
-        if self.wanted.kind is Kind.SYNCING:
-            self.fanout.publish_to(member, id_, self._last or b"false")
-
-    def _nobody(self, text: str = "no provider with a WebSocket offers it") -> None:
-        if self.wanted.kind is not Kind.SYNCING:
-            self.failure = text
+    def _nobody(self, text: str) -> None:
+        self.failure = text
         self.live.set()
 
-    def _heard(self, feed: OpenFeed, arrival: Arrival) -> None:
-        self.feeds.quality(feed.source.instance_id).arrived(0.0)
-        if self.wanted.kind is Kind.SYNCING:
-            if arrival.result != self._last:
-                self._last = arrival.result
-                self.publish(arrival.result)
-        elif self._is_new(hash_of(arrival.result)):
-            self.publish(arrival.result)
-
-    def _is_new(self, hash_: bytes) -> bool:
-        if not hash_:
-            self.counts.bad += 1
-            return False
-        if hash_ in self._told:
-            return False
-        self._told[hash_] = None
-        if len(self._told) > REMEMBERED:
-            del self._told[next(iter(self._told))]
-        return True
-
     def _changed(self, feed: OpenFeed) -> None:
-        if feed.is_open:
+        if self.feeds.live:
             self.failure = None
             self.live.set()
-        elif self.feeds.refusal is not None and not self.feeds.live:
+        elif self.feeds.refusal is not None:
             self._nobody(self.feeds.refusal.text)
+        elif not self.around.sources():
+            self._nobody(NOBODY)
+        elif self.live.is_set():  # who comes now waits for a feed, as the first one did
+            self.failure, self.live = None, trio.Event()

@@ -16,6 +16,11 @@ class _Transaction(msgspec.Struct, gc=False):
 _decode: Final = msgspec.json.Decoder(str | _Transaction).decode
 
 
+def is_whole(result: bytes) -> bool:
+    """Is it the transaction and not its hash alone?"""
+    return result.lstrip()[:1] == b"{"
+
+
 def hash_of(result: bytes) -> bytes:
     """The transaction's hash, lower-case; empty when there is none in `result`."""
     try:

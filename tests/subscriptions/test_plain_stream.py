@@ -5,37 +5,15 @@ import trio
 from trio.testing import MockClock
 
 from lasso_trio.jsonrpc.errors import RpcError
-from tests.subscriptions.simulated import Scene
+from tests.subscriptions.simulated import Scene, SimulatedSource
 
-
-def transaction(number: int) -> bytes:
-    return b'"0x%064x"' % number
-
-
-async def test_a_pending_transaction_is_told_once_whoever_tells_it(autojump_clock: MockClock) -> None:
-    async with Scene.open() as scene:
-        client = await scene.join('["newPendingTransactions"]')
-        for number in (1, 2, 1):
-            for source in scene.sources:
-                source.tell("newPendingTransactions", transaction(number))
-        scene.sources[0].tell("newPendingTransactions", b"7")
-        await trio.sleep(0.1)
-        assert client.results == [f"0x{1:064x}", f"0x{2:064x}"]
-
-
-async def test_whole_transactions_are_a_stream_of_their_own(autojump_clock: MockClock) -> None:
-    async with Scene.open() as scene:
-        client = await scene.join('["newPendingTransactions", true]')
-        assert scene.sources[0].opened == [b'["newPendingTransactions",true]']
-        scene.sources[0].tell("newPendingTransactions", b'{"hash":"0x%064x","nonce":"0x1"}' % 5)
-        await trio.sleep(0.1)
-        assert [result["nonce"] for result in client.results] == ["0x1"]
+PENDING = '["newPendingTransactions"]'
 
 
 async def test_without_websockets_nobody_offers_it(autojump_clock: MockClock) -> None:
     async with Scene.open(sources=0) as scene:
         with pytest.raises(RpcError, match="no provider with a WebSocket offers it"):
-            await scene.join('["newPendingTransactions"]')
+            await scene.join(PENDING)
 
 
 async def test_a_client_is_told_why_nobody_takes_it(autojump_clock: MockClock) -> None:
@@ -43,35 +21,41 @@ async def test_a_client_is_told_why_nobody_takes_it(autojump_clock: MockClock) -
         for source in scene.sources:
             source.refuses = ("newPendingTransactions",)
         with pytest.raises(RpcError, match="no newPendingTransactions here") as refused:
-            await scene.join('["newPendingTransactions"]')
+            await scene.join(PENDING)
         assert refused.value.code == -32602
 
 
-@pytest.mark.parametrize("sources", [0, 2])
-async def test_syncing_is_false_until_somebody_says_otherwise(autojump_clock: MockClock, sources: int) -> None:
-    async with Scene.open(sources=sources) as scene:
-        client = await scene.join('["syncing"]')
-        assert client.results == [False]
-
-
-async def test_syncing_is_told_when_it_changes(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize("wish", [PENDING, '["syncing"]'])
+async def test_who_comes_while_all_are_gone_waits_for_the_first_that_comes_back(
+    autojump_clock: MockClock, nursery: trio.Nursery, wish: str
+) -> None:
     async with Scene.open() as scene:
-        client = await scene.join('["syncing"]')
-        for text in (b'{"syncing":true}', b'{"syncing":true}', b"false"):
-            for source in scene.sources:
-                source.tell("syncing", text)
-            await trio.sleep(0.1)
-        assert client.results == [False, {"syncing": True}, False]
+        await scene.join(wish)
+        for source in scene.sources:
+            source.kill()
+        await trio.sleep(30)
+        began = trio.current_time()
+
+        async def mend() -> None:
+            await trio.sleep(4)
+            scene.sources[1].revive()
+
+        nursery.start_soon(mend)
+        await scene.join(wish)
+        assert trio.current_time() - began == pytest.approx(4, abs=0.1)
 
 
-async def test_a_provider_that_refuses_whole_transactions_still_tells_hashes(autojump_clock: MockClock) -> None:
-    async with Scene.open(sources=1) as scene:
-        (source,) = scene.sources
-        source.refuses = ("newPendingTransactions",)
-        with pytest.raises(RpcError, match="no newPendingTransactions here"):
-            await scene.join('["newPendingTransactions", true]')
-        source.refuses = ()
-        client = await scene.join('["newPendingTransactions"]')
-        source.tell("newPendingTransactions", transaction(7))
-        await trio.sleep(0.1)
-        assert client.results == [f"0x{7:064x}"]
+async def test_when_a_reload_leaves_no_source_it_is_said(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        await scene.join(PENDING)
+        (stream,) = scene.hub.streams.values()
+        gone: list[SimulatedSource] = list(scene.sources)
+        scene.sources.clear()
+        stream.feeds.look_again()
+        await trio.sleep(1)
+        with pytest.raises(RpcError, match="no provider with a WebSocket offers it"):
+            await scene.join(PENDING)
+        scene.sources.extend(gone)
+        stream.feeds.look_again()
+        await trio.sleep(1)
+        assert (await scene.join(PENDING)).results == []
