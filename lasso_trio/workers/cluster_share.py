@@ -4,7 +4,8 @@
     /api/cluster, the page  ─► any worker ─► the keeping one
     /api/health, snapshots  ◄─ what the keeping one told last, as it changes
 
-When another worker takes over it begins anew, as a node does that was restarted: the others are found within seconds.
+When another worker takes over it goes on with who is known (`cluster.handover`), and asks them all at once for their
+figures. Until they have answered it shows what its predecessor told last.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import attrs
 import msgspec
 import trio
 
+from lasso_trio.cluster.address import Address
 from lasso_trio.cluster.aggregate import Picture
 from lasso_trio.cluster.cluster import Cluster
 from lasso_trio.cluster.desk import Silent
+from lasso_trio.cluster.handover import Left, inherit, left
 from lasso_trio.cluster.membership import Membership
 from lasso_trio.cluster.snapshot import BadSnapshot
 from lasso_trio.cluster.talk import Refused
@@ -40,6 +43,7 @@ class News(msgspec.Struct, array_like=True, frozen=True):
     health: Row
     summary: Row
     known: list[str]
+    peers: list[Left] = []
 
 
 class Question(msgspec.Struct, array_like=True, frozen=True):
@@ -77,8 +81,12 @@ class ClusterShare:
     bus: Bus
     own: Cluster
     news: News | None = None
+    _told_at: float = 0.0
+    """When `news` came."""
+    _waited_for: set[Address] = attrs.field(factory=set)
+    """Who responded to the keeping worker before this one, and has not been heard of since."""
     _named: trio.Event = attrs.field(factory=trio.Event)
-    _told: bytes = b""
+    _told: tuple[object, ...] = ()
 
     def __attrs_post_init__(self) -> None:
         self.bus.listen(NEWS, self._hear)
@@ -132,24 +140,33 @@ class ClusterShare:
 
     async def _tell_news(self) -> NoReturn:
         while True:
-            news = _encode(self._seen())
-            if news != self._told:
-                self._told = news
-                self.bus.tell(NEWS, news)
+            news = self._seen()
+            told = (news.health, news.summary, [peer.place for peer in news.peers])
+            if told != self._told:
+                self._told = told
+                self.bus.tell(NEWS, _encode(news))
             await trio.sleep(EVERY_S)
 
     def _seen(self) -> News:
-        if self.news is not None and not self.bus.keeping:
+        if self.news is not None and not (self.bus.keeping and self._has_heard_all()):
             return self.news
         membership = self.own.membership
         known = [membership.node_id, *(peer.node_id for peer in membership.nodes() if peer.node_id is not None)]
-        return News(self.own.health(), self.own.summary(), known)
+        return News(self.own.health(), self.own.summary(), known, left(membership, trio.current_time()))
+
+    def _has_heard_all(self) -> bool:
+        """Of those who were there, as an heir; each has answered or failed within one time-out."""
+        peers = self.own.membership.peers
+        self._waited_for = {a for a in self._waited_for if a in peers and not (peers[a].live or peers[a].failures)}
+        return not self._waited_for
 
     def _hear(self, sender: int, payload: bytes) -> None:
-        self.news = _decode_news(payload)
+        self.news, self._told_at = _decode_news(payload), trio.current_time()
 
     def _role(self) -> None:
-        if self.bus.keeping:
+        if self.bus.keeping and not self._named.is_set():
+            if self.news is not None:
+                self._waited_for = inherit(self.own.membership, self.news.peers, self._told_at)
             self._named.set()
 
     def _welcome(self, worker: int) -> None:

@@ -62,6 +62,30 @@ async def test_only_the_keeping_worker_speaks_with_others_and_then_whoever_is_ne
         assert node.running == [0, 1]
 
 
+async def test_who_takes_over_knows_the_dead_and_tells_the_last_word_until_the_living_have_answered(
+    autojump_clock: MockClock,
+) -> None:
+    node = Node()
+    async with crew_of(2, node.prepare) as crew:
+        for desk in node.desks.values():
+            crew.nursery.start_soon(desk.run)
+        responds(node.own(0), "10.0.0.2", "eu-1", figures([0.01], 5))
+        responds(node.own(0), "10.0.0.3", "ap-1", figures([0.01], 5))
+        dies(node.own(0), "10.0.0.2")
+        await trio.sleep(EVERY_S + 0.1)
+        before = node.desks[0].health()
+        await crew.kill(0)
+        heir = node.desks[1]
+        assert heir.bus.keeping
+        assert heir.health() == before
+        assert heir.knows("eu-1")
+        responds(node.own(1), "10.0.0.3", "ap-1", figures([0.01], 5))
+        assert heir.health() == before  # by itself now
+        assert heir.summary()["disconnected"] == ["eu-1"]
+        dies(node.own(1), "10.0.0.3")
+        assert heir.health()["nodes_responding"] == 1
+
+
 async def test_every_worker_tells_what_the_keeping_one_knows(autojump_clock: MockClock) -> None:
     node = Node()
     async with crew_of(2, node.prepare) as crew:
