@@ -94,4 +94,4 @@ async def test_an_answer_that_says_something_wins_against_any(autojump_clock: Cl
 
 def odd(ms: float) -> Faults:
     """It answers with an error that nobody knows."""
-    return attrs.evolve(slow(ms), failures=(Failure(Kind.RPC, code=-32000, message="an odd thing"),))
+    return attrs.evolve(slow(ms), failures=(Failure(Kind.RPC, code=7777, message="an odd thing"),))
