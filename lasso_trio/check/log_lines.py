@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections import deque
 from collections.abc import Iterable
+from errno import EBADF
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,13 +20,17 @@ from lasso_trio.telemetry.call_record import EVENT
 
 HEAD_BYTES: Final = 1024 * 1024
 TAIL_BYTES: Final = 8 * 1024 * 1024
+PIECE_BYTES: Final = 64 * 1024
 LOADED: Final = "Loaded profile: "
 STARTED: Final = "node.ready"
 
 
 def read_log(name: str, prefix: str) -> LogSeen:
-    """`name`: a file, or `-` for stdin. `prefix`: how request ids of our own begin. Blocks; raises OSError."""
-    data = sys.stdin.buffer.read(HEAD_BYTES + TAIL_BYTES) if name == STDIN else _ends(Path(name))
+    """`name`: a file, or `-` for stdin. `prefix`: how request ids of our own begin. Raises OSError.
+
+    Blocks, for stdin as long as somebody may still write to it; whoever has no time may leave it behind.
+    """
+    data = _stdin() if name == STDIN else _ends(Path(name))
     return judge_lines(data.splitlines(), prefix)
 
 
@@ -36,6 +43,46 @@ def _ends(path: Path) -> bytes:
             return head
         stream.seek(size - TAIL_BYTES)
         return head[:HEAD_BYTES] + b"\n" + stream.read(TAIL_BYTES)
+
+
+def _stdin() -> bytes:
+    """The same of what cannot be rewound.
+
+    Read below `sys.stdin`: who ends while a thread waits there must not meet the lock of its buffer.
+    """
+    if sys.stdin is None:
+        raise OSError(EBADF, "there is no standard input")
+    ends, file = Ends(HEAD_BYTES, TAIL_BYTES), sys.stdin.fileno()
+    while piece := os.read(file, PIECE_BYTES):
+        ends.add(piece)
+    return ends.joined
+
+
+@attrs.define(eq=False)
+class Ends:
+    """The first `head` bytes of what comes in pieces, and the last `tail` (up to one piece more)."""
+
+    head: int
+    tail: int
+    _first: bytearray = attrs.field(factory=bytearray, init=False)
+    _last: deque[bytes] = attrs.field(factory=deque, init=False)
+    _kept: int = attrs.field(default=0, init=False)
+    _has_gap: bool = attrs.field(default=False, init=False)
+
+    def add(self, piece: bytes) -> None:
+        room = self.head - len(self._first)
+        self._first += piece[:room]
+        if rest := piece[room:]:
+            self._last.append(rest)
+            self._kept += len(rest)
+        while self._last and self._kept - len(self._last[0]) >= self.tail:
+            self._kept -= len(self._last.popleft())
+            self._has_gap = True
+
+    @property
+    def joined(self) -> bytes:
+        """With a line end where something was left out."""
+        return bytes(self._first) + (b"\n" if self._has_gap else b"") + b"".join(self._last)
 
 
 def judge_lines(lines: Iterable[bytes], prefix: str = "") -> LogSeen:

@@ -7,7 +7,6 @@ limit; what must not be cut off (a cordoned provider) guards itself.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any, Final
 
 import attrs
@@ -242,7 +241,7 @@ async def log(bench: Bench) -> LogSeen:
     if name is None:
         raise Missing("no log was given", "--log FILE, or `docker logs NODE 2>&1 | lasso check --log -`")
     try:
-        return await trio.to_thread.run_sync(partial(read_log, name, bench.mark))
+        return await trio.to_thread.run_sync(read_log, name, bench.mark, abandon_on_cancel=True)
     except OSError as fault:
         raise Missing(f"{name} cannot be read: {fault.strerror}") from fault
 

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
-import io
 import json
+import os
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lasso_trio.check import log_lines
-from lasso_trio.check.log_lines import judge_lines, read_log
+from lasso_trio.check.log_lines import Ends, judge_lines, read_log
 from tests.check.conftest import CALL
 
 LOADED = {"event": "Loaded profile: public", "level": "info"}
@@ -55,6 +58,50 @@ def test_a_large_log_is_read_from_both_ends(tmp_path: Path, monkeypatch: pytest.
     assert seen.lines < 100
 
 
-def test_a_log_may_come_by_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(lines(READY)[0])))
+@pytest.fixture
+def stdin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bytes], None]]:
+    """`stdin(data)`: what a program before us has written by now, and no more comes."""
+    ours, theirs = os.pipe()
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(fileno=lambda: ours))
+
+    def write(data: bytes) -> None:
+        with open(theirs, "wb") as pipe:
+            pipe.write(data)
+
+    yield write
+    os.close(ours)
+
+
+def test_a_log_may_come_by_stdin(stdin: Callable[[bytes], None]) -> None:
+    stdin(lines(READY)[0])
     assert read_log("-", "").started
+
+
+def test_of_a_long_stdin_the_newest_lines_are_kept(
+    stdin: Callable[[bytes], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_lines, "HEAD_BYTES", 100)
+    monkeypatch.setattr(log_lines, "TAIL_BYTES", 1000)
+    monkeypatch.setattr(log_lines, "PIECE_BYTES", 256)
+    filler = lines(*({"event": "filler", "n": n} for n in range(500)))
+    stdin(b"\n".join([*lines(LOADED), *filler, *lines(CRASH)]))
+    seen = read_log("-", "")
+    assert (seen.loaded, seen.errors) == (("public",), 1)
+    assert seen.lines < 100
+
+
+def test_where_stdin_is_closed_there_is_no_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(OSError, match="no standard input"):
+        read_log("-", "")
+
+
+@given(st.lists(st.binary(min_size=1, max_size=40)), st.integers(1, 60), st.integers(1, 60))
+def test_both_ends_of_what_comes_in_pieces_are_kept(pieces: list[bytes], head: int, tail: int) -> None:
+    ends, whole = Ends(head, tail), b"".join(pieces)
+    for piece in pieces:
+        ends.add(piece)
+    assert ends.joined.startswith(whole[:head])
+    assert ends.joined.endswith(whole[-tail:])
+    assert len(ends.joined) <= head + tail + 41
+    assert ends.joined == whole or len(whole) > head + tail

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import AsyncIterator, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
@@ -217,6 +220,15 @@ async def test_the_log_is_read_where_it_is(bench: Bench, world: World) -> None:
     log.unlink()
     with pytest.raises(Missing, match="cannot be read"):
         await stages.log(bench)
+
+
+async def test_a_log_that_does_not_end_can_be_left(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = os.pipe()
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(fileno=lambda: ours))
+    with trio.move_on_after(0.05) as scope:
+        await stages.log(ordered(bench, log="-"))
+    assert scope.cancelled_caught
+    os.close(theirs)  # what was left behind ends
 
 
 async def test_what_needs_no_node_is_looked_at(bench: Bench) -> None:
