@@ -115,7 +115,7 @@ async def _is(found: Awaitable[object], wanted: object) -> bool:
 
 
 async def _has(node: Neighbour, problem: str) -> bool:
-    return problem in (await node.health())["problems"]
+    return bool(problem in (await node.health())["problems"])
 
 
 async def _status(node: Neighbour) -> object:

@@ -38,6 +38,7 @@ async def test_a_minute_without_dns_is_told_and_takes_no_node_and_no_call_away(t
         assert clients.failed == []
         assert clients.served > 500
         for node in here.nodes:
+            await until(FIND_S, lambda node=node: _says_it_answers(node))
             assert len(_events(node, "cluster.dns_failed")) == (1 if node is late else 2)  # once for each way
             assert len(_events(node, "cluster.dns_answers_again")) == 1
 
@@ -79,6 +80,11 @@ async def _stands(node: Neighbour, responding: int, problems: set[str]) -> bool:
 
 async def _says(node: Neighbour, error: str) -> bool:
     return error in ((await node.cluster())["dns"]["error"] or "")
+
+
+async def _says_it_answers(node: Neighbour) -> bool:
+    """In its log, which is written from time to time."""
+    return len(_events(node, "cluster.dns_answers_again")) > 0
 
 
 def _events(node: Neighbour, event: str) -> list[dict[str, Any]]:
