@@ -32,6 +32,7 @@ import trio
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 
+from lasso_trio.server.answer_source import BrokenAnswer
 from lasso_trio.server.answer_writer import PIECE_BYTES
 from lasso_trio.server.limits import LaneLimits
 
@@ -55,7 +56,9 @@ def at_end(scope: Any, close: Callable[[], Awaitable[None]]) -> None:  # noqa: A
 
 @attrs.frozen(eq=False)
 class AsgiGuard:
-    """Whatever `app` raises passes through. WebSockets are left alone."""
+    """Whatever `app` raises passes through, but for an answer that broke off, which is no accident. WebSockets are left
+    alone.
+    """
 
     app: Callable[[Any, Any, Any], Awaitable[None]]
     limits: LaneLimits
@@ -68,15 +71,25 @@ class AsgiGuard:
         exchange = _Exchange(receive, send, self.limits, is_http2)
         try:
             await app(scope, exchange.receive, exchange.send)
-        except Exception:
+        except Exception as error:
             if is_http2:
                 await _reset(send)  # noqa: ASYNC120  (a cancel goes before any failure)
-            if not exchange.stalled:
+            if (broken := _broken(error)) is not None:
+                log.warning("rpc.answer.broken", reason=str(broken))
+            elif exchange.stalled:
+                log.info("web.client_stalled", path=scope["path"])
+            else:
                 raise
-            log.info("web.client_stalled", path=scope["path"])
         finally:
             for close in scope.get(_AT_END, ()):
                 await close()  # noqa: ASYNC102  (each shields itself, for a bounded time)
+
+
+def _broken(error: Exception) -> BrokenAnswer | None:
+    """The answer that broke off, if that is all it was: it comes out of the nurseries of quart-trio."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error if isinstance(error, BrokenAnswer) else None
 
 
 def is_malformed(scope: Any) -> bool:  # noqa: ANN401 (ASGI)

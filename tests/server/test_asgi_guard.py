@@ -10,8 +10,10 @@ import pytest
 import trio
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
+from structlog.testing import capture_logs
 from trio.testing import wait_all_tasks_blocked
 
+from lasso_trio.server.answer_source import BrokenAnswer
 from lasso_trio.server.asgi_guard import HELD_BACK, AsgiGuard, is_malformed
 from lasso_trio.server.limits import LaneLimits
 
@@ -165,6 +167,32 @@ async def test_over_http2_an_answer_that_fails_is_reset() -> None:
     with pytest.raises(ValueError, match="a mistake"):
         await node.run(failing)
     assert (node.reset, node.flushed) == ([(5, ErrorCodes.INTERNAL_ERROR)], 1)
+
+
+async def breaking_off(scope: Any, receive: Any, send: Any) -> None:
+    async with trio.open_nursery():
+        await send(START)
+        raise BrokenAnswer("its source failed")
+
+
+@pytest.mark.parametrize(("version", "resets"), [("2", [(5, ErrorCodes.INTERNAL_ERROR)]), ("1.1", [])])
+async def test_an_answer_that_breaks_off_is_told_and_no_accident(version: str, resets: list[object]) -> None:
+    node = Hypercorn()
+    node.say(END)
+    with capture_logs() as logs:
+        await node.run(breaking_off, version)
+    assert node.reset == resets
+    assert [(log["event"], log["reason"]) for log in logs] == [("rpc.answer.broken", "its source failed")]
+
+
+async def test_what_fails_beside_it_is_one() -> None:
+    async def failing_too(scope: Any, receive: Any, send: Any) -> None:
+        raise ExceptionGroup("both", [BrokenAnswer("its source failed"), ValueError("a mistake")])
+
+    node = Hypercorn()
+    node.say(END)
+    with pytest.raises(ExceptionGroup, match="both"):
+        await node.run(failing_too)
 
 
 async def test_a_stream_that_has_ended_cannot_be_reset_and_need_not() -> None:
