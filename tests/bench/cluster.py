@@ -54,6 +54,8 @@ CALLS = 200
 """Answers in the window of each provider and method."""
 EXCHANGES = 200
 """Over HTTP, after one that is not counted."""
+MOST_SHARE, MOST_MIB = 0.01, 64
+"""What all this may take of a core while nobody looks, without HTTP, and of memory."""
 PERIOD_S = CHECK_S * (1 - JITTER / 2)
 """From one question to the next, on average."""
 
@@ -196,6 +198,8 @@ def main(nodes: int = 100, providers: int = 50, methods: int = 60) -> None:
     print(f"over HTTP: {1000 * whole_exchange_s:.2f} ms to ask one node and to answer it, so "
           f"{100 * (nodes - 1) * whole_exchange_s / PERIOD_S:.2f} % in place of "
           f"{100 * (taking_s + telling_s) / PERIOD_S:.2f} %")  # fmt: skip
+    if idle > MOST_SHARE or held_mib > MOST_MIB:
+        sys.exit(f"missed: at most {100 * MOST_SHARE:.0f} % of a core and {MOST_MIB} MiB")
 
 
 if __name__ == "__main__":
