@@ -1,7 +1,8 @@
 """The command behind the command line: run the check, show progress on stderr, print the report. The exit code is its
 answer: 0; 1 a row failed; 2 it was broken off.
 
-Ctrl-C and SIGTERM end it with what is known; a second one ends at once.
+Ctrl-C, SIGTERM and a terminal that goes away end it with what is known. While a cordoned provider may have to be taken
+back, which has its time limit, a second one changes nothing; after that it ends at once.
 """
 
 from __future__ import annotations
@@ -12,18 +13,22 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from math import inf
 from typing import Final
 
 import trio
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from lasso_trio.check.cordoning import RESTORE_S
 from lasso_trio.check.order import Order
 from lasso_trio.check.report import Report
 from lasso_trio.check.run import Tell, check
 from lasso_trio.check.setup import Setup
 from lasso_trio.check.table import listing, show
 
+PATIENCE_S: Final = RESTORE_S + 1.0
+"""After the first signal."""
 WIDE: Final = 140
 """Columns where there is no terminal that has a width."""
 
@@ -47,20 +52,31 @@ def list_rows(order: Order) -> int:
 async def _interruptible(order: Order, setup: Setup, tell: Tell) -> Report:
     stop = trio.CancelScope()
     async with trio.open_nursery() as nursery:
-        await nursery.start(_watch, stop)
+        await nursery.start(_watch, stop, tell)
         report = await check(order, setup, tell, stop)
         nursery.cancel_scope.cancel("the report is made")
     return report
 
 
-async def _watch(stop: trio.CancelScope, *, task_status: trio.TaskStatus[None]) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+async def _watch(stop: trio.CancelScope, tell: Tell, *, task_status: trio.TaskStatus[None]) -> None:
+    patient_until = inf
+    with trio.open_signal_receiver(*_ending()) as signals:
         task_status.started()
         async for number in signals:
-            if stop.cancel_called:
+            if not stop.cancel_called:
+                patient_until = trio.current_time() + PATIENCE_S
+                stop.cancel("a signal")
+            elif trio.current_time() < patient_until:
+                tell("ending; a cordoned provider is taken back first")
+            else:
                 signal.signal(number, signal.SIG_DFL)
                 signal.raise_signal(number)
-            stop.cancel("a signal")
+
+
+def _ending() -> list[signal.Signals]:
+    """Less a hangup that we were started to ignore (nohup)."""
+    all_ = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+    return [each for each in all_ if each is not signal.SIGHUP or signal.getsignal(each) is not signal.SIG_IGN]
 
 
 def _console() -> Console:

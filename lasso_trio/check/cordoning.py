@@ -20,6 +20,8 @@ from lasso_trio.config.secret import Secret
 CALLS: Final = 5
 RESTORE_S: Final = 5.0
 TRIES: Final = 3
+SETTLE_S: Final = 0.25
+"""Between the order and the calls: a node of several workers has obeyed when the last of them has heard of it."""
 METHOD: Final = "eth_gasPrice"
 """Small, asked of a provider, and the same for everybody."""
 _FRESH: Final = {"x-lasso-cache": "bypass"}
@@ -55,13 +57,17 @@ class Cordon:
 
     async def _cordoned(self, provider: str, name: str) -> FailoverSeen:
         answers: list[Said] = []
+        heard_by = trio.current_time() + SETTLE_S
         try:
             fault = await self._order(name, "cordon")
             if not fault:
+                heard_by = trio.current_time() + SETTLE_S
+                await trio.sleep_until(heard_by)
                 answers = [await self._ask() for _ in range(CALLS)]
         finally:  # also when the order seems to have failed: its answer may have been lost and not the order
             lost = "no answer in time"
             with trio.CancelScope(deadline=trio.current_time() + RESTORE_S, shield=True):
+                await trio.sleep_until(heard_by)  # a worker that hears of the cordon after its end would keep it
                 lost = await self._restore(name)
             if lost:
                 self.remark(f"{name} may still be cordoned ({lost}): POST {self.ops}/admin/providers/{name}/uncordon")

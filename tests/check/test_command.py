@@ -68,6 +68,59 @@ def test_a_signal_ends_it_with_what_is_known(
     assert "(interrupted)" in capsys.readouterr().out
 
 
+def test_a_second_signal_waits_for_what_must_not_be_cut_off(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restored: list[str] = []
+
+    async def check(order: Order, _: Setup, tell: command.Tell, stop: trio.CancelScope) -> Report:
+        with stop:
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+                await trio.sleep_forever()
+            finally:
+                with trio.CancelScope(deadline=trio.current_time() + 5, shield=True):
+                    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                        os.kill(os.getpid(), number)
+                        await trio.sleep(0.02)
+                    restored.append("a")
+        return Report(order.url, (Result(ROWS["E1"], passed("fine")),), interrupted=stop.cancelled_caught)
+
+    monkeypatch.setattr(command, "check", check)
+    assert execute(Order(), world.facts.setup) == 2
+    assert restored == ["a"]
+    assert "(interrupted)" in capsys.readouterr().out
+
+
+def test_a_second_signal_ends_it_at_once_when_nothing_can_be_left_to_do(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    died: list[int] = []
+
+    async def check(order: Order, _: Setup, __: command.Tell, stop: trio.CancelScope) -> Report:
+        while not died:
+            os.kill(os.getpid(), signal.SIGTERM)
+            await trio.sleep(0.01)
+        return Report(order.url, (), interrupted=stop.cancel_called)
+
+    monkeypatch.setattr(command, "check", check)
+    monkeypatch.setattr(command, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(command.signal, "raise_signal", died.append)
+    before = signal.getsignal(signal.SIGTERM)
+    assert execute(Order(), world.facts.setup) == 2
+    assert died == [signal.SIGTERM]
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_a_hangup_that_is_ignored_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert signal.SIGHUP not in command._ending()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert signal.SIGHUP in command._ending()
+
+
 def test_the_rows_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert list_rows(Order(only=("E1",))) == 0
     assert "SECRET_KEY_BASE" in capsys.readouterr().out

@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from lasso_trio.check.caller import Caller, Said
-from lasso_trio.check.cordoning import CALLS, Cordon, is_healthy, name_of, refusal
+from lasso_trio.check.cordoning import CALLS, SETTLE_S, Cordon, is_healthy, name_of, refusal
 from lasso_trio.config.secret import Secret
 from tests.check.fake_node import FakeNode, reply, result
 
@@ -63,6 +63,25 @@ async def test_the_next_provider_answers_and_the_first_is_taken_back(cordon: Cor
     assert (seen.first, set(seen.then), len(seen.then)) == ("a", {"b"}, CALLS)
     assert (seen.cordoned, seen.restored, seen.fault) == (True, True, "")
     assert admin.out == set()
+
+
+async def test_a_worker_that_hears_of_it_a_little_later_does_not_count(
+    admin: Admin, autojump_clock: trio.testing.MockClock
+) -> None:
+    heard_at = 0.0
+
+    async def handle(request: httpx.Request) -> httpx.Response:
+        nonlocal heard_at
+        await trio.lowlevel.checkpoint()
+        if request.url.path.endswith("/cordon"):
+            heard_at = trio.current_time() + 0.1
+        if request.url.path == "/rpc" and admin.out and trio.current_time() < heard_at:
+            return result(**PLACE, selected_provider={"id": "a"})
+        return admin.handle(request)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(handle)) as client:
+        seen = await Cordon(Caller({}, 0.5, client), "http://n/rpc", "http://n", Secret("token"), print).run()
+    assert (seen.first, set(seen.then), admin.out) == ("a", {"b"}, set())
 
 
 async def test_a_lone_provider_is_never_cordoned(cordon: Cordon, admin: Admin) -> None:
@@ -139,6 +158,27 @@ async def test_broken_off_at_any_call_it_is_taken_back(cordon: Cordon, admin: Ad
             await Cordon(caller, "http://n/rpc", "http://n", Secret("token"), cordon.remark).run()
     assert scope.cancelled_caught
     assert any(path.endswith("/cordon") for path in admin.paths)
+    assert admin.out == set()
+
+
+async def test_broken_off_at_once_it_is_taken_back_when_every_worker_has_heard_of_it(
+    admin: Admin, autojump_clock: trio.testing.MockClock
+) -> None:
+    scope, orders = trio.CancelScope(), dict[str, float]()
+
+    async def handle(request: httpx.Request) -> httpx.Response:
+        await trio.lowlevel.checkpoint()
+        order = request.url.path.rpartition("/")[2]
+        orders[order] = trio.current_time()
+        if order == "cordon":
+            scope.cancel()
+        return admin.handle(request)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(handle)) as client:
+        with scope:
+            await Cordon(Caller({}, 0.5, client), "http://n/rpc", "http://n", Secret("token"), print).run()
+    assert scope.cancelled_caught
+    assert orders["uncordon"] - orders["cordon"] >= SETTLE_S
     assert admin.out == set()
 
 
