@@ -9,7 +9,9 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import attrs
 
+from lasso_trio.access.gates import wall_clock
 from lasso_trio.check.caller import Caller
+from lasso_trio.check.client import is_let_in, limits_of
 from lasso_trio.check.environment import LOCAL
 from lasso_trio.check.facts import Facts
 from lasso_trio.check.metric_page import MetricPage
@@ -73,8 +75,10 @@ class Bench:
     def profile(self) -> Profile | None:
         """Whose limits hold, as far as it is among the profiles here."""
         profiles = self.facts.setup.profiles
-        if self.order.profile is not None or not profiles:
-            return profiles.get(self.order.profile or "")
+        if not profiles:
+            return None
+        if self.order.profile is not None:
+            return ProfileSet(profiles).find(self.order.profile)
         listed = [slug for row in self._chains[:1] for slug in row.get("profiles", ())[:1]]  # the node's default first
         return profiles.get(listed[0]) if listed else ProfileSet(profiles).default
 
@@ -86,9 +90,22 @@ class Bench:
 
     @property
     def limits(self) -> tuple[int, int]:
-        """Calls a second and burst of the profile that is called."""
+        """Calls a second and burst that we have at the profile that is called."""
         found = self.profile
-        return (USUAL_RPS, USUAL_BURST) if found is None else (found.rps_limit, found.burst_limit)
+        if found is None:
+            return USUAL_RPS, USUAL_BURST
+        return limits_of(found, self.order.header_pairs, wall_clock())
+
+    @property
+    def narrowest(self) -> tuple[str | None, tuple[int, int]]:
+        """The profile that limits us first, and how: as named, else of those here that let us in. Raises Missing."""
+        profiles, headers, now = self.facts.setup.profiles, self.order.header_pairs, wall_clock()
+        if self.order.profile is not None or not profiles:
+            return self.order.profile, self.limits
+        limits = {p.slug: limits_of(p, headers, now) for p in profiles.values() if is_let_in(p, headers, now)}
+        if not limits:
+            raise Missing("no profile here lets us in", "--header 'X-Lasso-Api-Key: …' shows a key")
+        return min(limits.items(), key=lambda item: sum(item[1]))
 
     @property
     def chain(self) -> str:

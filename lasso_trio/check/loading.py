@@ -66,14 +66,18 @@ class TooMany:
 
 
 def plan_flood(rps: int, burst: int, impolite: bool) -> Flood | TooMany:
-    """How to exceed a limit: more than the burst and what comes back meanwhile. Or why it is not tried."""
-    if burst + rps < POLITE:
+    """How to exceed a limit: more than the burst and what comes back meanwhile. Or why it is not tried.
+
+    Of a burst that the polite number exceeds only by being fast that much is tried: the judge knows what came back.
+    """
+    if burst + rps < POLITE or (burst < POLITE and not impolite):
         return Flood(POLITE)
     need, most = burst + rps * SLOWEST_S, MOST_AT_ONCE if impolite else POLITE
     if need > most:
         why = f"a burst of {burst} takes {need} calls at once, and {most} are allowed"
         return TooMany(why, "" if impolite else "--load makes them; or name a profile with a small burst (--profile)")
-    return Flood(ceil(need / BATCH), BATCH)
+    size = min(BATCH, burst)  # a larger one would cost no more than the burst
+    return Flood(ceil(need / size), size)
 
 
 def flood_body(flood: Flood) -> bytes:

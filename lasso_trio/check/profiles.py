@@ -126,9 +126,8 @@ def judge_limiting(facts: Facts) -> Verdict:
     told = f"{seen.limited} of {seen.sent} calls at once got 429 (profile {seen.profile}, burst {seen.burst})"
     figures = {"sent": seen.sent, "limited": seen.limited}
     if not seen.limited and not seen.other and seen.sent <= seen.burst + seen.rps * seen.seconds:
-        return skipped(
-            f"{seen.sent} calls took {seen.seconds:.1f} s: too slow to exceed the limit", "check from nearer"
-        )
+        why = f"{seen.sent} calls took {seen.seconds:.1f} s: too slow to exceed the limit"
+        return skipped(why, "check from nearer, or let it make more at once (--load)")
     if not seen.limited:
         why = f"{told}{': ' + seen.other if seen.other else ''}"
         return failed(why, "does the node run with these profiles, and does its proxy tell it the client?", **figures)

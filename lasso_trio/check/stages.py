@@ -207,14 +207,8 @@ async def metrics(bench: Bench) -> MetricPage:
 
 
 async def limit(bench: Bench) -> LimitSeen:
-    """Against the profile whose burst is the smallest, unless one was named."""
-    profiles = bench.facts.setup.profiles
-    if bench.order.profile is None and profiles:
-        slug: str | None = min(profiles.values(), key=lambda each: each.burst_limit + each.rps_limit).slug
-    else:
-        slug = bench.order.profile
-    found = profiles.get(slug or "")
-    rps, burst = bench.limits if found is None else (found.rps_limit, found.burst_limit)
+    """Against the profile that limits us first, unless one was named."""
+    slug, (rps, burst) = bench.narrowest
     flood = plan_flood(rps, burst, bench.order.load)
     if isinstance(flood, TooMany):
         raise Missing(flood.why, flood.todo)

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import attrs
 import httpx
 import pytest
 
+from lasso_trio.access.api_key import digest_of, made
 from lasso_trio.check.bench import Bench, Missing
 from lasso_trio.check.caller import Caller
 from lasso_trio.check.facts import Facts, NodeSeen
 from lasso_trio.check.order import Order
 from lasso_trio.check.setup import Setup
+from lasso_trio.config.access import AccessPolicy, ApiKey, Auth, Terms
+from lasso_trio.config.profile import Profile
 from tests.check.conftest import METRICS, World, json_page, setup_of
 from tests.check.fake_node import FakeNode
 
@@ -66,6 +70,26 @@ def test_limits_are_those_of_the_profile_that_is_called(world: World) -> None:
     assert bench.limits == (100, 500)
     bench.facts = attrs.evolve(bench.facts, setup=Setup({}, world.folder))
     assert bench.limits == (100, 500)
+
+
+def test_the_narrowest_limit_is_of_the_profiles_that_let_us_in(world: World) -> None:
+    key = made("wallet")
+    bench = bench_of(world)
+    public = bench.facts.setup.profiles["public"]
+    policy = AccessPolicy(Auth((ApiKey("wallet", digest_of(key), Terms(5, 6)),)))
+    small = attrs.evolve(public, slug="small", rps_limit=7, burst_limit=9, access=policy)
+
+    def narrowest(*profiles: Profile, **order: Any) -> tuple[str | None, tuple[int, int]]:
+        setup = attrs.evolve(bench.facts.setup, profiles={each.slug: each for each in profiles})
+        facts = attrs.evolve(bench.facts, setup=setup)
+        return attrs.evolve(bench, facts=facts, order=Order(url="http://n", **order)).narrowest
+
+    assert narrowest(public, small) == ("public", (100, 500))
+    assert narrowest(public, small, headers=(f"X-Lasso-Api-Key: {key}",)) == ("small", (5, 6))
+    assert narrowest(public, small, profile="default") == ("default", (100, 500))
+    assert narrowest(profile="elsewhere") == ("elsewhere", (100, 500))
+    with pytest.raises(Missing, match="lets us in"):
+        narrowest(small)
 
 
 async def test_metrics_are_read_from_the_operators_port(world: World) -> None:

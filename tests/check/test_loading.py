@@ -9,7 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lasso_trio.check.caller import Said
-from lasso_trio.check.loading import POLITE, Crowd, Flood, Pace, TooMany, flood_body, plan_flood, summed
+from lasso_trio.check.loading import (
+    BATCH,
+    MOST_AT_ONCE,
+    POLITE,
+    Crowd,
+    Flood,
+    Pace,
+    TooMany,
+    flood_body,
+    plan_flood,
+    summed,
+)
 from tests.check.fake_node import FakeNode, reply, result
 
 
@@ -32,13 +43,29 @@ def test_a_pace_within_a_limit_never_reaches_it(rps: int, burst: int) -> None:
     [
         (20, 100, False, Flood(150)),
         (20, 100, True, Flood(150)),
+        (100, 100, False, Flood(150)),
+        (100, 100, True, Flood(8, 50)),
+        (1000, 10, True, Flood(301, 10)),
         (100, 500, True, Flood(16, 50)),
         (1000, 5000, True, Flood(160, 50)),
     ],
 )
 def test_a_limit_is_exceeded_by_no_more_than_it_takes(rps: int, burst: int, impolite: bool, flood: Flood) -> None:
     assert plan_flood(rps, burst, impolite) == flood
-    assert flood.calls > burst + rps
+    assert flood.calls > burst
+
+
+@given(st.integers(1, 10_000), st.integers(1, 10_000), st.booleans())
+def test_a_flood_costs_more_than_the_burst_and_no_batch_of_it_more_than_there_can_be(
+    rps: int, burst: int, impolite: bool
+) -> None:
+    flood = plan_flood(rps, burst, impolite)
+    if isinstance(flood, Flood):
+        assert flood.calls > burst
+        assert flood.per_request <= burst
+        assert flood.calls <= (MOST_AT_ONCE + BATCH if impolite else POLITE)
+    else:
+        assert burst >= POLITE or rps >= POLITE
 
 
 @pytest.mark.parametrize(("rps", "impolite", "hint"), [(100, False, "--load makes them"), (10_000, True, "")])
