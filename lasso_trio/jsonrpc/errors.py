@@ -5,7 +5,7 @@ The catalogue follows the original's client-visible one, so that clients that ma
 
 from __future__ import annotations
 
-from math import ceil
+from math import ceil, isinf
 from typing import Any, Final
 
 import msgspec
@@ -173,6 +173,16 @@ def all_circuits_open(method: str, retry_after_s: float | None) -> RpcError:
     seconds = max(1, ceil(retry_after_s))
     text = f"No available channels for method: {method}. All circuits open, retry after {seconds}s"
     return RpcError(SERVER_ERROR, text, {"retry_after_ms": ceil(retry_after_s * 1000)}, category="circuit_open")
+
+
+def budgets_spent(method: str, retry_after_s: float, *, others_shut: bool) -> RpcError:
+    """`retry_after_s`: infinity for a call that no budget will ever allow. `others_shut`: some have breakers open."""
+    what = "All circuit breakers are open or budgets spent" if others_shut else "All budgets are spent"
+    text, data = f"No available channels for method: {method}. {what}", {"reason": "budget_spent"}
+    if isinf(retry_after_s):
+        return RpcError(SERVER_ERROR, text, data, category="budget_spent")
+    text, milliseconds = f"{text}, retry after {max(1, ceil(retry_after_s))}s", ceil(retry_after_s * 1000)
+    return RpcError(SERVER_ERROR, text, {**data, "retry_after_ms": milliseconds}, category="budget_spent")
 
 
 def request_timeout() -> RpcError:

@@ -86,6 +86,12 @@ class Budget:
         daily = self._daily
         return daily is None or self._in_day + weight_of(method, self.terms.weights) <= daily
 
+    def wait_s(self, method: str, now: float) -> float | None:
+        """Until something is given back, when one more call does not fit; None when it does."""
+        if not self.affords_today(method, now):
+            return max(0.0, self._back_at() - now) if self._hours else inf
+        return None if self.affords(method, now) else max(0.0, self._second[0][0] - now)
+
     def spend(self, method: str, now: float) -> bool:
         """Count a call that was let through. True if nothing fits any more from now on."""
         weight, rps = weight_of(method, self.terms.weights), self._rps

@@ -11,6 +11,7 @@ Cancellation (the client left) ends the attempt in flight at once, gives the bre
 
 from __future__ import annotations
 
+from math import inf
 from random import Random
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ from lasso_trio.jsonrpc.errors import (
     RpcError,
     all_circuits_open,
     all_cordoned,
+    budgets_spent,
     deadline_exhausted,
     no_channels,
     outcome_indeterminate,
@@ -116,8 +118,18 @@ def _nothing_tried(call: Call, progress: Progress) -> RpcError:
 
 
 def nobody(chain: RoutedChain, method: Method, plan: Plan, now: float) -> RpcError:
-    """No candidate: either breakers will let somebody through again, or nobody could ever serve this."""
+    """No candidate: either breakers or budgets will let somebody through again, or nobody could ever serve this."""
     reasons = {exclusion.reason for exclusion in plan.excluded}
+    if spent := _budget_waits(method, plan, now):
+        others_shut = len(spent) < len(plan.ranked) or bool(reasons & SHUT)
+        return budgets_spent(method.name, min(*spent, chain.shortest_wait(plan, now) or inf), others_shut=others_shut)
     if plan.ranked or reasons & SHUT:
         return all_circuits_open(method.name, chain.shortest_wait(plan, now))
     return all_cordoned() if reasons and reasons <= {"cordoned", "not_connected"} else no_channels()
+
+
+def _budget_waits(method: Method, plan: Plan, now: float) -> list[float]:
+    """Of those whose operator's budget does not allow this call: seconds until it may."""
+    budgets = [candidate.channel.budget for candidate in plan.ranked]
+    waits = [budget.wait_s(method.row, now) for budget in budgets if budget is not None]
+    return [wait for wait in waits if wait is not None]

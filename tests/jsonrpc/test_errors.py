@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from math import inf
 from typing import Any
 
 import pytest
@@ -72,3 +73,18 @@ def test_an_unknown_wait_is_not_told() -> None:
     assert error.message == "No available channels for method: eth_call. All circuit breakers are open."
     assert error.data is None
     assert error.code == -32000
+
+
+@pytest.mark.parametrize(
+    ("wait_s", "others_shut", "words", "data"),
+    [
+        (59.2, False, "All budgets are spent, retry after 60s", {"retry_after_ms": 59_200}),
+        (0.0, False, "All budgets are spent, retry after 1s", {"retry_after_ms": 0}),
+        (2.0, True, "All circuit breakers are open or budgets spent, retry after 2s", {"retry_after_ms": 2000}),
+        (inf, False, "All budgets are spent", {}),
+    ],
+)
+def test_a_spent_budget_is_no_open_breaker(wait_s: float, others_shut: bool, words: str, data: dict[str, Any]) -> None:
+    error = errors.budgets_spent("eth_call", wait_s, others_shut=others_shut)
+    assert error.message == f"No available channels for method: eth_call. {words}"
+    assert (error.code, error.data) == (-32000, {"reason": "budget_spent", **data})

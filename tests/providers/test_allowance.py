@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import pytest
@@ -177,3 +178,14 @@ def test_a_full_second_is_no_matter_of_the_day() -> None:
     assert spend(budget, NOW)
     assert (budget.affords("eth_call", NOW), budget.affords_today("eth_call", NOW)) == (False, True)
     assert not budget.affords_today("debug_traceTransaction", NOW)
+
+
+def test_it_says_how_long_a_call_must_wait() -> None:
+    budget = Budget(Allowance(rps=1, daily=3))
+    assert budget.wait_s("eth_call", NOW) is None
+    assert budget.wait_s("debug_traceTransaction", NOW) == inf
+    assert spend(budget, NOW)
+    assert budget.wait_s("eth_call", NOW + 0.25) == 0.75
+    assert spend(budget, NOW + 1)
+    assert spend(budget, NOW + 2)
+    assert budget.wait_s("eth_call", NOW + 10) == DAY_S + HOUR_S - 10
