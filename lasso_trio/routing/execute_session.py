@@ -11,6 +11,7 @@
 
 An answer below the floor is nobody's fault: breakers hear nothing of it. A height that is far beyond what the heads say
 is passed on but not remembered: one liar must not wedge a session. What is not replay-safe is not held to any floor.
+A block is held whole, however large, unless its number is in the question: what passes unread is not remembered.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from lasso_trio.routing.execute import FIRST_SHARE, Call, execute
 from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.plan import Plan, build
 from lasso_trio.routing.sessions import Session
-from lasso_trio.routing.shown_block import is_tip, shown_block
+from lasso_trio.routing.shown_block import asked_block, is_tip, shown_block, shows_block
 
 Act = Callable[[Call, Random], Awaitable[Outcome]]
 
@@ -126,7 +127,8 @@ class Reading:
     async def _read(self, act: Act, have: Sequence[Candidate]) -> Outcome:
         plan = self.call.plan if len(have) == len(self.call.plan.ranked) else self._plan(have)
         self.asked.update(c.channel.instance_id for c in have)
-        outcome = await act(attrs.evolve(self.call, plan=plan, deadline=self._until()), self.rng)
+        call = attrs.evolve(self.call, plan=plan, deadline=self._until(), stream=self.call.stream and self._may_pass())
+        outcome = await act(call, self.rng)
         height = self._hear(outcome)
         if height is not None:
             self._show(height)
@@ -165,15 +167,23 @@ class Reading:
         order = call.chain.override(call.method).providers
         return build(plan.strategy, candidates, plan.excluded, call.method, plan.version, call.clock(), order=order)
 
+    def _may_pass(self) -> bool:
+        """Is nothing to be read in a large answer? What was passed on unread would be forgotten."""
+        method, params = self.call.method.name, self.call.params
+        return not shows_block(method) or asked_block(method, params) is not None
+
     def _hear(self, outcome: Outcome) -> int | None:
         """The height in an answer, remembered for who told it."""
-        reply, who = outcome.reply, outcome.candidate
-        if reply is None or reply.error is not None or who is None:
-            return None
-        height = shown_block(self.call.method.name, self.call.params, reply)
-        if height is not None and self._believable(height):
+        height, who = self._height_in(outcome), outcome.candidate
+        if height is not None and who is not None and self._believable(height):
             self.session.hear(who.channel.instance_id, height, self.call.clock())
         return height
+
+    def _height_in(self, outcome: Outcome) -> int | None:
+        method, params, reply = self.call.method.name, self.call.params, outcome.reply
+        if outcome.large is not None:  # a result, and too large to be null
+            return asked_block(method, params)
+        return None if reply is None or reply.error is not None else shown_block(method, params, reply)
 
     def _show(self, height: int) -> None:
         if self.shows and self._believable(height):

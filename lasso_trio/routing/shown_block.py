@@ -1,5 +1,7 @@
 """Which block an answer shows its reader: the number in a tip, a block, a transaction or a receipt.
 
+A large block that was asked for by its number need not be read for that; any other one must.
+
 Read for calls of a session alone. Pure, and never raises: what cannot be made out shows nothing.
 """
 
@@ -17,6 +19,7 @@ _BY_NUMBER: Final = "eth_getBlockByNumber"
 _OBJECTS: Final = frozenset({_BY_NUMBER, "eth_getBlockByHash", "eth_getTransactionReceipt", "eth_getTransactionByHash"})
 _LATEST: Final = re.compile(rb'\[\s*"latest"')
 _PENDING: Final = re.compile(rb'\[\s*"pending"')
+_NAMED: Final = re.compile(rb'\[\s*"0x([0-9a-fA-F]{1,16})"')
 _MOST_DIGITS: Final = 16
 
 
@@ -40,6 +43,17 @@ _decode_object: Final = msgspec.json.Decoder(_Object).decode
 def is_tip(method: str, params: bytes) -> bool:
     """Does the answer tell where the chain is now?"""
     return method == _HEIGHT or (method == _BY_NUMBER and _LATEST.match(params) is not None)
+
+
+def shows_block(method: str) -> bool:
+    """Does a good answer that may be large show a block?"""
+    return method in _OBJECTS
+
+
+def asked_block(method: str, params: bytes) -> int | None:
+    """The number of the block that a good answer shows, where the question names it: the answer may pass unread."""
+    named = _NAMED.match(params) if method == _BY_NUMBER else None
+    return None if named is None else int(named[1], 16)
 
 
 def shown_block(method: str, params: bytes, reply: Reply) -> int | None:

@@ -241,6 +241,43 @@ async def test_writes_go_where_they_would_have_gone(autojump_clock: Clock, world
     assert calls(it, "eth_sendRawTransaction") == {"behind": 1}
 
 
+# Large answers
+
+BLOCKS = ("eth_getBlockByNumber", "eth_getBlockByHash")
+IN_PIECES = Faults(failures=[Failure(Kind.DRIP, methods=BLOCKS, bytes_per_s=5000)])
+
+
+async def test_a_large_block_that_was_asked_for_by_its_number_passes_and_is_remembered(
+    autojump_clock: Clock, world: Build
+) -> None:
+    it = world({"up": IN_PIECES, "behind": Faults(lag=3)}, stream_threshold=512)
+    top = await height(it, at(by="up", session=None))
+    served = await it.serve("eth_getBlockByNumber", f'["{top:#x}",true]', MINE, stream=True)
+    assert served.outcome.large is not None
+    await served.outcome.large.http.rest.aclose()
+    assert await height(it, at(by="behind")) == top
+    assert "error" in await it.ask(*BALANCE, at(by="behind"))
+    it.assert_nothing_leaked()
+
+
+async def test_a_large_block_whose_number_is_in_the_answer_alone_is_held_and_read(
+    autojump_clock: Clock, world: Build
+) -> None:
+    it = world({"up": IN_PIECES, "behind": Faults(lag=3)}, stream_threshold=512)
+    top = await height(it, at(by="up", session=None))
+    block = (await it.ask("eth_getBlockByNumber", f'["{top:#x}",false]'))["result"]
+    served = await it.serve("eth_getBlockByHash", json.dumps([block["hash"], True]), MINE, stream=True)
+    assert served.outcome.large is None
+    assert await height(it, at(by="behind")) == top
+
+
+async def test_other_large_answers_pass_as_without_a_session(autojump_clock: Clock, world: Build) -> None:
+    it = world({"a": Faults()}, stream_threshold=512)
+    served = await it.serve("eth_getLogs", '[{"fromBlock":"0x1","toBlock":"0x3e8"}]', MINE, stream=True)
+    assert served.outcome.large is not None
+    await served.outcome.large.http.rest.aclose()
+
+
 # A floor that the client names
 
 

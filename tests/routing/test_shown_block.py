@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from lasso_trio.jsonrpc.reply import Reply, check
-from lasso_trio.routing.shown_block import is_tip, shown_block
+from lasso_trio.routing.shown_block import asked_block, is_tip, shown_block, shows_block
 
 
 def reply(result: str) -> Reply:
@@ -55,3 +55,25 @@ def test_answers_that_show_none(method: str, params: str, result: str) -> None:
 )
 def test_which_calls_ask_where_the_chain_is(method: str, params: bytes, tip: bool) -> None:
     assert is_tip(method, params) is tip
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "number"),
+    [
+        ("eth_getBlockByNumber", b'["0x3ec",true]', 1004),
+        ("eth_getBlockByNumber", b'[ "0x3EC" , true]', 1004),
+        ("eth_getBlockByNumber", b'["0x",true]', None),
+        ("eth_getBlockByNumber", b'["0x' + b"1" * 17 + b'",true]', None),
+        ("eth_getBlockByNumber", b'["latest",true]', None),
+        ("eth_getBlockByNumber", b'["finalized",true]', None),
+        ("eth_getBlockByHash", b'["0x3ec",true]', None),
+        ("eth_getLogs", b'["0x3ec"]', None),
+    ],
+)
+def test_the_number_of_a_block_may_be_in_the_question(method: str, params: bytes, number: int | None) -> None:
+    assert asked_block(method, params) == number
+
+
+def test_a_height_is_never_large_and_other_answers_show_no_block() -> None:
+    assert shows_block("eth_getBlockByHash")
+    assert not shows_block("eth_getLogs")
