@@ -166,6 +166,11 @@ def test_what_led_to_opening_is_forgotten_when_it_closes() -> None:
 # Recovery
 
 
+def test_closed_it_admits_everybody() -> None:
+    breaker = Breaker()
+    assert all(breaker.admit(0.0) for _ in range(100))
+
+
 def test_half_open_admits_one_at_a_time() -> None:
     breaker, now = half_open()
     assert breaker.admit(now)

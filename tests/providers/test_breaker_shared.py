@@ -47,6 +47,14 @@ def test_a_closing_elsewhere_closes_it() -> None:
     assert (mine.state(20.0), mine.reason, mine.failures) == (State.CLOSED, "", 0)
 
 
+def test_the_same_state_said_later_is_no_change_and_the_later_word() -> None:
+    mine = opened()
+    mine.close(20.0)
+    told = BreakerNews(State.CLOSED, 30.0, inf, "", False, 0)
+    assert not mine.adopt(told, 31.0)
+    assert (mine.state(31.0), mine.news(31.0).at) == (State.CLOSED, 30.0)
+
+
 def test_an_old_closing_does_not_end_a_later_opening() -> None:
     theirs, mine = opened(5.0), opened(10.0)
     theirs.close(7.0)
