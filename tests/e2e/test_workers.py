@@ -18,6 +18,7 @@ import pytest
 import trio
 
 from lasso_trio.devnet import Chain, Devnet, Faults, Latency
+from lasso_trio.devnet.provider import Provider
 from tests.e2e import lasso as proxies
 from tests.e2e.anvil import CHAIN_ID
 from tests.e2e.caller import Caller, WrongAnswer
@@ -26,7 +27,8 @@ from tests.e2e.lasso import CHAIN, Lasso
 
 WORKERS = 2
 CONNECTIONS = 32
-PATIENCE_S = 30.0
+IN_FLIGHT = 16
+PATIENCE_S = 60.0
 TOKEN = "an-operators-token"
 ENV = {"LASSO_WORKERS": str(WORKERS), "LASSO_ADMIN_TOKEN": TOKEN}
 BODY = b'{"jsonrpc":"2.0","id":%d,"method":"eth_getBalance","params":["0x%040x","latest"]}'
@@ -181,9 +183,9 @@ def replace(file: Path, text: str) -> None:
     beside.replace(file)
 
 
-async def calls_in_flight(lasso: Lasso, act: Callable[[], None]) -> list[bytes]:
-    """Answers of calls that are under way at both workers when `act` is done."""
-    answers: list[bytes] = []
+async def calls_in_flight(lasso: Lasso, provider: Provider, act: Callable[[], None]) -> list[bytes]:
+    """Answers of calls that are under way at both workers, and with the provider, when `act` is done."""
+    answers, before = list[bytes](), provider.calls["eth_getBalance"]
 
     async def call(number: int) -> None:
         caller = await Caller.connect(lasso.port, f"/rpc/{CHAIN}")
@@ -191,9 +193,9 @@ async def calls_in_flight(lasso: Lasso, act: Callable[[], None]) -> list[bytes]:
         caller.close()
 
     async with trio.open_nursery() as nursery:
-        for number in range(16):
+        for number in range(IN_FLIGHT):
             nursery.start_soon(call, number)
-        await trio.sleep(0.7)
+        await until(lambda: provider.calls["eth_getBalance"] >= before + IN_FLIGHT)
         act()
     return answers
 
@@ -206,7 +208,7 @@ async def test_sigterm_lets_calls_at_all_workers_finish_and_the_exit_code_is_0(s
     async with Devnet.open({"steady": Faults()}, chain=Chain(CHAIN_ID, 1.0, 1000)) as net:
         lasso = await start(serve, net.url("steady"))
         net.set_faults("steady", SLOW)
-        answers = await calls_in_flight(lasso, lambda: os.kill(lasso.pid, signal.SIGTERM))
+        answers = await calls_in_flight(lasso, net.providers["steady"], lambda: os.kill(lasso.pid, signal.SIGTERM))
         assert [answer for answer in answers if b'"result"' not in answer] == []
         await trio.to_thread.run_sync(lasso.stop)
         assert not any(map(is_running, processes(lasso).values()))
@@ -220,7 +222,7 @@ async def test_workers_whose_parent_was_killed_finish_their_calls_and_end(tmp_pa
         lasso = await trio.to_thread.run_sync(node.__enter__)
         await until(lambda: any("workers" in record for record in events(lasso, "node.ready")))
         net.set_faults("steady", SLOW)
-        answers = await calls_in_flight(lasso, lambda: os.kill(lasso.pid, signal.SIGKILL))
+        answers = await calls_in_flight(lasso, net.providers["steady"], lambda: os.kill(lasso.pid, signal.SIGKILL))
         assert [answer for answer in answers if b'"result"' not in answer] == []
         await until(lambda: not any(map(is_running, processes(lasso).values())))
         with pytest.raises(AssertionError, match="exit code -9"):
