@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Awaitable, Callable
-from itertools import count
+from itertools import count, takewhile
+from math import inf, nan
 
 import attrs
 import trio
@@ -36,11 +37,10 @@ class Bystanders:
     wrong: list[str] = attrs.field(factory=list)
     _ids: count[int] = attrs.field(factory=lambda: count(1))
 
-    async def call_for(self, seconds: float) -> None:
-        with trio.move_on_after(seconds):
-            async with trio.open_nursery() as nursery:
-                for _ in range(CLIENTS):
-                    nursery.start_soon(self._client)
+    async def call_each(self, times: int) -> None:
+        async with trio.open_nursery() as nursery:
+            for _ in range(CLIENTS):
+                nursery.start_soon(self._client, times)
 
     async def call_during(self, misdeed: Callable[[], Awaitable[object]]) -> None:
         async with trio.open_nursery() as nursery:
@@ -49,10 +49,10 @@ class Bystanders:
             await misdeed()
             nursery.cancel_scope.cancel()
 
-    async def _client(self) -> None:
+    async def _client(self, times: float = inf) -> None:
         caller = await Caller.connect(self.port, self.path)
         try:
-            while True:
+            for _ in takewhile(lambda done: done < times, count()):
                 await self._call(caller, next(self._ids))
                 await trio.sleep(PAUSE_S)
         except (OSError, WrongAnswer) as problem:
@@ -68,5 +68,6 @@ class Bystanders:
             self.wrong.append(f"{answer.status} {answer.body[:200]!r}")
 
     def p99_ms(self) -> float:
-        ordered = sorted(self.seconds_each)
+        """Not a number when there was no call."""
+        ordered = sorted(self.seconds_each) or [nan]
         return ordered[int(0.99 * (len(ordered) - 1))] * 1e3

@@ -107,7 +107,7 @@ def test_a_flood_is_not_noticed_by_others_and_leaves_nothing(
 
     async def trial() -> tuple[Bystanders, Bystanders]:
         before, during = Bystanders(lasso.port, PATH), Bystanders(lasso.port, PATH)
-        await before.call_for(1.5)
+        await before.call_each(70)
         await during.call_during(flood)
         return before, during
 

@@ -56,7 +56,7 @@ def test_slow_clients_are_not_noticed_by_others(
 
     async def trial() -> tuple[Bystanders, Bystanders]:
         before, during = Bystanders(lasso.port, RPC), Bystanders(lasso.port, RPC)
-        await before.call_for(2.0)
+        await before.call_each(90)
         run = partial(slowhttptest, lasso.port, MODES[mode])
 
         async def misdeed() -> None:
