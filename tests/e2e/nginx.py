@@ -16,6 +16,7 @@ from typing import Final
 from tests.e2e import toolbox
 
 START_S: Final = 60.0
+BUSY_S: Final = 10
 
 _MAIN: Final = """
 {user} worker_processes 1; daemon off; pid {folder}/pid; error_log {folder}/error.log;
@@ -85,7 +86,7 @@ def tls_for(node_port: int, port: int, certificate: Path, log: Path) -> str:
 
 def moody_for(node_port: int, port: int, folder: Path) -> str:
     """A server on `port` before a node. A file in `folder` spoils it: `broken`, 502 with nginx's page; `busy`, 429 with
-    a Retry-After of three seconds.
+    a Retry-After of `BUSY_S`.
     """
     return f"""
     server {{
@@ -93,7 +94,7 @@ def moody_for(node_port: int, port: int, folder: Path) -> str:
         if (-f {folder}/broken) {{ return 502; }}
         if (-f {folder}/busy) {{ return 429; }}
         error_page 429 @busy;
-        location @busy {{ add_header Retry-After 3 always; return 429; }}
+        location @busy {{ add_header Retry-After {BUSY_S} always; return 429; }}
         location / {{ proxy_pass http://127.0.0.1:{node_port}; }}
     }}
     """
