@@ -28,6 +28,8 @@ class Trouble(StrEnum):
     """It said nothing while others did."""
     LAG = "lag"
     """It was given up for being late."""
+    CLAIM = "claim"
+    """It told of something that nobody else knew, and that was not so."""
     BROKEN = "broken"
     """It ended by itself, or could not be opened."""
     REFUSED = "refused"

@@ -3,6 +3,7 @@
     silent while so many things happened ───────────────────────────► STALL, replaced
     later than can be borne, on the mean, and another may do better ─► LAG, replaced
     lost something in most of the last looks ───────────────────────► GAP, replaced if another may do better
+    told what was not so ───────────────────────────────────────────► CLAIM, likewise
 
 The stream says what happens (`heard`, `expect`, `passed`) and how often to `look`; what it is that happens is its own.
 One look finds one miss at most, however much was lost: some nodes tell a reorganisation as its newest block alone.
@@ -68,6 +69,11 @@ class FeedWatch:
                 feed.behind_since = feed.behind_since if feed.behind else at
                 feed.behind += 1
 
+    def refute(self, label: str, now: float) -> None:
+        """The feed with this label told what was not so."""
+        for feed in [feed for feed in self.feeds.feeds.values() if feed.label == label]:
+            self._punish(feed, Trouble.CLAIM, now)
+
     def look(self, now: float, silence_s: float, late_s: float) -> None:
         """Judge. `silence_s`: a silence that is none of the chain's; `late_s`: a lag that is too much."""
         lost = [event for event in self.ledger.due(now - silence_s) if self.counts(event.what)]
@@ -96,7 +102,11 @@ class FeedWatch:
         feed.misses = feed.misses + 1 if missed else max(0.0, feed.misses - FORGIVEN)
         if feed.misses >= MOST_MISSES:
             feed.misses = 0.0
-            if self.feeds.has_better(feed, TROUBLE_S):
-                self.feeds.drop(feed, Trouble.GAP)
-            else:
-                self.feeds.quality(feed.source.instance_id).suffered(Trouble.GAP, now)
+            self._punish(feed, Trouble.GAP, now)
+
+    def _punish(self, feed: OpenFeed, why: Trouble, now: float) -> None:
+        """Replace it, if another may do better; a poor one is better than none."""
+        if self.feeds.has_better(feed, TROUBLE_S):
+            self.feeds.drop(feed, why)
+        else:
+            self.feeds.quality(feed.source.instance_id).suffered(why, now)

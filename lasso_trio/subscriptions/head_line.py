@@ -14,7 +14,8 @@ folded (Removed takes the newest away), the steps are the canonical chain. The r
 * A source that told a block of ours and now tells another one in its place has left our branch: so do we, at once, even
   for a lower head. A source that tells what others told before it, and that has been replaced, is late and not news;
   `history` is what tells the two apart.
-* A head that nobody can connect is a claim. While the line goes on without it, it is no hole.
+* A head that nobody can connect is a claim. While the line goes on without it, it is no hole; and one that a single
+  source made is then dropped soon: `refuted` says whose it was.
 
 Bounded: a window of canonical blocks, a store of known headers, a few pending. Pure; the clock (seconds) is passed in.
 """
@@ -36,6 +37,8 @@ KNOWN: Final = 4
 """Headers kept, in windows."""
 PENDING: Final = 8
 SOURCES: Final = 64
+CLAIM_S: Final = 2.0
+"""So long a head that one source alone told may lack its ancestors, once the line went on without it."""
 
 
 @attrs.frozen(eq=False)
@@ -79,6 +82,10 @@ class _Pending:
     """How often the line had moved when it came."""
     voices: set[str]
 
+    def patience_s(self, moves: int, usual: float) -> float:
+        """`moves`: how often the line has moved by now."""
+        return min(CLAIM_S, usual) if moves != self.moves and len(self.voices) == 1 else usual
+
 
 @attrs.define(eq=False)
 class HeadLine:
@@ -92,6 +99,8 @@ class HeadLine:
     _begin: int = 0
     """Where the line began: nothing below was told."""
     tip: Header | None = None
+    refuted: list[str] = attrs.field(factory=list)
+    """Who told of heads that nobody else seems to have and that came to nothing; whoever judges them empties it."""
     _known: dict[str, Header] = attrs.field(factory=dict)
     _pending: dict[str, _Pending] = attrs.field(factory=dict)
     _history: dict[int, list[str]] = attrs.field(factory=dict)
@@ -153,17 +162,27 @@ class HeadLine:
 
     def due(self, patience_s: float) -> float:
         """When there will be something to give up; infinity when nothing is pending."""
-        return min((pending.since + patience_s for pending in self._pending.values()), default=inf)
+        return min((p.since + p.patience_s(self.moves, patience_s) for p in self._pending.values()), default=inf)
 
-    def give_up(self, now: float, patience_s: float) -> list[Step]:
-        """Settle what has been pending for longer than `patience_s`."""
+    def give_up(self, now: float, patience_s: float, absent: float = inf) -> list[Step]:
+        """Settle what has been pending for longer than `patience_s`. `absent`: a number that nobody seems to have."""
         steps: list[Step] = []
         for pending in self._in_order():
-            overdue = now >= pending.since + patience_s  # as `due` reckons it
-            if overdue and self._settle(pending) and pending.moves == self.moves:
+            overdue = now >= pending.since + pending.patience_s(self.moves, patience_s)  # as `due` reckons it
+            if not (overdue and self._settle(pending)):
+                continue
+            if pending.moves == self.moves and not self._is_rumour(pending, absent):
                 steps += self._jump(pending.header, "backfill_failed")
                 steps += self._connect()
+            elif self.tip is not None and pending.header.number > max(self.tip.number, absent):
+                self.refuted = [*self.refuted, *pending.voices][-SOURCES:]
         return steps
+
+    def _is_rumour(self, pending: _Pending, absent: float) -> bool:
+        """One source's alone, of a block that nobody else has, and nothing is built on it nor was below it."""
+        header, parents = pending.header, {other.header.parent for other in self._pending.values()}
+        alone = len(pending.voices) == 1 and header.hash not in parents and header.parent not in self._known
+        return alone and header.number > absent
 
     def restart(self, header: Header) -> list[Step]:
         """The chain is another one than before (a test chain begun anew): go on with `header`."""

@@ -125,6 +125,9 @@ class HeadStream(Stream):
                 await self._lacking.wait()
 
     def _filled(self, steps: Iterable[Step]) -> None:
+        refuted, self.line.refuted = self.line.refuted, []
+        for source in refuted:
+            self.watch.refute(source, trio.current_time())
         told = list(steps)
         added = [step.header.hash for step in told if isinstance(step, Added)]
         self.counts.filled += sum(not self.watch.ledger.is_known(hash_) for hash_ in added)

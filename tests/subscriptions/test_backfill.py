@@ -12,7 +12,7 @@ from lasso_trio.subscriptions.header import Header
 from lasso_trio.subscriptions.log import Log
 from lasso_trio.subscriptions.reader import Unreadable
 from lasso_trio.subscriptions.wanted import LogFilter
-from tests.subscriptions.forks import Forks
+from tests.subscriptions.forks import Forks, header
 
 
 @attrs.define(eq=False)
@@ -144,3 +144,32 @@ async def test_a_feed_that_was_only_late_ends_the_search(autojump_clock: MockClo
     await trio.sleep(60)
     assert hole.added == [1000, 1001, 1002]
     assert len(reader.reads) == reads
+
+
+async def test_where_a_number_is_not_there_nothing_above_it_is_looked_for(autojump_clock: MockClock) -> None:
+    hole = Hole()
+    hole.tell(hole.forks.tip)
+    hole.tell(header(9000, "0x" + "aa" * 32))
+    reader = ForksReader(hole.forks)
+    await hole.fill(reader, timeout_s=20.0)
+    numbers = [what for what in reader.reads if isinstance(what, int)]
+    assert numbers[: AT_ONCE - 1] == list(range(8900, 8900 + AT_ONCE - 1))
+    assert set(numbers[AT_ONCE:]) == {8900}  # whether it is there by now
+    assert len(reader.reads) < 60
+    assert (hole.gaps, hole.line.refuted) == ([], ["a"])
+
+
+async def test_numbers_that_came_into_being_meanwhile_are_found(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    hole, reader = Hole(), ForksReader(Forks())
+    hole.tell(hole.forks.tip)
+    hole.forks.grow(40)
+    hole.tell(hole.forks.tip)  # one who is ahead of those that are asked
+    reader.forks = Forks(chain=[header(1000, "0x" + "00" * 32)])
+    nursery.start_soon(hole.fill, reader)
+    await trio.sleep(3)
+    assert hole.added == [1000]
+    reader.forks = hole.forks
+    await trio.sleep(3)
+    assert hole.added == list(range(1000, 1041))

@@ -163,3 +163,14 @@ async def test_what_happened_before_it_was_open_need_not_be_told(
         court.watch.expect(number, 1.0)
         await court.happen("ab")
     assert court.troubles("a") == {}
+
+
+@pytest.mark.parametrize(("providers", "left"), [("abc", "ac"), ("ab", "ab")])
+async def test_who_told_what_was_not_so_is_replaced_if_another_may_do_better(
+    autojump_clock: MockClock, nursery: trio.Nursery, providers: str, left: str
+) -> None:
+    court = await Court.of(nursery, providers)
+    court.watch.refute(court.feed("b").label, trio.current_time())
+    court.watch.refute("nobody", trio.current_time())
+    await wait_all_tasks_blocked()
+    assert (court.open, court.troubles("b"), court.troubles("a")) == (left, {Trouble.CLAIM: 1}, {})

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 import trio
 import trio.testing
@@ -133,6 +135,37 @@ async def test_a_feed_that_loses_every_other_head_is_replaced(autojump_clock: Mo
         assert set(heads(scene).feeds.feeds) == {"b", "c"}
         assert heads(scene).feeds.quality("a").troubles == {Trouble.GAP: 1}
         assert fold_heads(client.results) == scene.hashes(1001)
+
+
+def made_up(number: int) -> bytes:
+    return json.dumps(
+        {"number": hex(number), "hash": f"0x{number:064x}", "parentHash": f"0x{3 * number:064x}"}
+    ).encode()
+
+
+async def test_who_tells_of_heads_that_are_none_is_replaced_and_costs_the_others_little(
+    autojump_clock: MockClock,
+) -> None:
+    async with Scene.open() as scene:
+        client = await scene.join()
+        scene.reader.takes_s = 0.05
+        scene.sources[0].tell("newHeads", made_up(9000))
+        for _ in range(20):
+            await scene.grow(1, settle_s=2.0)
+        assert fold_heads(client.results) == scene.hashes(1001)
+        assert not client.gaps
+        assert heads(scene).feeds.quality("a").troubles == {Trouble.CLAIM: 1}
+        assert set(heads(scene).feeds.feeds) == {"b", "c"}
+        assert len(scene.reader.reads) < 60
+
+
+async def test_a_made_up_head_is_no_hole_on_a_chain_that_is_slower_than_our_patience(autojump_clock: MockClock) -> None:
+    async with Scene.open(policy=WebSocketPolicy(backfill_timeout_ms=5000)) as scene:
+        client = await scene.join()
+        scene.sources[0].tell("newHeads", made_up(9000))
+        await trio.sleep(30)
+        await scene.grow(2)
+        assert (client.numbers, client.gaps) == ([1001, 1002], [])
 
 
 async def test_a_feed_on_a_branch_that_is_given_up_lost_nothing(autojump_clock: MockClock) -> None:
