@@ -42,6 +42,15 @@ def make_probers(directory: Directory) -> list[Prober]:
     return made
 
 
+def look_at(directory: Directory, now: float) -> None:
+    """Somebody looks at all of it: probe as if clients used every chain, for five minutes from the last time that this
+    was said. An idle instance is asked anew within two seconds. Does nothing where another process probes.
+    """
+    for instance in directory.registry.instances.values():
+        if instance.prober is not None:
+            instance.prober.touch(now)
+
+
 def _rules(chains: list[RoutedChain], instance_id: str) -> tuple[ErrorRule, ...]:
     """Those of every profile that names the instance, each once."""
     providers = (p for chain in chains for p in chain.chain.providers if p.instance_id == instance_id)

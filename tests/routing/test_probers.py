@@ -8,9 +8,10 @@ from lasso_trio.config.profile import Capabilities, Chain, ErrorRule, Monitoring
 from lasso_trio.config.profile_set import ProfileSet
 from lasso_trio.config.secret import SecretUrl
 from lasso_trio.providers.head import ChainCheck
+from lasso_trio.providers.probe_schedule import IDLE_S
 from lasso_trio.providers.registry import Registry
 from lasso_trio.routing.directory import Directory
-from lasso_trio.routing.probers import make_probers
+from lasso_trio.routing.probers import look_at, make_probers
 from lasso_trio.upstream.http1 import Pool
 
 
@@ -59,3 +60,16 @@ def test_who_has_a_prober_gets_no_second_one() -> None:
     names = directory()
     assert make_probers(names)
     assert make_probers(names) == []
+
+
+def test_who_looks_at_it_wakes_every_prober_there_is() -> None:
+    names = directory()
+    look_at(names, 0.0)  # nobody probes yet
+    probers = make_probers(names)
+
+    def idle(now: float) -> list[bool]:
+        return [prober._idle(now) for prober in probers]
+
+    assert (idle(0.0), idle(IDLE_S)) == ([False, False], [True, True])
+    look_at(names, 1000.0)
+    assert (idle(1000.0 + IDLE_S - 1), idle(1000.0 + IDLE_S)) == ([False, False], [True, True])
