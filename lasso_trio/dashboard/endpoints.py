@@ -47,6 +47,7 @@ def profiles_page(board: Board, origin: Origin, user: str | None) -> Row:
             "admin": board.has_admin,
             "auth": bool(board.settings.dashboard_users or board.settings.dashboard_password),
             "try": True,
+            "load": board.settings.ops_port is None,  # the browser sends it, and only to where the page is from
             "cluster": board.cluster is not None,
         },
         "user": user,
@@ -62,6 +63,7 @@ def _profile(routed: RoutedProfile, origin: Origin, is_default: bool) -> Row:
         "logo": profile.logo,
         "rps_limit": profile.rps_limit,
         "burst_limit": profile.burst_limit,
+        "needs_key": profile.access.auth is not None,
         "strategies": [strategy.value for strategy in Strategy],
         "chains": [_chain(chain, origin, is_default) for chain in routed.chains],
     }

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser import tools
 from tests.browser.conftest import Open
+from tests.browser.test_accessibility import grave
 from tests.browser.tools import Demo
 
 PASSWORD = "correct horse battery staple"
@@ -47,6 +48,14 @@ def test_a_wrong_password_stays_outside(guarded: Demo, open_page: Open) -> None:
     assert page.context.cookies() == []
     page.goto(f"{guarded.url}/dashboard/demo")
     expect(page).to_have_url(re.compile("/dashboard/login"))
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_axe_finds_nothing_serious_at_the_login(guarded: Demo, open_page: Open, dark: bool) -> None:
+    page = open_page(guarded, dark=dark, bypass_csp=True).page
+    expect(page.get_by_label("Password")).to_be_visible()
+    page.add_script_tag(content=tools.axe())
+    assert grave(page) == []
 
 
 def test_the_right_password_opens_the_page_and_logging_out_closes_it(guarded: Demo, open_page: Open) -> None:

@@ -223,3 +223,22 @@ def test_time_line_steps_are_round_and_few(page: Page) -> None:
         steps = asked(page, "timeline", "m.ticks(v)", end)
         assert 3 <= len(steps) <= 6
         assert steps[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("limit", "offered", "first"),
+    [(None, [1, 5, 15, 30, 100], 15), (10, [1, 5], 5), (15, [1, 5, 15], 15), (1, [1], 1)],
+)
+def test_a_load_stays_within_the_profiles_limit(page: Page, limit: int | None, offered: list[int], first: int) -> None:
+    assert asked(page, "load", "[m.rates(v), m.usualRate(v)]", limit) == [offered, first]
+
+
+def test_a_load_is_offered_where_it_can_be_sent(page: Page) -> None:
+    assert asked(page, "load", "m.whyNot({load: true}, {needs_key: false})") == ""
+    assert "operators' port" in asked(page, "load", "m.whyNot({load: false}, {needs_key: false})")
+    assert "key" in asked(page, "load", "m.whyNot({load: true}, {needs_key: true})")
+
+
+@pytest.mark.parametrize("hash_", ["#overview/%", "#%E0%A4%A", "#nothing/x", ""])
+def test_a_place_that_cannot_be_read_is_the_overview(page: Page, hash_: str) -> None:
+    assert asked(page, "place", "m.parsed(v).tab", hash_) == "overview"

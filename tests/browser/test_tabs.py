@@ -32,15 +32,15 @@ def test_the_overview_shows_every_provider_with_its_state_in_words(demo: Demo, o
     expect(page.get_by_role("button", name=re.compile("Lagging.*behind")).first).to_be_visible()
 
 
-def test_headline_numbers_are_the_snapshots(demo: Demo, open_page: Open) -> None:
-    page = open_page(demo).page
+def test_headline_numbers_are_the_snapshots(used: Demo, open_page: Open) -> None:
+    page = open_page(used).page
     expect(page.locator(".figures.headline")).to_be_visible()
-    headline = demo.get("/dashboard/api/demo/snapshot")["headline"]
+    headline = used.get("/dashboard/api/demo/snapshot")["headline"]
     under = page.locator(".figure", has=page.get_by_text("Calls per second", exact=True)).locator(".under")
     expect(under).to_have_text(f"{headline['calls_total']:,} since start")
     p50 = page.locator(".figure", has=page.get_by_text("p50", exact=True)).locator(".value")
-    expect(p50).to_have_text(re.compile(r"\d"), timeout=8_000)  # figures are refreshed every five seconds
-    headline = demo.get("/dashboard/api/demo/snapshot")["headline"]
+    expect(p50).to_have_text(re.compile(r"\d"), timeout=30_000)  # figures are refreshed every five seconds
+    headline = used.get("/dashboard/api/demo/snapshot")["headline"]
     assert number(figure(page, "p50")) == pytest.approx(headline["p50_ms"], rel=0.5)
 
 
@@ -65,8 +65,8 @@ def test_a_paused_feed_stands_still_and_counts_what_it_holds_back(demo: Demo, op
     expect(page.locator(".feed li", has_text="net_version").first).to_be_visible()
 
 
-def test_a_chosen_provider_shows_its_head_breaker_and_latencies(demo: Demo, open_page: Open) -> None:
-    page = open_page(demo).page
+def test_a_chosen_provider_shows_its_head_breaker_and_latencies(used: Demo, open_page: Open) -> None:
+    page = open_page(used).page
     page.locator(".provider-row", has_text="Steady").click()
     panel = page.locator(".panel")
     expect(panel.get_by_role("heading", name="Steady")).to_be_visible()
@@ -75,7 +75,7 @@ def test_a_chosen_provider_shows_its_head_breaker_and_latencies(demo: Demo, open
     expect(panel.locator("svg.heat rect:not(.none)").first).to_be_attached()
     panel.get_by_label("Method", exact=True).select_option("eth_gasPrice")
     expect(panel.locator(".u-legend").first).to_contain_text("p95 ms")
-    told = demo.get("/dashboard/api/demo/chains/demo/providers/steady")
+    told = used.get("/dashboard/api/demo/chains/demo/providers/steady")
     expect(panel).to_contain_text(f"{told['attempts_total']:,} attempts")
     page.keyboard.press("Escape")
     expect(panel).to_have_count(0)
@@ -90,11 +90,11 @@ def test_a_chosen_chain_shows_heads_and_who_answered(demo: Demo, open_page: Open
     assert consensus - 2 <= int(shown) <= consensus
 
 
-def test_metrics_rank_providers_and_cross_methods_with_them(demo: Demo, open_page: Open) -> None:
-    page = open_page(demo, "#metrics").page
+def test_metrics_rank_providers_and_cross_methods_with_them(used: Demo, open_page: Open) -> None:
+    page = open_page(used, "#metrics").page
     matrix = page.locator("table.matrix")
     expect(matrix).to_be_visible()
-    told = demo.get("/dashboard/api/demo/metrics/demo")
+    told = used.get("/dashboard/api/demo/metrics/demo")
     first = told["methods"][0]
     row = matrix.locator("tbody tr", has_text=first["method"])
     expect(row.locator("td").first).to_have_text(f"{first['calls']:,}")
@@ -191,7 +191,9 @@ def test_a_load_runs_and_stops(demo: Demo, open_page: Open) -> None:
     page.get_by_role("button", name="30/s").click()
     page.get_by_role("button", name="Run").click()
     expect(page.locator(".figure", has_text="Answered").locator(".value")).to_have_text(re.compile("[1-9][0-9]"))
+    expect(page.locator(".figure", has_text="Errors").locator(".value")).to_have_text("0")
     page.get_by_role("button", name="Stop").click()
+    assert number(figure(page, "Rate")) <= 31
     expect(page.get_by_role("button", name="Run")).to_be_visible()
 
 

@@ -30,7 +30,9 @@ async def test_the_page_names_what_there_is_and_no_key() -> None:
     board.has_admin = True
     page = profiles_page(board, HERE, "ann")
     assert (page["default"], page["user"]) == ("public", "ann")
-    assert page["features"] == {"system": True, "admin": True, "auth": True, "try": True, "cluster": False}
+    assert page["features"] == {
+        "system": True, "admin": True, "auth": True, "try": True, "load": True, "cluster": False
+    }  # fmt: skip
     (chain,) = page["profiles"][0]["chains"]
     assert (chain["has_ws"], chain["aliases"], chain["providers"][0]) == (
         True,
@@ -60,3 +62,10 @@ async def test_over_https_sockets_are_secure_too() -> None:
     page = profiles_page(board_of(), Origin("https", "x"), None)
     endpoint = page["profiles"][0]["chains"][0]["endpoints"][0]
     assert (endpoint["http"], endpoint["ws"]) == ("https://x/rpc/fastest/eth", "wss://x/ws/rpc/fastest/eth")
+
+
+@pytest.mark.parametrize(("ops_port", "load"), [(None, True), (5000, False)])
+async def test_the_page_says_whether_calls_are_taken_where_it_is_from(ops_port: int | None, load: bool) -> None:
+    page = profiles_page(board_of(ops_port=ops_port), Origin("http", "x"), None)
+    assert page["features"]["load"] is load
+    assert page["profiles"][0]["needs_key"] is False

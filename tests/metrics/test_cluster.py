@@ -28,8 +28,9 @@ async def test_nodes_are_told_by_state_with_this_one_among_them() -> None:
 
 async def test_problems_are_told_by_kind_and_fall_to_zero() -> None:
     cluster, table, later = cluster_of(), Table(), Table()
+    responds(cluster, "10.0.0.2", "eu-1", figures([0.1], 1))
     cluster.membership.dns_failed("lasso.internal", "SERVFAIL", 0.0)
-    cluster.membership.refused("secret", "10.0.0.9", "", 0.0)
+    cluster.membership.refused("secret", "10.0.0.2", "", 0.0)
     read_cluster(cluster, table, 0.0)
     assert [table.value(module.PROBLEMS, kind) for kind in ("dns", "secret", "clock")] == [1, 1, 0]
     cluster.membership.listed([], 1.0)

@@ -41,10 +41,11 @@ const heads = (chain, head) => [
 ];
 
 function Distribution({ rows }) {
-  return html`<${Table} caption="Share of calls per provider" empty="No traffic in the last minute." rows=${rows.map((row) => ({ ...row, key: row.provider }))} columns=${[
+  const used = rows.some((row) => row.share_percent != null) ? rows : [];
+  return html`<${Table} caption="Share of calls per provider" empty="No traffic in the last minute." rows=${used.map((row) => ({ ...row, key: row.provider }))} columns=${[
     { head: "Provider", cell: (row) => row.provider },
-    { head: "Share", cell: (row) => html`<${Share} share=${row.share_percent / 100} label=${`${row.share_percent} %`} />` },
-    { head: "%", num: true, cell: (row) => row.share_percent.toFixed(1) },
+    { head: "Share", cell: (row) => html`<${Share} share=${(row.share_percent ?? 0) / 100} label=${`${row.share_percent ?? 0} %`} />` },
+    { head: "%", num: true, cell: (row) => (row.share_percent ?? 0).toFixed(1) },
     { head: "Calls", num: true, cell: (row) => count(row.calls) },
   ]} />`;
 }

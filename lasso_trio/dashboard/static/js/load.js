@@ -1,11 +1,12 @@
-/* A load from this browser: a mix of reads at a steady rate for half a minute, never above the profile's own limit. An
- * answer that carries a JSON-RPC error counts as an error, whatever its HTTP status. */
+/* A load from this browser: a mix of reads at a steady rate for half a minute, never above the profile's own limit. What
+ * is not a JSON-RPC result counts as an error, whatever its HTTP status. */
 
 import { html, useEffect, useRef, useState } from "./lib.js";
 import { count, ms, percent, rate } from "./format.js";
 import { Card, Figure, Segments } from "./parts.js";
 
-const RATES = [5, 15, 30, 100];
+const RATES = [1, 5, 15, 30, 100];
+const USUAL = 15;
 const LASTS_MS = 30_000;
 const MOST_AT_ONCE = 32;
 const CALLS = [
@@ -13,8 +14,21 @@ const CALLS = [
   ["eth_getBlockByNumber", ["latest", false]], ["eth_gasPrice", []],
 ];
 
-export function Load({ profile, chain, limit, strategies }) {
-  const [perSecond, setPerSecond] = useState(15);
+/** The rates that a profile with this limit (calls per second, or none) allows. Pure. */
+export const rates = (limit) => RATES.filter((n) => !limit || n <= limit);
+
+/** The rate to offer first. Pure. */
+export const usualRate = (limit) => rates(limit).filter((n) => n <= USUAL).pop() ?? RATES[0];
+
+/** Why no load can be sent from this page; empty where one can. Pure. */
+export function whyNot(features, mine) {
+  if (features?.load === false) return "This page is served on the operators' port, where no calls are taken. Use lasso bench.";
+  return mine?.needs_key ? "This profile asks its clients for a key. Use lasso bench with one." : "";
+}
+
+export function Load({ profile, chain, limit, strategies, refusal }) {
+  const [chosen, setPerSecond] = useState(null);
+  const perSecond = rates(limit).includes(chosen) ? chosen : usualRate(limit);
   const [strategy, setStrategy] = useState("fastest");
   const [run, setRun] = useState(null);
   const stop = useRef(() => {});
@@ -24,7 +38,8 @@ export function Load({ profile, chain, limit, strategies }) {
     stop.current = began(path, perSecond, setRun);
   };
   const running = run?.running;
-  const options = RATES.filter((n) => !limit || n <= limit).map((n) => [n, `${n}/s`]);
+  const options = rates(limit).map((n) => [n, `${n}/s`]);
+  if (refusal) return html`<${Card} title="A load"><p>${refusal}</p><//>`;
   return html`<${Card} title="A load" note="four kinds of reads, half a minute, from this browser">
     <div class="form">
       <${Segments} label="Calls per second" options=${options} value=${perSecond} choose=${setPerSecond} />
@@ -69,8 +84,8 @@ async function one(path, id, state) {
   state.open += 1;
   try {
     const reply = await fetch(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ jsonrpc: "2.0", id, method, params }) });
-    const body = await reply.json();
-    if (body.error) throw new Error(body.error.message);
+    const body = await reply.json().catch(() => ({}));
+    if (body.error || !("result" in body)) throw new Error(body.error?.message ?? `HTTP ${reply.status}`);
     state.good += 1;
     state.totalMs += performance.now() - began;
   } catch (mistake) {

@@ -6,11 +6,19 @@ export const TABS = [
   ["overview", "Overview"], ["metrics", "Metrics"], ["streams", "Streams"], ["races", "Races"], ["cluster", "Cluster"], ["system", "System"], ["try", "Try it"],
 ];
 
-/** "#overview/demo/flaky" → {tab, chain, provider}; an unknown tab is the overview. Pure. */
+/** "#overview/demo/flaky" → {tab, chain, provider}; an unknown tab is the overview, and so is what cannot be read. Pure. */
 export function parsed(hash) {
-  const [tab, chain = null, provider = null] = hash.replace(/^#/, "").split("/").map((part) => decodeURIComponent(part));
+  const [tab, chain = null, provider = null] = parts(hash);
   const known = TABS.some(([key]) => key === tab);
   return { tab: known ? tab : "overview", chain: (known && chain) || null, provider: (known && provider) || null };
+}
+
+function parts(hash) {
+  try {
+    return hash.replace(/^#/, "").split("/").map((part) => decodeURIComponent(part));
+  } catch {
+    return [];
+  }
 }
 
 export function go(tab, chain, provider) {

@@ -6,7 +6,7 @@ import { bytes, count, ms } from "./format.js";
 import { Card, Pairs } from "./parts.js";
 import { Plan } from "./plan.js";
 import { Timeline } from "./timeline.js";
-import { Load } from "./load.js";
+import { Load, whyNot } from "./load.js";
 import { Endpoints } from "./endpoints.js";
 import { chosenChain, Toolbar } from "./toolbar.js";
 
@@ -27,7 +27,7 @@ export function TryIt({ live, place, profile, profiles }) {
       ${answer?.error && html`<div class="w12"><div class="banner" role="alert"><b>Not done.</b> ${answer.error}</div></div>`}
       <div class="stack w7">
         ${answer?.outcome && html`<${Outcome} outcome=${answer.outcome} />`}
-        <${Load} profile=${profile} chain=${chain} limit=${mine?.rps_limit} strategies=${mine?.strategies ?? []} />
+        <${Load} profile=${profile} chain=${chain} limit=${mine?.rps_limit} refusal=${whyNot(profiles?.features, mine)} strategies=${mine?.strategies ?? []} />
         ${answer?.explain && html`<${Endpoints} profile=${profile} profiles=${profiles} chain=${chain.chain} />`}
       </div>
       <div class="stack w5">${answer?.explain ? html`<${Card} title="The plan, explained"><${Plan} explain=${answer.explain} drawn=${answer.outcome} /><//>`
