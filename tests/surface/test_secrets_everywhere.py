@@ -161,6 +161,11 @@ async def operate(node: Node, names: list[str]) -> None:
         for page in (f"chains/{name}", f"chains/{name}/providers/{name}", f"metrics/{name}", f"series/{name}"):
             await node.exchange("GET", f"{api}/public/{page}", fields=cookie)
         await node.exchange("GET", f"/api/metrics/{name}")
+        for carry_out in (True, False):
+            ask = {"profile": "public", "chain": name, "method": METHODS[0], "params": [], "carry_out": carry_out}
+            await node.exchange(
+                "POST", f"{api}/try", json.dumps(ask).encode(), f"{cookie}content-type: application/json\r\n"
+            )
     for target in ("/", "/metrics", "/api/health", "/api/ready", "/api/chains", "/api/cluster", f"/api/x?key={MARK}"):
         await node.exchange("GET", target, fields=CLIENTS)
     for target in ("/admin/providers", "/admin/learned"):
@@ -177,6 +182,7 @@ async def test_nobodys_key_is_in_any_output_of_a_node(
     assert len(heard.collector.spans) > len(everything)
     assert b"lasso_" in heard.said_to("/metrics")
     assert b"data:" in heard.said_to("/dashboard/events")
+    assert b"outcome" in heard.said_to("/dashboard/api/try")
     assert b"HTTP/1.1 200" in heard.said_to("/admin/learned")
     assert b"max_block_range" in heard.said_to("explain=1")
     assert heard.output.count(b"rpc.request.completed") > len(everything)
