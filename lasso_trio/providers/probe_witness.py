@@ -23,6 +23,8 @@ from lasso_trio.providers.breaker import Breaker, State
 from lasso_trio.providers.classify import Category
 
 WAY: Final = frozenset({Category.NETWORK_ERROR, Category.TIMEOUT})
+STRANGE: Final = frozenset({Category.UNKNOWN_ERROR, Category.UNCLASSIFIED_SERVER_ERROR})
+"""Errors that nobody knows. To a call they may be its client's own doing; there is nothing wrong with a probe."""
 APART_S: Final = 1.0
 """Questions of one round are one word."""
 ALONE_S: Final = 10.0
@@ -89,4 +91,4 @@ class Witness:
         self._saw_failure = True
         if trial or (in_a_row > 1 and self.breaker.state(now) is State.CLOSED):
             self._blamed = True
-            self.breaker.failure(category, now, rng, started)
+            self.breaker.failure(category, now, rng, started, "failure" if category in STRANGE else None)

@@ -32,6 +32,21 @@ def test_one_failure_is_an_accident_and_the_following_open_the_breaker() -> None
     assert witness.breaker.state(48.0) is State.OPEN
 
 
+@pytest.mark.parametrize("category", [Category.UNKNOWN_ERROR, Category.UNCLASSIFIED_SERVER_ERROR])
+def test_an_error_that_nobody_knows_is_the_providers_own_when_a_probe_is_told_it(category: Category) -> None:
+    witness = Witness(Breaker())
+    for n in range(1, 7):
+        witness.failure(category, 12.0 * n, 12.0 * n, Random(1), n, False)
+    assert (witness.breaker.state(72.0), witness.breaker.reason) == (State.OPEN, category)
+
+
+def test_our_own_limits_are_nobodys_fault_however_often_a_probe_meets_them() -> None:
+    witness = Witness(Breaker())
+    for n in range(1, 20):
+        witness.failure(Category.LOCAL_CAPACITY, 12.0 * n, 12.0 * n, Random(1), n, False)
+    assert witness.breaker.state(240.0) is State.CLOSED
+
+
 def test_accidents_with_successes_between_them_never_add_up() -> None:
     witness = Witness(Breaker())
     for n in range(20):
