@@ -45,7 +45,8 @@ _CATEGORIES: Final[dict[str, str]] = {
         eth_getBlockTransactionCountByNumber eth_getUncleCountByBlockHash eth_getUncleCountByBlockNumber
         eth_getUncleByBlockHashAndIndex eth_getUncleByBlockNumberAndIndex eth_getTransactionByBlockHashAndIndex
         eth_getTransactionByBlockNumberAndIndex""",
-    "state": "eth_call eth_estimateGas eth_getStorageAt eth_getTransactionCount eth_createAccessList eth_getProof",
+    "state": """eth_call eth_estimateGas eth_getStorageAt eth_getTransactionCount eth_createAccessList eth_getProof
+        eth_simulateV1""",
     "network": "net_version web3_clientVersion web3_sha3 eth_syncing",
     "node_admin": "net_listening net_peerCount eth_protocolVersion",
     "eip1559": "eth_maxPriorityFeePerGas eth_feeHistory",

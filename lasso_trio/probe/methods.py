@@ -53,6 +53,7 @@ _PARAMS: Final[dict[str, list[Any]]] = {
     "eth_getStorageAt": [ADDRESS, "0x0", "latest"],
     "eth_getTransactionCount": [ADDRESS, "latest"],
     "eth_createAccessList": [_CALL, "latest"],
+    "eth_simulateV1": [{"blockStateCalls": [{"calls": [_CALL]}]}, "latest"],
     "eth_getProof": [ADDRESS, [], "latest"],
     "web3_sha3": ["0x00"],
     "eth_feeHistory": ["0x1", "latest", []],

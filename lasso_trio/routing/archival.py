@@ -31,6 +31,7 @@ PLACES: Final[Mapping[str, int]] = {
     "eth_call": 1,
     "eth_estimateGas": 1,
     "eth_createAccessList": 1,
+    "eth_simulateV1": 1,
     "eth_getStorageAt": 2,
     "eth_getProof": 2,
     "eth_feeHistory": 1,
@@ -44,6 +45,7 @@ PLACES: Final[Mapping[str, int]] = {
     "debug_traceCall": 1,
     "trace_block": 0,
     "trace_call": 2,
+    "trace_callMany": 1,
     "trace_replayBlockTransactions": 0,
 }
 """Where the block stands among the parameters."""

@@ -17,7 +17,7 @@ REPLAY_SAFE_CATEGORIES = {
     "core", "state", "network", "node_admin", "eip1559", "eip4844", "batch", "debug", "trace", "txpool",
 }  # fmt: skip
 SIZES = {
-    "core": 17, "state": 6, "network": 4, "node_admin": 3, "eip1559": 2, "eip4844": 1, "mempool": 1, "filters": 7,
+    "core": 17, "state": 7, "network": 4, "node_admin": 3, "eip1559": 2, "eip4844": 1, "mempool": 1, "filters": 7,
     "subscriptions": 2, "batch": 1, "debug": 8, "trace": 9, "local_only": 10, "txpool": 3,
 }  # fmt: skip
 BUDGETS = {
