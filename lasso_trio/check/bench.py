@@ -13,7 +13,7 @@ from lasso_trio.access.gates import wall_clock
 from lasso_trio.check.caller import Caller
 from lasso_trio.check.client import is_let_in, limits_of
 from lasso_trio.check.environment import LOCAL
-from lasso_trio.check.facts import Facts
+from lasso_trio.check.facts import Facts, Gap
 from lasso_trio.check.metric_page import MetricPage
 from lasso_trio.check.order import Order
 from lasso_trio.config.profile import Profile
@@ -25,12 +25,11 @@ USUAL_BURST: Final = 500
 
 
 class Missing(Exception):
-    """A stage cannot find out."""
+    """A stage cannot find out: `gap` says why."""
 
-    def __init__(self, why: str, todo: str = "") -> None:
+    def __init__(self, why: str, todo: str = "", *, unable: bool = False) -> None:
         super().__init__(why)
-        self.why = why
-        self.todo = todo
+        self.gap = Gap(why, todo, unable)
 
 
 @attrs.define(eq=False)
@@ -122,7 +121,7 @@ class Bench:
         local = self.facts.setup.profiles.get(slug or "")
         if local is not None:  # it may be unlisted
             return local.chains[0].key
-        raise Missing(f"the node lists no chain of {slug or 'any profile'}", "see /api/chains")
+        raise Missing(f"the node lists no chain of {slug or 'any profile'}", "see /api/chains", unable=True)
 
     def rpc(self, base: str, strategy: str = "", profile: str | None = None) -> str:
         """Where calls go. Raises Missing."""
@@ -131,8 +130,7 @@ class Bench:
     def path(self, strategy: str = "", profile: str | None = None) -> str:
         slug = profile or self.order.profile
         chain = self.chain if profile is None else self.chain_of(profile)
-        parts = ["", "rpc", *(["profile", slug] if slug else []), *([strategy] if strategy else []), chain]
-        return "/".join(quote(part) for part in parts)
+        return path_of(slug, chain, strategy)
 
     async def metric_page(self) -> MetricPage:
         """Raises Missing."""
@@ -143,6 +141,12 @@ class Bench:
             return MetricPage.of(page.body.decode())
         except (ValueError, KeyError) as fault:
             raise Missing(f"{page.url} is no page of metrics: {fault}") from fault
+
+
+def path_of(slug: str | None, chain: str, strategy: str = "") -> str:
+    """Of a call."""
+    parts = ["", "rpc", *(["profile", slug] if slug else []), *([strategy] if strategy else []), chain]
+    return "/".join(quote(part, safe="") for part in parts)
 
 
 def _with_port(url: str, port: int) -> str:

@@ -1,5 +1,5 @@
 """The command behind the command line: run the check, show progress on stderr, print the report. The exit code is its
-answer: 0; 1 a row failed; 2 it was broken off.
+answer: 0; 1 a row failed; 2 not all that was asked for could be looked at, or it was broken off.
 
 Ctrl-C, SIGTERM and a terminal that goes away end it with what is known. While a cordoned provider may have to be taken
 back, which has its time limit, a second one changes nothing; after that it ends at once.
@@ -26,6 +26,7 @@ from lasso_trio.check.report import Report
 from lasso_trio.check.run import Tell, check
 from lasso_trio.check.setup import Setup
 from lasso_trio.check.table import listing, show
+from lasso_trio.errors import ConfigError
 
 PATIENCE_S: Final = RESTORE_S + 1.0
 """After the first signal."""
@@ -34,9 +35,11 @@ WIDE: Final = 140
 
 
 def execute(order: Order, setup: Setup) -> int:
-    """Check and print."""
+    """Check and print. Raises ConfigError when nobody knows the profile or chain that was named."""
     with _progress() as tell:
         report = trio.run(partial(_interruptible, order, setup, tell))
+    if isinstance(report, ConfigError):
+        raise report
     if order.as_json:
         sys.stdout.write(json.dumps(report.to_json(), indent=2) + "\n")
     else:
@@ -49,13 +52,17 @@ def list_rows(order: Order) -> int:
     return 0
 
 
-async def _interruptible(order: Order, setup: Setup, tell: Tell) -> Report:
+async def _interruptible(order: Order, setup: Setup, tell: Tell) -> Report | ConfigError:
+    """The error is returned: raised, it would come out of the nursery in a group."""
     stop = trio.CancelScope()
     async with trio.open_nursery() as nursery:
         await nursery.start(_watch, stop, tell)
-        report = await check(order, setup, tell, stop)
-        nursery.cancel_scope.cancel("the report is made")
-    return report
+        try:
+            found: Report | ConfigError = await check(order, setup, tell, stop)
+        except ConfigError as fault:
+            found = fault
+        nursery.cancel_scope.cancel("it is done")
+    return found
 
 
 async def _watch(stop: trio.CancelScope, tell: Tell, *, task_status: trio.TaskStatus[None]) -> None:

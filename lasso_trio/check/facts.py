@@ -189,10 +189,11 @@ class LogSeen:
 
 @attrs.frozen
 class Gap:
-    """Why something was not found out, and what would help."""
+    """Why something was not found out, and what would help. `unable`: what was asked for could not be done at all."""
 
     why: str
     todo: str = ""
+    unable: bool = False
 
 
 @attrs.frozen

@@ -74,6 +74,8 @@ class Order:
         for name, url in (*named, *(("--region", url) for url in self.regions)):
             if fault := fault_of_url(url):
                 yield f"{name} {fault}"
+        if "" in (self.profile, self.chain):
+            yield "--profile and --chain must name something"
         if self.log not in (None, STDIN) and not Path(str(self.log)).is_file():
             yield f"--log: there is no file {self.log}"
         if self.runbook is not None and not self.runbook.is_file():

@@ -53,6 +53,8 @@ class Report:
     interrupted: bool = False
     remarks: tuple[str, ...] = ()
     strict: bool = False
+    unable: tuple[str, ...] = ()
+    """Why what was asked for could not be done."""
     at: datetime = attrs.field(factory=lambda: datetime.now(UTC))
 
     @property
@@ -62,11 +64,11 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """1 a row failed; 2 it was broken off before all were looked at; 0."""
+        """1 a row failed; 2 not all that was asked for could be looked at; 0."""
         bad = {State.FAIL, State.WARN} if self.strict else {State.FAIL}
         if any(result.state in bad for result in self.results):
             return FAILED
-        return INCOMPLETE if self.interrupted else 0
+        return INCOMPLETE if self.interrupted or self.unable else 0
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -78,6 +80,7 @@ class Report:
             "interrupted": self.interrupted,
             "exit_code": self.exit_code,
             "counts": self.counts,
+            "unable": list(self.unable),
             "remarks": list(self.remarks),
             "checks": [result.to_json() for result in self.results],
         }

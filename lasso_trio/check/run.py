@@ -14,12 +14,14 @@ import trio
 from lasso_trio.check.bench import Bench, Missing
 from lasso_trio.check.caller import Caller
 from lasso_trio.check.facts import Facts, Gap
+from lasso_trio.check.naming import strange_here, strange_to_all
 from lasso_trio.check.order import Order
 from lasso_trio.check.report import Report, Result
 from lasso_trio.check.row import OFFLINE, Need, Row
 from lasso_trio.check.setup import Setup
 from lasso_trio.check.stages import STAGES, Stage
 from lasso_trio.check.verdict import Verdict, skipped
+from lasso_trio.errors import ConfigError, Problem
 
 Tell = Callable[[str], None]
 NO_URL: Final = Gap("no --url was given", "lasso check --url http://127.0.0.1:4000")
@@ -27,7 +29,12 @@ INTERRUPTED: Final = Gap("broken off before it was looked at", "run it again")
 
 
 async def check(order: Order, setup: Setup, tell: Tell, stop: trio.CancelScope) -> Report:
-    """`tell` is told what is being done. Cancelling `stop` ends it early, with a report."""
+    """`tell` is told what is being done. Cancelling `stop` ends it early, with a report.
+
+    Raises ConfigError when nobody knows a name of the order: here, or in the node where there is one.
+    """
+    if order.url is None and setup.profiles and (strange := strange_here(order, setup.profiles)):
+        raise ConfigError([Problem("lasso check", None, strange)])
     began = trio.current_time()
     facts, remarks = Facts(setup, order.url), list[str]()
     bench: Bench | None = None
@@ -38,9 +45,22 @@ async def check(order: Order, setup: Setup, tell: Tell, stop: trio.CancelScope) 
                 tell(stage.what)
                 await trio.lowlevel.checkpoint_if_cancelled()
                 bench.facts = await done(stage, bench)
-    interrupted = stop.cancelled_caught
-    results = tuple(judged(row, bench.facts if bench else facts) for row in order.rows)
-    return Report(order.url, results, trio.current_time() - began, interrupted, tuple(remarks), order.strict)
+                if stage.need is Need.NODE:
+                    await _refuse_strange_names(bench)
+    facts = bench.facts if bench else facts
+    results = tuple(judged(row, facts) for row in order.rows)
+    took = trio.current_time() - began
+    return Report(
+        order.url, results, took, stop.cancelled_caught, tuple(remarks), order.strict, unable=could_not(facts)
+    )
+
+
+async def _refuse_strange_names(bench: Bench) -> None:
+    """Raises ConfigError. Of a node that is not there nothing can be told."""
+    if bench.facts.node is None or silence(bench.facts):
+        return
+    if strange := await strange_to_all(bench):
+        raise ConfigError([Problem("lasso check", None, strange)])
 
 
 def wanted(needs: frozenset[Need]) -> tuple[Stage, ...]:
@@ -58,8 +78,8 @@ async def done(stage: Stage, bench: Bench) -> Facts:
             found = await stage.gather(bench)
             return attrs.evolve(bench.facts, **{stage.need.value: found})
         except Missing as missing:
-            return _without(bench.facts, stage.need, Gap(missing.why, missing.todo))
-    return _without(bench.facts, stage.need, Gap(f"not finished within {stage.limit_s:g} s"))
+            return _without(bench.facts, stage.need, missing.gap)
+    return _without(bench.facts, stage.need, Gap(f"not finished within {stage.limit_s:g} s", unable=True))
 
 
 def absent(need: Need, facts: Facts) -> Gap | None:
@@ -68,10 +88,23 @@ def absent(need: Need, facts: Facts) -> Gap | None:
         return None
     if facts.url is None:
         return NO_URL
-    if need is Need.NODE or facts.node is None:
+    if need is Need.NODE:
         return None
-    newest = facts.node.health[-1]
-    return None if newest.answered else Gap(f"nobody answers at {facts.url}: {newest.said}", "see H1")
+    return silence(facts)
+
+
+def silence(facts: Facts) -> Gap | None:
+    """Of a node that was asked for its health."""
+    newest = None if facts.node is None else facts.node.health[-1]
+    if newest is None or newest.answered:
+        return None
+    return Gap(f"nobody answers at {facts.url}: {newest.said}", "see H1", unable=True)
+
+
+def could_not(facts: Facts) -> tuple[str, ...]:
+    """Why what was asked for could not be done; empty when it could."""
+    gaps = [*facts.missing.values(), *filter(None, [silence(facts)])]
+    return tuple(dict.fromkeys(gap.why for gap in gaps if gap.unable))
 
 
 def _without(facts: Facts, need: Need, gap: Gap) -> Facts:

@@ -23,6 +23,8 @@ def show(console: Console, report: Report, *, fix_hints: bool = False) -> None:
     console.print(_table(report.results, fix_hints))
     for remark in report.remarks:
         console.print(Text(remark, STYLES[State.FAIL]))
+    for why in report.unable:
+        console.print(Text(f"not all could be looked at: {why}", STYLES[State.WARN]))
     console.print(_sum(report))
     if not fix_hints and any(_wants_a_hint(result) for result in report.results):
         console.print(Text("--fix-hints says what to do", "dim"))

@@ -14,6 +14,7 @@ from lasso_trio.check.order import Order
 from lasso_trio.check.report import Report, Result
 from lasso_trio.check.setup import Setup
 from lasso_trio.check.verdict import Verdict, failed, passed
+from lasso_trio.errors import ConfigError
 from tests.check.conftest import World
 from tests.check.test_table import ROWS
 
@@ -52,6 +53,14 @@ def test_a_failure_is_exit_code_one_and_json_is_alone_on_stdout(
     assert execute(Order(as_json=True), world.facts.setup) == 1
     row = json.loads(capsys.readouterr().out)
     assert (row["exit_code"], row["checks"][0]["todo"]) == (1, "mend it")
+
+
+def test_a_name_that_nobody_knows_is_told_as_what_is_wrong(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ConfigError, match="nobody knows 'nosuch'"):
+        execute(Order(profile="nosuch"), world.facts.setup)
+    assert capsys.readouterr().out == ""
 
 
 def test_a_signal_ends_it_with_what_is_known(

@@ -27,6 +27,8 @@ from lasso_trio.errors import ConfigError
         ({"headers": ("nothing",)}, "Name: value"),
         ({"headers": ("X: é",)}, "--header cannot be sent"),
         ({"timeout": float("nan")}, "--timeout"),
+        ({"profile": ""}, "must name something"),
+        ({"chain": ""}, "must name something"),
     ],
 )
 def test_what_cannot_be_done_is_said_before_anything_is(options: dict[str, Any], problem: str) -> None:

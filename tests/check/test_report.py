@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from lasso_trio.check.report import Report, Result
 from lasso_trio.check.verdict import Verdict, failed, passed, skipped, warned
 
 
-def report(*verdicts: Verdict, **rest: bool) -> Report:
+def report(*verdicts: Verdict, **rest: Any) -> Report:
     results = tuple(Result(row, verdict) for row, verdict in zip(checklist.ROWS, verdicts, strict=False))
     return Report("http://n", results, 1.25, **rest)
 
@@ -22,17 +23,20 @@ def report(*verdicts: Verdict, **rest: bool) -> Report:
         ((warned("a", "b"),), {"strict": True}, 1),
         ((skipped("a", "b"),), {"strict": True}, 0),
         ((passed("a"),), {"interrupted": True}, 2),
+        ((passed("a"), skipped("b", "c")), {"unable": ("nobody answers",)}, 2),
+        ((failed("a", "b"),), {"unable": ("nobody answers",)}, 1),
         ((failed("a", "b"),), {"interrupted": True}, 1),
     ],
 )
-def test_the_exit_code_says_how_it_went(verdicts: tuple[Verdict, ...], rest: dict[str, bool], code: int) -> None:
+def test_the_exit_code_says_how_it_went(verdicts: tuple[Verdict, ...], rest: dict[str, Any], code: int) -> None:
     assert report(*verdicts, **rest).exit_code == code
 
 
 def test_the_shape_for_programs_has_all_there_is() -> None:
     row = json.loads(json.dumps(report(passed("well", n=1), failed("ill", "cure")).to_json()))
     assert set(row) == {
-        "format", "version", "at", "url", "seconds", "interrupted", "exit_code", "counts", "remarks", "checks",
+        "format", "version", "at", "url", "seconds", "interrupted", "exit_code", "counts", "unable", "remarks",
+        "checks",
     }  # fmt: skip
     assert row["counts"] == {"pass": 1, "warn": 0, "fail": 1, "skip": 0}
     assert row["at"].endswith("Z")

@@ -16,9 +16,10 @@ from lasso_trio.check.order import Order
 from lasso_trio.check.page import Page
 from lasso_trio.check.report import Report
 from lasso_trio.check.row import Need
-from lasso_trio.check.run import NO_URL, absent, check, done, wanted
+from lasso_trio.check.run import NO_URL, absent, check, could_not, done, wanted
 from lasso_trio.check.stages import Stage
 from lasso_trio.check.verdict import State
+from lasso_trio.errors import ConfigError
 from tests.check.conftest import HEALTH, World, json_page
 from tests.check.fake_node import FakeNode, reply
 
@@ -70,6 +71,36 @@ async def test_where_nobody_answers_one_row_fails_and_the_others_say_so(world: W
     assert report.exit_code == 1
 
 
+@pytest.mark.parametrize("rows", [("P4", "N3"), ("M1",), ("E4",)])
+async def test_where_nobody_answers_what_was_asked_for_could_not_be_done(
+    world: World, fake: FakeNode, rows: tuple[str, ...]
+) -> None:
+    fake.pages["/api/health"] = httpx.ConnectError("refused")
+    report, _ = await checked(Order(url="http://n", only=rows), world)
+    assert (report.exit_code, report.unable) == (2, ("nobody answers at http://n: refused",))
+    assert (await checked(Order(only=rows), world))[0].exit_code == 0
+
+
+async def test_a_chain_that_cannot_be_told_leaves_the_load_test_undone(world: World, fake: FakeNode) -> None:
+    fake.pages["/api/chains"] = reply({"chains": []})
+    report, _ = await checked(Order(url="http://n", only=("N3",)), world)
+    assert (report.exit_code, report.unable) == (2, ("the node lists no chain of any profile",))
+
+
+@pytest.mark.parametrize("order", [{}, {"url": "http://n"}])
+async def test_a_profile_that_nobody_knows_is_a_wrong_command_line(
+    world: World, fake: FakeNode, order: dict[str, str]
+) -> None:
+    with pytest.raises(ConfigError, match="nobody knows 'nosuch'"):
+        await checked(Order(only=("H1", "E2"), profile="nosuch", **order), world)
+    no_chain = {"code": -32602, "message": "Unsupported chain: Unknown chain 'nosuch' in profile 'public'"}
+    fake.pages["/rpc/profile/public/nosuch"] = reply({"error": no_chain}, 400)
+    with pytest.raises(ConfigError, match="nobody knows 'nosuch' in public"):
+        await checked(Order(only=("H1", "E2"), profile="public", chain="nosuch", **order), world)
+    fake.pages["/api/health"] = httpx.ConnectError("refused")
+    assert (await checked(Order(only=("E2",), profile="public", **order), world))[0].exit_code == 0
+
+
 async def test_broken_off_it_reports_what_is_known(world: World, fake: FakeNode) -> None:
     stop = trio.CancelScope()
 
@@ -113,6 +144,7 @@ async def test_a_stage_that_takes_too_long_is_given_up(world: World, autojump_cl
         bench = Bench(Order(), attrs.evolve(world.facts, git=None), caller)
         facts = await done(Stage(Need.GIT, "x", gather, 7.0), bench)
     assert facts.missing[Need.GIT].why == "not finished within 7 s"
+    assert could_not(facts) == ("not finished within 7 s",)
 
 
 def test_whatever_asks_a_node_asks_for_its_health_first() -> None:

@@ -38,8 +38,10 @@ def test_hints_say_what_to_do_and_where_it_is_explained() -> None:
 
 
 def test_what_must_be_known_is_said_whatever_the_rows_say() -> None:
-    text = printed(attrs.evolve(REPORT, remarks=("still cordoned",), interrupted=True, url=None))
+    told = {"remarks": ("still cordoned",), "unable": ("nobody answers",)}
+    text = printed(attrs.evolve(REPORT, **told, interrupted=True, url=None))
     assert "still cordoned" in text
+    assert "not all could be looked at: nobody answers" in text
     assert "(interrupted)" in text
 
 
