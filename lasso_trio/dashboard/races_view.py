@@ -19,7 +19,7 @@ Row = dict[str, Any]
 def race_sums(profile: RoutedProfile) -> Row:
     """Of all chains of a profile, since start."""
     hedges = [routed.counts.hedges for routed in profile.chains]
-    fired, calls = sum(h.fired for h in hedges), sum(routed.counts.calls for routed in profile.chains)
+    fired, sent = sum(h.fired for h in hedges), sum(routed.counts.sent for routed in profile.chains)
     won = sum(h.won for h in hedges)
     return {
         "fired": fired,
@@ -28,7 +28,7 @@ def race_sums(profile: RoutedProfile) -> Row:
         "in_flight": sum(h.in_flight for h in hedges),
         "win_percent": percent(won, fired),
         "saved_s": round(sum(h.saved_s for h in hedges), 3),
-        "extra_calls_percent": percent(fired, calls) or 0.0,
+        "extra_calls_percent": percent(fired, sent) or 0.0,
         "suppressed": dict(sorted(sum((h.suppressed for h in hedges), Counter()).items())),
     }
 

@@ -10,7 +10,7 @@ Row = dict[str, Any]
 
 
 def hedges_row(counts: ChainCounts) -> Row:
-    """`extra_calls_percent`: hedges per hundred calls. `saved_seconds` is a lower bound, see `routing.hedge.Hedges`."""
+    """`extra_calls_percent`: hedges per hundred calls that went to providers. `saved_seconds` is a lower bound."""
     hedges = counts.hedges
     return {
         "fired": hedges.fired,
@@ -19,6 +19,6 @@ def hedges_row(counts: ChainCounts) -> Row:
         "in_flight": hedges.in_flight,
         "suppressed": dict(sorted(hedges.suppressed.items())),
         "saved_seconds": round(hedges.saved_s, 3),
-        "extra_calls_percent": round(100 * hedges.fired / counts.calls, 2) if counts.calls else 0.0,
+        "extra_calls_percent": round(100 * hedges.fired / counts.sent, 2) if counts.sent else 0.0,
         "budget_tokens": round(hedges.tokens, 2),
     }

@@ -39,6 +39,7 @@ def of_chain(routed: RoutedChain, now: float) -> ChainFigures:
         dict(hedges.suppressed),
         counts.call_rate.recent(now),
         counts.failover_rate.recent(now),
+        counts.sent,
     )
 
 
@@ -81,6 +82,7 @@ def counts_with(own: ChainCounts, others: Sequence[tuple[ChainFigures, float]], 
     return attrs.evolve(
         own,
         calls=own.calls + sum(each.calls for each in told),
+        sent=own.sent + sum(each.sent for each in told),
         errors=own.errors + sum(each.errors for each in told),
         failovers=own.failovers + sum(each.failovers for each in told),
         cancelled=own.cancelled + sum(each.cancelled for each in told),
@@ -145,6 +147,7 @@ def chains_of_the_gone(one: ChainFigures, other: ChainFigures | None = None) -> 
     return replace(
         lasting,
         calls=one.calls + other.calls,
+        sent=one.sent + other.sent,
         errors=one.errors + other.errors,
         failovers=one.failovers + other.failovers,
         cancelled=one.cancelled + other.cancelled,

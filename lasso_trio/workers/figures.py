@@ -30,6 +30,7 @@ class ChainFigures(msgspec.Struct, array_like=True, frozen=True):
     suppressed: dict[str, int]
     call_rate: list[int]
     failover_rate: list[int]
+    sent: int = 0
 
 
 class CandidateFigures(msgspec.Struct, array_like=True, frozen=True):

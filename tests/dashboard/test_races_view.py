@@ -7,7 +7,7 @@ from tests.dashboard.boards import KEY, answered, board_of, collect, routed_of
 async def test_sums_say_what_hedging_won_and_cost() -> None:
     board = board_of()
     counts = routed_of(board).counts
-    counts.calls = 100
+    counts.calls, counts.sent = 900, 100
     for won in (True, True, False, True):
         counts.hedges.fire()
         counts.hedges.end(won=won)

@@ -10,7 +10,7 @@ def test_without_calls_there_is_nothing_to_tell() -> None:
 
 
 def test_what_was_won_and_what_it_cost_is_told() -> None:
-    counts = ChainCounts(calls=200)
+    counts = ChainCounts(calls=900, sent=200)
     hedges = counts.hedges
     for won in (True, False, True):
         hedges.fire()

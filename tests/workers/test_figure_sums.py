@@ -22,7 +22,7 @@ from tests.dashboard.boards import directory_of
 
 
 def counted(times: int, now: float) -> ChainCounts:
-    counts = ChainCounts(calls=times, errors=2, failovers=3, cancelled=4, limited=5)
+    counts = ChainCounts(calls=times, sent=times - 1, errors=2, failovers=3, cancelled=4, limited=5)
     counts.call_rate.add(now, times)
     counts.failover_rate.add(now, 3)
     counts.hedges.fired, counts.hedges.won, counts.hedges.wasted, counts.hedges.in_flight = 6, 4, 2, 1
@@ -36,6 +36,7 @@ async def test_a_chains_counts_and_rates_are_added_and_ones_own_stay_as_they_are
     told, own = of_chain(routed, 100), counted(7, 101)
     whole = counts_with(own, [(told, 100)], 101)
     assert (whole.calls, whole.errors, whole.failovers, whole.cancelled, whole.limited) == (17, 4, 6, 8, 10)
+    assert whole.sent == 9 + 6
     assert (whole.call_rate.total(101), whole.failover_rate.total(101)) == (17, 6)
     assert (whole.hedges.fired, whole.hedges.won, whole.hedges.wasted, whole.hedges.in_flight) == (12, 8, 4, 2)
     assert (whole.hedges.saved_s, whole.hedges.suppressed, whole.hedges.tokens) == (3.0, {"budget": 4}, 40)
