@@ -1,11 +1,12 @@
 """Filters stick to who made them: `eth_newFilter` and its like, and the calls that name a filter.
 
-    create ─► execute (dispatched once) ─► the node's id, wrapped: it says which channel made it (`filter_ids`)
-    follow ─► unwrap ─► that channel alone, with the node's own id ─► its answer as it came
-                 └─ not ours, or its channel cannot be asked ─► what a node says of a filter that it does not have
+    create ─► over HTTP where there is HTTP ─► execute (dispatched once) ─► the node's id, wrapped: it says who made it
+    follow ─► unwrap ─► that instance alone, with the node's own id ─► its answer as it came
+                 └─ not ours, or nobody can ask it ─► what a node says of a filter that it does not have
 
 A client that is told "filter not found" makes a new one, which goes to a provider that works: an open breaker, a
 removed or a cordoned provider end a filter just as a node's restart does. A provider that lags keeps its filters.
+Sockets come and go, and one worker of a node has them all, so no filter is made over one that could be made without.
 """
 
 from __future__ import annotations
@@ -17,13 +18,17 @@ import attrs
 import msgspec
 from msgspec import Raw
 
+from lasso_trio.config.profile import Transport
 from lasso_trio.jsonrpc.errors import INVALID_PARAMS, SERVER_ERROR, RpcError
+from lasso_trio.jsonrpc.methods import Method
 from lasso_trio.jsonrpc.reply import Reply
 from lasso_trio.routing import filter_ids
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.execute import Call, execute
+from lasso_trio.routing.filters import Exclusion
 from lasso_trio.routing.outcome import Outcome
-from lasso_trio.routing.plan import build
+from lasso_trio.routing.plan import Plan, build
+from lasso_trio.routing.routed_chain import RoutedChain
 
 _UNINSTALL: Final = "eth_uninstallFilter"
 _KEEPS_ITS_FILTERS: Final = "lagging"
@@ -42,12 +47,13 @@ _decode_text: Final = msgspec.json.Decoder(str).decode
 
 async def create_filter(call: Call, rng: Random) -> Outcome:
     """Carry out `call`, which makes a filter; the answer's id says by whom. Raises only Cancelled."""
-    outcome = await execute(attrs.evolve(call, stream=False), rng)
+    plan = makers(call.chain, call.method, call.plan, call.clock())
+    outcome = await execute(attrs.evolve(call, plan=plan, stream=False), rng)
     reply, maker = outcome.reply, outcome.candidate
     if reply is None or reply.error is not None or maker is None:
         return outcome
     upstream = bytes(_decode_result(reply.splice(b"0")).result)
-    ours = filter_ids.wrap(_tag(call, maker), upstream)
+    ours = filter_ids.wrap(_tag(call.chain, maker), upstream)
     # Something that is no filter id goes out as it came: whatever it is, nobody can poll it.
     return outcome if ours is None else attrs.evolve(outcome, reply=_answer(b'"%b"' % ours.encode()))
 
@@ -68,16 +74,33 @@ async def follow_filter(call: Call, rng: Random) -> Outcome:
     return await execute(attrs.evolve(call, plan=plan, params=params), rng)
 
 
+def makers(chain: RoutedChain, method: Method, plan: Plan, now: float) -> Plan:
+    """`plan` without the sockets of those that can be asked over HTTP; as it is if only sockets are left."""
+    spoken = {c.channel.instance_id for c in chain.candidates if c.transport is Transport.HTTP}
+    kept = [c for c in plan.ranked if c.transport is Transport.HTTP or c.channel.instance_id not in spoken]
+    if not kept or len(kept) == len(plan.ranked):
+        return plan
+    left_out = [Exclusion(c.label, "over_http") for c in plan.ranked if c not in kept]
+    order = chain.override(method).providers
+    return build(plan.strategy, kept, [*plan.excluded, *left_out], method, plan.version, now, plan.valid_until, order)
+
+
 def _keeper(call: Call, tag: str) -> Candidate | None:
-    """Who has the filters with this tag; None if the call's plan does not let it be asked."""
+    """Who has the filters with this tag, over HTTP if that can be; None if the call's plan does not let it be asked."""
     spared = {each.label for each in call.plan.excluded if each.reason == _KEEPS_ITS_FILTERS}
     able = [*call.plan.ranked, *(c for c in call.chain.candidates if c.label in spared)]
-    return next((candidate for candidate in able if _tag(call, candidate) == tag), None)
+    named = [c for c in able if tag in (_tag(call.chain, c), *_former_tags(call.chain, c))]
+    return min(named, key=lambda c: c.transport is not Transport.HTTP, default=None)
 
 
-def _tag(call: Call, candidate: Candidate) -> str:
-    channel, chain = candidate.channel, call.chain
-    return filter_ids.tag_of(chain.profile.slug, chain.chain.chain_id, channel.instance_id, channel.transport.value)
+def _tag(chain: RoutedChain, candidate: Candidate) -> str:
+    return filter_ids.tag_of(chain.profile.slug, chain.chain.chain_id, candidate.channel.instance_id)
+
+
+def _former_tags(chain: RoutedChain, candidate: Candidate) -> list[str]:
+    """A node's filters are the same over all its transports, so an id of before leads to the node."""
+    slug, chain_id, instance = chain.profile.slug, chain.chain.chain_id, candidate.channel.instance_id
+    return [filter_ids.former_tag_of(slug, chain_id, instance, transport.value) for transport in Transport]
 
 
 def _not_found(call: Call) -> Outcome:

@@ -1,13 +1,14 @@
 """Filter ids as clients see them: whose filter it is, and what its node calls it, in one opaque hex number.
 
-    0x | kind: 1 digit | tag of the channel: 10 digits | check: 8 digits | the node's own id
+    0x | kind: 1 digit | tag of the instance: 10 digits | check: 8 digits | the node's own id
 
 A node's filter exists on that node alone, and nothing is remembered here: the id says it all, before and after a
 restart. The first digit is never zero, so what reads the id as a quantity and writes it again (or pads it) changes
 nothing; a node's id of 128 bits (geth, erigon, besu, reth) makes one below 2^256, which typed clients ask for. The tag
-is a digest over profile, chain, instance and transport: it tells no host, and it is looked up among the candidates of
-one profile's chain, so that no id can lead anywhere else. The check tells ids of our making from mistyped or foreign
-ones; it is no signature.
+is a digest over profile, chain and instance: it tells no host, and it is looked up among the candidates of one
+profile's chain, so that no id can lead anywhere else. Over which transport a filter was made is not in it, because not
+every worker has a socket to the node; ids of before said that too, and are still read. The check tells ids of our
+making from mistyped or foreign ones; it is no signature.
 
 Pure: text in, values out.
 """
@@ -39,15 +40,21 @@ _DIGITS: Final = re.compile(rf"0[xX]([0-9a-fA-F]{{1,{_HEAD + 2 * LONGEST + 2}}})
 
 @attrs.frozen
 class FilterId:
-    """`tag` says which channel, `upstream` is the JSON text of the id that its node gave."""
+    """`tag` says which instance, `upstream` is the JSON text of the id that its node gave."""
 
     tag: str
     upstream: bytes
 
 
 @lru_cache(maxsize=4096)
-def tag_of(profile: str, chain_id: int, instance_id: str, transport: str) -> str:
-    """Ten hex digits for one channel in one profile's chain."""
+def tag_of(profile: str, chain_id: int, instance_id: str) -> str:
+    """Ten hex digits for one instance in one profile's chain."""
+    return _digest("instance", profile, str(chain_id), instance_id)[:TAG_DIGITS]
+
+
+@lru_cache(maxsize=4096)
+def former_tag_of(profile: str, chain_id: int, instance_id: str, transport: str) -> str:
+    """The same for one of its channels, as ids were made before: clients may hold some."""
     return _digest("channel", profile, str(chain_id), instance_id, transport)[:TAG_DIGITS]
 
 

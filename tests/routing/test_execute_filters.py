@@ -90,9 +90,18 @@ async def test_an_id_of_another_profile_or_chain_leads_nowhere(autojump_clock: C
     it = world({"a": Faults()})
     channel = it.channel("a")
     for profile, chain_id, instance in (("team", 1, channel.instance_id), ("default", 5, channel.instance_id)):
-        foreign = filter_ids.wrap(filter_ids.tag_of(profile, chain_id, instance, "http"), b'"0x1"')
+        foreign = filter_ids.wrap(filter_ids.tag_of(profile, chain_id, instance), b'"0x1"')
         assert (await changes(it, foreign))["error"] == NOT_FOUND
     assert it.asked == {}
+
+
+async def test_ids_that_also_named_a_transport_still_lead_to_their_node(autojump_clock: Clock, world: Build) -> None:
+    it = world({"a": Faults(), "b": Faults()})
+    upstream = filter_ids.read(await made(it, "b")).upstream
+    for transport in ("http", "ws"):
+        tag = filter_ids.former_tag_of("default", 1, it.channel("b").instance_id, transport)
+        assert (await changes(it, filter_ids.wrap(tag, upstream)))["result"] == []
+    assert followed(it) == {"b": 2}
 
 
 async def test_a_filter_of_a_provider_that_was_removed_is_lost(autojump_clock: Clock, world: Build) -> None:
