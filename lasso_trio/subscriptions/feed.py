@@ -7,12 +7,19 @@ ends. That nothing is missing is for the streams to prove.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 import attrs
 import trio
 
 from lasso_trio.errors import LassoError
+from lasso_trio.providers.classify import ErrorClass, Verdict, classify
+from lasso_trio.providers.retry_after import from_message
+
+_PASSING: Final = frozenset(
+    {ErrorClass.SERVER, ErrorClass.TIMEOUT, ErrorClass.TRANSPORT, ErrorClass.MISSING, ErrorClass.LOCAL}
+)
+"""Besides a quota: the node's own faults, not what was asked for."""
 
 
 @attrs.frozen
@@ -28,11 +35,22 @@ class NotConnected(LassoError):
 
 
 class Refused(LassoError):
-    """The provider said no to this `eth_subscribe`: another one may say yes."""
+    """The provider said no to this `eth_subscribe`: another one may say yes, or the same one later.
 
-    def __init__(self, code: int, text: str) -> None:
+    `verdict`: what the words mean, by its `error_rules` and the catalogue, unless it is known already. `hint_s`: when
+    it said to come back.
+    """
+
+    def __init__(self, code: int, text: str, verdict: Verdict | None = None, hint_s: float | None = None) -> None:
         super().__init__(f"{code}: {text}")
         self.code, self.text = code, text
+        self.verdict = verdict or classify(200, code, text, None)
+        self.hint_s = from_message(text) if hint_s is None else hint_s
+
+    @property
+    def lasts(self) -> bool:
+        """Is it a no to what was asked for, and not the moment's?"""
+        return self.verdict.kind != "quota" and self.verdict.error_class not in _PASSING
 
 
 class Feed(Protocol):

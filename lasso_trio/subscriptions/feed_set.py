@@ -25,6 +25,10 @@ OPEN_S: Final = 10.0
 CLOSE_S: Final = 2.0
 REFUSED_S: Final = 300.0
 """How long a provider that said no is not asked for the same again."""
+PASSING_S: Final = 1.0
+"""When it said no for now and not for how long; doubled each time, up to `LONGEST_PASSING_S`."""
+LONGEST_PASSING_S: Final = 60.0
+LONGEST_HINT_S: Final = 3600.0
 HURRY_FOR_S: Final = 60.0
 LOOK_S: Final = 30.0
 """At the latest then it looks again who there is: providers come and go with a reload."""
@@ -72,10 +76,12 @@ class FeedSet:
     qualities: dict[str, FeedQuality]
     feeds: dict[str, OpenFeed] = attrs.field(factory=dict)
     refusal: Refused | None = None
-    """Why nobody feeds this: everybody who was asked refused."""
+    """Why nobody feeds this: everybody who was asked refused, and for good."""
     failovers: int = 0
     _refusals: dict[str, float] = attrs.field(factory=dict)
     """Until when who is not asked. A filter may be too much for a provider that takes all others."""
+    _passing: dict[str, int] = attrs.field(factory=dict)
+    """How often in a row who said no for now: it may be asked again soon, and others need not be told."""
     _stir: trio.Event = attrs.field(factory=trio.Event)
     _opened: int = 0
     _alone_since: float = inf
@@ -197,6 +203,7 @@ class FeedSet:
             opened = await feed.source.open(self.params)
         try:
             feed.at = feed.opened_at = trio.current_time()
+            self._passing.pop(feed.source.instance_id, None)
             self.refusal = None
             self.changed(feed)
             async for arrival in opened.arrivals:
@@ -215,10 +222,29 @@ class FeedSet:
     def _refused(self, id_: str, refusal: Refused) -> None:
         now = trio.current_time()
         self.quality(id_).suffered(Trouble.REFUSED, now)
-        self._refusals[id_] = now + REFUSED_S
-        log.info("feed.refused", instance=id_, params=self.params.decode()[:200], error=str(refusal)[:200])
-        if not self.feeds.keys() - {id_} and not self._able(now):
+        wait_s = self._wait_s(id_, refusal)
+        self._refusals[id_] = now + wait_s
+        log.info(
+            "feed.refused",
+            instance=id_,
+            params=self.params.decode()[:200],
+            error=str(refusal)[:200],
+            again_s=round(wait_s, 1),
+        )
+        if not self.feeds.keys() - {id_} and not self._able(now) and not self._is_passing():
             self.refusal = refusal
+
+    def _is_passing(self) -> bool:
+        return any(source.instance_id in self._passing for source in self.sources())
+
+    def _wait_s(self, id_: str, refusal: Refused) -> float:
+        if refusal.lasts:
+            self._passing.pop(id_, None)
+            return REFUSED_S
+        times = self._passing[id_] = self._passing.get(id_, 0) + 1
+        usual_s = min(LONGEST_PASSING_S, PASSING_S * 2.0 ** min(times - 1, 16))
+        least_s = REFUSED_S if refusal.verdict.cooldown == "long" else PASSING_S
+        return max(least_s, usual_s if refusal.hint_s is None else min(refusal.hint_s, LONGEST_HINT_S))
 
 
 async def _cancel_when(event: trio.Event, scope: trio.CancelScope) -> None:

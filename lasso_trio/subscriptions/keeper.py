@@ -27,7 +27,7 @@ from lasso_trio.providers.head import Head
 from lasso_trio.providers.probe_witness import Witness
 from lasso_trio.providers.prober import unix_time
 from lasso_trio.subscriptions import keeper_policy as policy
-from lasso_trio.subscriptions.feed import Feed, NotConnected
+from lasso_trio.subscriptions.feed import Feed, NotConnected, Refused
 from lasso_trio.subscriptions.keeper_chain import ChainProof
 from lasso_trio.subscriptions.keeper_heads import HeadWatch, Terms
 from lasso_trio.subscriptions.session_feeds import FeedCounters, SessionFeeds
@@ -189,7 +189,9 @@ class Keeper:
     async def _live(self, socket: Socket) -> None:
         async with trio.open_nursery() as nursery:
             link = WsLink(self.endpoint, cut=lambda reason: self._end(nursery, reason))
-            feeds = SessionFeeds(link, nursery, self.counters)
+            feeds = SessionFeeds(
+                link, nursery, self.counters, rules=lambda: self.terms.error_rules, throttled=self._throttled
+            )
             try:
                 nursery.start_soon(_send, socket, link, name="ws sender")
                 nursery.start_soon(_read, socket, link, feeds, name="ws reader")
@@ -255,6 +257,10 @@ class Keeper:
             self.channel.cool(now, hint_s, long=verdict.cooldown == "long")
         else:
             self._witness.failure(verdict.category, started, now, self.rng, self.backoff.failures, trial=False)
+
+    def _throttled(self, refused: Refused) -> None:
+        """A subscription was one request too many: calls are kept away as well."""
+        self.channel.cool(trio.current_time(), refused.hint_s, long=refused.verdict.cooldown == "long")
 
     def _tell_ending(self, ending: Ending, wait_s: float) -> None:
         text = scrub(ending.text)

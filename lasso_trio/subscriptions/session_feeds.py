@@ -12,7 +12,7 @@ Notifications that overtake the answer with their subscription's id are kept for
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Final
 
@@ -20,7 +20,10 @@ import attrs
 import msgspec
 import trio
 
-from lasso_trio.jsonrpc.reply import BrokenReply, check, encode_request
+from lasso_trio.config.profile import ErrorRule
+from lasso_trio.jsonrpc.reply import BrokenReply, ErrorObject, check, encode_request
+from lasso_trio.providers.classify import Category, classify, verdict_for
+from lasso_trio.providers.retry_after import retry_after
 from lasso_trio.subscriptions.feed import Arrival, NotConnected, Refused
 from lasso_trio.upstream.faults import UpstreamFault
 from lasso_trio.upstream.ws_link import WsLink
@@ -88,12 +91,17 @@ class KeeperFeed:
 
 @attrs.define(eq=False)
 class SessionFeeds:
-    """`link` is the session's, `nursery` too: it asks for subscriptions in tasks of its own."""
+    """`link` is the session's, `nursery` too: it asks for subscriptions in tasks of its own.
+
+    `rules` judge what is refused, and `throttled` hears of it when the provider wants to be left alone.
+    """
 
     link: WsLink
     nursery: trio.Nursery
     counters: FeedCounters = attrs.field(factory=FeedCounters)
     clock: Callable[[], float] = trio.current_time
+    rules: Callable[[], Sequence[ErrorRule]] = tuple
+    throttled: Callable[[Refused], None] = lambda refused: None
     _by_params: dict[bytes, Subscription] = attrs.field(factory=dict)
     _by_id: dict[bytes, Subscription] = attrs.field(factory=dict)
     _early: deque[News] = attrs.field(factory=lambda: deque(maxlen=MOST_EARLY))
@@ -192,7 +200,7 @@ class SessionFeeds:
 
     def _answered(self, subscription: Subscription, message: bytes, id_: int) -> None:
         """The provider said yes or no; perhaps after everybody has left."""
-        answer = _subscription_id(message, id_)
+        answer = self._read(message, id_)
         if isinstance(answer, Refused):
             self._refused(subscription, answer)
         elif self._by_params.get(subscription.params) is not subscription:
@@ -205,10 +213,24 @@ class SessionFeeds:
             self._catch_up(subscription)
 
     def _refused(self, subscription: Subscription, why: Refused) -> None:
-        """Clients and the log are told the provider's words, and some repeat in them the key that they were sent."""
         self.counters.refused += 1
-        said = self.link.endpoint.without_keys(why.text.encode("utf-8", "backslashreplace")).decode()
-        self._fail(subscription, Refused(why.code, said))
+        if why.verdict.kind == "quota":
+            self.throttled(why)
+        self._fail(subscription, why)
+
+    def _read(self, message: bytes, id_: int) -> bytes | Refused:
+        """The JSON text of the id, or what was said instead."""
+        try:
+            error = check(message, id_).error
+            return _subscription_id(message) if error is None else self._refusal(error)
+        except BrokenReply as broken:
+            return _broken(f"broken reply: {broken.reason}")
+
+    def _refusal(self, error: ErrorObject) -> Refused:
+        """Clients and the log are told the provider's words, and some repeat in them the key that they were sent."""
+        said = self.link.endpoint.without_keys(error.text.encode("utf-8", "backslashreplace")).decode()
+        verdict = classify(200, error.code, error.text, error.data or None, self.rules(), "eth_subscribe")
+        return Refused(error.code, said, verdict, retry_after(None, error.data, error.text, 0.0))
 
     def _catch_up(self, subscription: Subscription) -> None:
         early = [news for news in self._early if news.subscription == subscription.id]
@@ -242,20 +264,19 @@ class _Told(msgspec.Struct):
     result: msgspec.Raw
 
 
-def _subscription_id(message: bytes, id_: int) -> bytes | Refused:
-    """The JSON text of the id, or what was said instead."""
+def _subscription_id(message: bytes) -> bytes | Refused:
     try:
-        error = check(message, id_).error
-        if error is not None:
-            return Refused(error.code, error.text)
         told = bytes(msgspec.json.decode(message, type=_Told).result)
-    except BrokenReply as broken:
-        return Refused(-32603, f"broken reply: {broken.reason}")
     except (msgspec.DecodeError, RecursionError):
-        return Refused(-32603, "not a subscription id")
-    return told if told[:1] == b'"' or told.isdigit() else Refused(-32603, "not a subscription id")
+        return _broken("not a subscription id")
+    return told if told[:1] == b'"' or told.isdigit() else _broken("not a subscription id")
+
+
+def _broken(text: str) -> Refused:
+    """Who answers like that will answer like that again."""
+    return Refused(-32603, text, verdict_for(Category.METHOD_NOT_FOUND))
 
 
 def _again(why: Refused | NotConnected) -> Refused | NotConnected:
     """For each who waited, one of their own."""
-    return Refused(why.code, why.text) if isinstance(why, Refused) else NotConnected(*why.args)
+    return Refused(why.code, why.text, why.verdict, why.hint_s) if isinstance(why, Refused) else NotConnected(*why.args)

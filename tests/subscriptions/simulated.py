@@ -68,6 +68,8 @@ class SimulatedSource:
     mute: bool = False
     loss: float = 0.0
     refuses: tuple[str, ...] = ()
+    refusal: Refused | None = None
+    """What it says to any subscription."""
     rng: Random = attrs.field(factory=lambda: Random(7))
     feeds: dict[SimulatedFeed, None] = attrs.field(factory=dict)
     opened: list[bytes] = attrs.field(factory=list)
@@ -86,6 +88,8 @@ class SimulatedSource:
         if not self.connected:
             raise NotConnected("down")
         kind, *rest = json.loads(params)
+        if self.refusal is not None:
+            raise Refused(self.refusal.code, self.refusal.text)
         if kind in self.refuses:
             raise Refused(-32601, f"no {kind} here")
         self.opened.append(params)

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import attrs
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from lasso_trio.devnet import Chain
-from lasso_trio.subscriptions.feed import Arrival
+from lasso_trio.subscriptions.feed import Arrival, Refused
 from lasso_trio.subscriptions.feed_quality import FeedQuality, Trouble
-from lasso_trio.subscriptions.feed_set import CLOSE_S, HURRY_FOR_S, LOOK_S, OPEN_S, FeedSet, OpenFeed
+from lasso_trio.subscriptions.feed_set import CLOSE_S, HURRY_FOR_S, LOOK_S, OPEN_S, REFUSED_S, FeedSet, OpenFeed
 from tests.subscriptions.simulated import SimulatedFeed, SimulatedSource
 
 
@@ -117,6 +119,89 @@ async def test_when_all_refuse_it_is_said_why(autojump_clock: MockClock, nursery
     await trio.sleep(400)
     assert watcher.open == "c"
     assert watcher.feeds.refusal is None
+
+
+def refusing(text: str, *sources: SimulatedSource) -> None:
+    for source in sources:
+        source.refusal = Refused(-32005, text)
+
+
+async def test_one_that_is_throttled_is_asked_again_when_it_said(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    watcher = Watcher()
+    refusing("rate limit exceeded, try again in 7s", *watcher.sources)
+    nursery.start_soon(watcher.feeds.run)
+    await trio.sleep(6.9)
+    for source in watcher.sources:
+        source.refusal = None
+    assert watcher.open == ""
+    await trio.sleep(0.2)
+    assert len(watcher.open) == 2
+
+
+async def test_who_does_not_say_when_is_asked_again_soon_and_ever_more_seldom(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    asked: list[float] = []
+
+    class Throttled(SimulatedSource):
+        async def open(self, params: bytes) -> SimulatedFeed:
+            asked.append(trio.current_time())
+            return await super().open(params)
+
+    watcher = Watcher()
+    watcher.sources = [Throttled("a", Chain(block_time=None))]
+    refusing("rate limit exceeded", *watcher.sources)
+    nursery.start_soon(watcher.feeds.run)
+    await trio.sleep(400)
+    pauses = [round(later - sooner) for sooner, later in pairwise(asked)]
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60]
+    watcher.sources[0].refusal = None
+    await trio.sleep(60)
+    assert watcher.open == "a"
+    refusing("rate limit exceeded", *watcher.sources)
+    watcher.feeds.drop(watcher.feeds.feeds["a"], Trouble.STALL)
+    await trio.sleep(2)
+    assert [round(later - sooner) for sooner, later in pairwise(asked)][-1] == 1
+
+
+async def test_a_volume_that_is_used_up_is_left_alone_for_long(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    watcher = Watcher()
+    refusing("daily request count exceeded, try again in 1s", *watcher.sources)
+    nursery.start_soon(watcher.feeds.run)
+    await trio.sleep(1)
+    for source in watcher.sources:
+        source.refusal = None
+    await trio.sleep(REFUSED_S - 10)
+    assert watcher.open == ""
+    await trio.sleep(20)
+    assert len(watcher.open) == 2
+
+
+async def test_that_all_are_throttled_is_no_refusal(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
+    watcher = Watcher()
+    refusing("rate limit exceeded", *watcher.sources[:1])
+    for source in watcher.sources[1:]:
+        source.refuses = ("x",)
+    nursery.start_soon(watcher.feeds.run)
+    await trio.sleep(0.5)
+    assert watcher.feeds.refusal is None
+    watcher.sources[0].refusal, watcher.sources[0].refuses = None, ("x",)
+    await trio.sleep(1)
+    assert watcher.feeds.refusal is not None
+
+
+async def test_who_tells_something_else_than_was_asked_for_has_refused(nursery: trio.Nursery) -> None:
+    watcher = await started(nursery)
+    feed = watcher.feeds.feeds["a"]
+    watcher.feeds.refuse(feed, Refused(-32602, "something else"))
+    watcher.feeds.refuse(feed, Refused(-32602, "something else"))  # once is enough
+    await wait_all_tasks_blocked()
+    assert watcher.open == "bc"
+    assert watcher.feeds.quality("a").troubles == {Trouble.REFUSED: 1}
 
 
 async def test_one_that_breaks_off_at_once_is_not_opened_in_a_loop(

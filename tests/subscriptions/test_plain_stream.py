@@ -5,6 +5,7 @@ import trio
 from trio.testing import MockClock
 
 from lasso_trio.jsonrpc.errors import RpcError
+from lasso_trio.subscriptions.feed import Refused
 from tests.subscriptions.simulated import Scene, SimulatedSource
 
 PENDING = '["newPendingTransactions"]'
@@ -23,6 +24,21 @@ async def test_a_client_is_told_why_nobody_takes_it(autojump_clock: MockClock) -
         with pytest.raises(RpcError, match="no newPendingTransactions here") as refused:
             await scene.join(PENDING)
         assert refused.value.code == -32602
+
+
+async def test_a_client_that_comes_while_all_are_throttled_waits_and_is_not_told_that_it_asked_wrongly(
+    autojump_clock: MockClock,
+) -> None:
+    async with Scene.open() as scene:
+        for source in scene.sources:
+            source.refusal = Refused(-32005, "rate limit exceeded, try again in 60s")
+        with pytest.raises(RpcError, match="Failed to create subscription") as refused:
+            await scene.join(PENDING)
+        assert refused.value.code == -32000
+        for source in scene.sources:
+            source.refusal = None
+        await trio.sleep(55)
+        assert (await scene.join(PENDING)).results == []
 
 
 @pytest.mark.parametrize("wish", [PENDING, '["syncing"]'])

@@ -10,6 +10,7 @@ import pytest
 import trio
 import trio.testing
 
+from lasso_trio.config.profile import ErrorRule
 from lasso_trio.config.secret import SecretUrl
 from lasso_trio.subscriptions import session_feeds
 from lasso_trio.subscriptions.feed import Arrival, NotConnected, Refused
@@ -155,6 +156,23 @@ async def test_a_refusal_is_told_without_our_key(autojump_clock: object, nursery
     await table.open()
     await table.answer(await table.asked(), error={"code": -32005, "message": f"project {key} is out of credits"})
     assert [str(fault) for fault in table.failed] == ["-32005: project *** is out of credits"]
+
+
+async def test_a_refusal_is_judged_by_the_rules_and_what_is_a_quota_is_told_once(
+    autojump_clock: object, table: Table
+) -> None:
+    throttled: list[Refused] = []
+    table.feeds.throttled = throttled.append
+    table.feeds.rules = lambda: (ErrorRule("rate_limit", code=-32099),)
+    await table.open()
+    await table.open()
+    error = {"code": -32099, "message": "hush", "data": {"rate": {"backoff_seconds": 12}}}
+    await table.answer(await table.asked(), error=error)
+    assert [(why.lasts, why.hint_s) for why in table.failed if isinstance(why, Refused)] == [(False, 12.0)] * 2
+    assert [why.hint_s for why in throttled] == [12.0]
+    await table.open()
+    await table.answer(await table.asked(), error={"code": -32601, "message": "no such thing"})
+    assert len(throttled) == 1
 
 
 @pytest.mark.parametrize("result", [True, None, {}, ["0x1"]])
