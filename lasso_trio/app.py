@@ -165,6 +165,7 @@ class App:
         slices = Slices()
         hub = make_hub(partial(RoutedReader, handler.service), supervisor=supervisor, slices=slices)
         reloading.follow = hub.follow
+        reloading.swapped = partial(exposure.warn, settings)
         member = None if bus is None else join(bus, reloading, hub)
         reloading.start_tasks(directory)
         websockets = WsLane.of(handler, limits, budget, hub)
@@ -311,7 +312,7 @@ class App:
 
     async def _traffic(self, task_status: trio.TaskStatus[None]) -> None:
         self.operators.warn(self.settings)
-        exposure.warn(self.settings, self.directory.set)
+        exposure.warn(self.settings, None, self.directory.set)
         listeners = await self._listen()
         with self._cut:
             async with trio.open_nursery() as traffic:

@@ -70,6 +70,8 @@ class Reloading:
     """While another worker looks after the instances: called in place of starting tasks for them, to the same end."""
     follow: Callable[[RoutedChain], None] | None = None
     """Told of each chain that serves after an exchange: who holds on to one goes on with its successor."""
+    swapped: Callable[[ProfileSet, ProfileSet], None] | None = None
+    """Told of what served before, and of what serves now."""
     _coming: Directory | None = None
     """Of the exchange that is under way: its new instances are looked at already."""
     _one: trio.Lock = attrs.field(factory=trio.Lock)
@@ -121,6 +123,8 @@ class Reloading:
             self._coming = after = successor(before, profiles, self.registry)
             await self._first_probes(after)
             serving = self.handler.directory = after
+            if self.swapped is not None:
+                self.swapped(before.set, after.set)
             if self.follow is not None:
                 for chain in after.chains():
                     self.follow(chain)

@@ -255,3 +255,15 @@ async def test_who_holds_on_to_a_chain_is_told_of_its_successor(make: Callable[.
     assert told == list(app.directory.chains())
     await app.reload("nothing new")
     assert len(told) == 1
+
+
+async def test_whoever_minds_who_may_call_is_told_of_each_exchange(make: Callable[..., App], tmp_path: Path) -> None:
+    app, told = make(), list[tuple[object, object]]()
+    assert app.reloading.swapped is not None
+    app.reloading.swapped = lambda before, after: told.append((before, after))
+    before = app.directory.set
+    write(tmp_path, priority=7)
+    await app.reload("test")
+    assert told == [(before, app.directory.set)]
+    await app.reload("nothing new")
+    assert len(told) == 1

@@ -1,4 +1,4 @@
-"""A node that everybody may call should be one on purpose: what is said at the start of one in production."""
+"""A node that everybody may call should be one on purpose: what is said of it in production."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from lasso_trio.config.settings import Mode, Settings
 log = structlog.get_logger(__name__)
 
 
-def warn(settings: Settings, profiles: ProfileSet) -> None:
-    """Say loudly which profiles are open to everybody who reaches this node."""
+def warn(settings: Settings, before: ProfileSet | None, profiles: ProfileSet) -> None:
+    """Say loudly which profiles are open to everybody who reaches this node: at its start (`before` is None), and when
+    other ones are than `before`.
+    """
     words = warning(settings, profiles)
-    if words is not None:
+    if words is not None and (before is None or words != warning(settings, before)):
         log.warning("access.open", message=words)
 
 

@@ -46,6 +46,15 @@ def test_otherwise_nothing_is_said(settings: Settings, policy: AccessPolicy) -> 
 
 def test_it_is_said_as_a_warning() -> None:
     with capture_logs() as logs:
-        warn(node(), profiles(OPEN))
-        warn(node(), profiles(KEPT))
+        warn(node(), None, profiles(OPEN))
+        warn(node(), None, profiles(KEPT))
     assert [(entry["event"], entry["log_level"]) for entry in logs] == [("access.open", "warning")]
+
+
+def test_a_reload_that_opens_a_profile_says_so_and_one_that_changes_nothing_of_it_does_not() -> None:
+    with capture_logs() as logs:
+        warn(node(), profiles(KEPT, OPEN), profiles(KEPT, OPEN))
+        warn(node(), profiles(OPEN), profiles(KEPT))
+        assert logs == []
+        warn(node(), profiles(KEPT, OPEN), profiles(OPEN, OPEN))
+    assert [entry["event"] for entry in logs] == ["access.open"]
