@@ -19,6 +19,9 @@ def reply(result: str) -> Reply:
         ("eth_getBlockByHash", '["0x00",false]', '{"number":"0x10"}', 16),
         ("eth_getTransactionReceipt", '["0x00"]', '{"blockNumber":"0x10","logs":[{"blockNumber":"0x11"}]}', 16),
         ("eth_getTransactionByHash", '["0x00"]', '{"blockNumber":"0x10"}', 16),
+        ("eth_getTransactionByBlockNumberAndIndex", '["latest","0x0"]', '{"blockNumber":"0x10"}', 16),
+        ("eth_getTransactionByBlockHashAndIndex", '["0x00","0x0"]', '{"blockNumber":"0x10"}', 16),
+        ("eth_getBlockReceipts", '["latest"]', '[{"blockNumber":"0x10"},{"blockNumber":"0x10"}]', 16),
     ],
 )
 def test_answers_that_show_a_block(method: str, params: str, result: str, height: int) -> None:
@@ -31,6 +34,9 @@ def test_answers_that_show_a_block(method: str, params: str, result: str, height
         ("eth_gasPrice", "[]", '"0x10"'),
         ("eth_getBlockByNumber", '[ "pending",false]', '{"number":"0x10"}'),
         ("eth_getBlockByNumber", '["0x10",false]', "null"),
+        ("eth_getBlockReceipts", '["0x10"]', "null"),
+        ("eth_getBlockReceipts", '["latest"]', "[]"),
+        ("eth_getBlockReceipts", '["pending"]', '[{"blockNumber":"0x10"}]'),
         ("eth_getTransactionByHash", '["0x00"]', '{"blockNumber":null}'),
         ("eth_getTransactionByHash", '["0x00"]', '{"blockNumber":16}'),
         ("eth_blockNumber", "[]", "16"),
@@ -66,6 +72,8 @@ def test_which_calls_ask_where_the_chain_is(method: str, params: bytes, tip: boo
         ("eth_getBlockByNumber", b'["0x' + b"1" * 17 + b'",true]', None),
         ("eth_getBlockByNumber", b'["latest",true]', None),
         ("eth_getBlockByNumber", b'["finalized",true]', None),
+        ("eth_getBlockReceipts", b'["0x3ec"]', 1004),
+        ("eth_getTransactionByBlockNumberAndIndex", b'["0x3ec","0x0"]', 1004),
         ("eth_getBlockByHash", b'["0x3ec",true]', None),
         ("eth_getLogs", b'["0x3ec"]', None),
     ],
@@ -76,4 +84,5 @@ def test_the_number_of_a_block_may_be_in_the_question(method: str, params: bytes
 
 def test_a_height_is_never_large_and_other_answers_show_no_block() -> None:
     assert shows_block("eth_getBlockByHash")
+    assert shows_block("eth_getBlockReceipts")
     assert not shows_block("eth_getLogs")
