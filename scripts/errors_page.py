@@ -65,8 +65,8 @@ def _classes() -> Iterator[str]:
         )
     yield "\n`repeatable`: only calls that may be repeated. `once`: such calls, one other provider. `weighted`: half a"
     yield "failure, as the deadline may be to blame. `quarantine`: out for longer. `hinted`: as told, else backing off."
-    yield "`long`: minutes to hours. Besides, a 503 that counts and has a `Retry-After` is left alone for that long, and what"
-    yield "nobody has reported counts where a probe is told it: its question has no mistakes in it."
+    yield "`long`: minutes to hours. Besides, a 503 that counts and has a `Retry-After` is left alone for that long, and"
+    yield "what nobody has reported counts where a probe is told it: its question has no mistakes in it."
 
 
 def _section(catalogue: Catalogue, section: str) -> Iterator[str]:
