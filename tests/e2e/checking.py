@@ -128,6 +128,8 @@ class Node(Neighbour):
 
     urls: Mapping[str, str] = attrs.field(factory=dict)
     ops_port: int = 0
+    access: str = ""
+    """Lines of its profile that say who may call."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -140,5 +142,5 @@ class Node(Neighbour):
             f"      - {{id: {id_}, url: '{url}', ws_url: '{url.replace('http', 'ws', 1)}'}}\n"
             for id_, url in self.urls.items()
         )
-        (self.folder / "profiles" / "public.yml").write_text(head + rows)
+        (self.folder / "profiles" / "public.yml").write_text(self.access + head + rows)
         return super()._started(command, env | self.environment)

@@ -12,6 +12,7 @@ from typing import Final
 import pytest
 import trio
 
+from lasso_trio.access.api_key import digest_of, made
 from lasso_trio.check import checklist
 from lasso_trio.devnet import Chain, Devnet, Faults, Latency
 from tests.e2e import shipped_nginx, toolbox
@@ -24,9 +25,12 @@ from tests.e2e.town import HOSTS, start_all, town, until
 
 ALL: Final = {row.id for row in checklist.ROWS}
 MEASURED: Final = {"M3", "N2", "N3", "D5"}
-"""Rows whose figures are this machine's of this moment: that they were judged is what can be asked for."""
+"""Rows whose figures are this machine's of this moment: it may be slow, which is a warning, and makes no call fail."""
 STRANGERS: Final = {"N1"}
-"""Profiles here ask nobody for a key, which is worth a warning."""
+"""A profile that asks nobody for a key is worth a warning."""
+TOO_SLOW_TO_TELL: Final = {"N2"}
+"""Where the client limit holds the load test back, most of what the node does meanwhile is not for its calls."""
+KEY: Final = made("check")
 
 
 @contextmanager
@@ -39,14 +43,18 @@ def front(folder: Path, port: int, ops_port: int, monkeypatch: pytest.MonkeyPatc
         yield {"url": made.url, "ca": str(authority)}
 
 
-def all_pass(found: Checked, *, less: set[str]) -> None:
-    """Every row but `less` (which may not have failed either) and what was only measured."""
+def all_pass(found: Checked, *, less: set[str], may_fail: set[str], calls: int) -> None:
+    """Every row but `less` (which may not have failed either), and what was measured at most warned; no call of the
+    load test failed.
+    """
     assert found.rows.keys() == ALL
     assert found.in_state("pass") >= ALL - less - MEASURED, {
         k: v["why"] for k, v in found.rows.items() if v["state"] != "pass"
     }
     assert not MEASURED & found.in_state("skip"), found.why("skip")
-    assert found.in_state("fail") <= {"N2"}, found.why("fail")
+    assert found.in_state("fail") <= may_fail, found.why("fail")
+    load = found.rows["N3"]["figures"]
+    assert (load["sent"], load["errors"], load["limited"]) == (calls, 0, 0)
     assert found.rows["H3"]["figures"]["http"] == "HTTP/2"
 
 
@@ -64,11 +72,13 @@ def test_every_row_that_one_node_can_have_passes_for_the_demo_behind_nginx(
             "--url", node, "--public-url", outside["url"], "--log", "lasso.log", "--runbook", "runbook.md",
             "--region", node, "--region", outside["url"], "--load",
         )  # fmt: skip
-    all_pass(found, less={"E9", "D2"} | STRANGERS)
+    all_pass(found, less={"E9", "D2"} | STRANGERS, may_fail=set(), calls=1000)
     assert found.in_state("skip") == {"E9", "D2"}
     assert found.in_state("warn") <= STRANGERS | MEASURED
-    assert found.rows["N3"]["figures"]["sent"] == 1000
     assert found.rows["D1"]["figures"]["first"] not in found.rows["D1"]["figures"]["then"]
+
+
+ACCESS: Final = f"auth: {{keys: [{{id: check, hash: 'sha256:{digest_of(KEY)}'}}]}}\n"
 
 
 @pytest.mark.timeout(300)
@@ -82,7 +92,7 @@ async def test_every_row_passes_for_three_nodes_until_one_is_killed(
         urls, ops = {name: net.url(name) for name in calm}, free_port(HOSTS[:3])
         for host, id_ in zip(HOSTS, ("us-east-1", "eu-west-1", "ap-south-1"), strict=False):
             place = (host, here.port, id_, tmp_path / id_, here.client, here.names.address, "", SECRET)
-            here.nodes.append(Node(*place, urls=urls, ops_port=ops))
+            here.nodes.append(Node(*place, urls=urls, ops_port=ops, access=ACCESS))
         nodes = [node for node in here.nodes if isinstance(node, Node)]
         await start_all(*nodes)
         one, _, three = nodes
@@ -92,22 +102,15 @@ async def test_every_row_passes_for_three_nodes_until_one_is_killed(
 
         await until(60, complete)
         (one.folder / "runbook.md").write_text(RUNBOOK)
-        words = [
-            "--load-calls",
-            "150",
-            "--url",
-            one.base,
-            "--ops-url",
-            f"http://{one.host}:{ops}",
-            "--log",
-            "lasso.log",
-        ]
+        words = ["--load-calls", "150", "--url", one.base, "--ops-url", f"http://{one.host}:{ops}"]
+        words += ["--log", "lasso.log", "--header", f"X-Lasso-Api-Key: {KEY}"]
         words += ["--runbook", "runbook.md", *(word for node in nodes for word in ("--region", node.base))]
         with front(tmp_path, one.port, ops, monkeypatch) as outside:
             env = {**one.environment, "SSL_CERT_FILE": outside["ca"]}
             words += ["--public-url", outside["url"]]
             found = await trio.to_thread.run_sync(checked, one.folder, env, *words)
-            all_pass(found, less=STRANGERS)
+            all_pass(found, less=set(), may_fail=TOO_SLOW_TO_TELL, calls=150)
+            assert "from outside there are calls only" in found.rows["N1"]["why"]
             assert not found.in_state("skip")
             assert len(found.rows["E9"]["figures"]["addresses"]) == 3
 
