@@ -18,7 +18,7 @@ from lasso_trio.jsonrpc.methods import Method
 from lasso_trio.routing.attempt import Attempt, attempt, drop
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.hedge import Timing, policy_for
-from lasso_trio.routing.outcome import Outcome, Raced
+from lasso_trio.routing.outcome import Missed, Outcome, Raced
 from lasso_trio.routing.plan import Plan
 from lasso_trio.routing.retry_budget import RetryBudget
 from lasso_trio.routing.room import Room
@@ -116,6 +116,7 @@ class Progress:
     """Who gave the answer of a race: `first` (of all attempts), `hedge` or `failover`."""
     saved_s: float = 0.0
     raced: tuple[Raced, ...] = ()
+    missed: tuple[Missed, ...] = ()
     costs_token: bool = False
     """The next dispatch is a second one, and to be paid for."""
 
@@ -125,6 +126,7 @@ class Progress:
         self.last = done
         if done.final:
             return True
+        self.missed = (*self.missed, _missed(done))
         if done.reply is not None:
             self.forget_told(call)
             self.told = done
@@ -140,6 +142,12 @@ class Progress:
         if self.told is not None:
             drop(self.told, call.room)
             self.told = None
+
+
+def _missed(done: Attempt) -> Missed:
+    who, verdict = done.candidate, done.verdict
+    category = "unknown_error" if verdict is None else str(verdict.category)
+    return Missed(who.provider.id, str(who.channel.transport), category)
 
 
 async def dispatch(call: Call, candidate: Candidate, progress: Progress, now: float, late: float) -> Attempt | None:
@@ -221,4 +229,6 @@ def outcome_of(progress: Progress, done: Attempt, reason: str, error: RpcError |
         outcome.hedges, outcome.hedge_delay_s = progress.hedges, progress.hedge_delay_s
         outcome.hedge_won, outcome.won_by = progress.hedge_won, progress.won_by
         outcome.saved_s, outcome.raced = progress.saved_s, progress.raced
+    if progress.missed:
+        outcome.missed = progress.missed
     return outcome

@@ -45,6 +45,15 @@ class Raced:
     end: str
 
 
+@attrs.frozen
+class Missed:
+    """An attempt that failed, so that another was made: who was asked, and what kind of failure it was."""
+
+    provider: str
+    transport: str
+    category: str
+
+
 @attrs.define(eq=False)
 class Outcome:
     """Exactly one of `reply`, `large` and `error` is set.
@@ -73,6 +82,9 @@ class Outcome:
     """How much longer the attempt that was late would have taken at least, as far as its provider's past tells."""
     raced: tuple[Raced, ...] = ()
     """Who ran in its races, winner and losers; empty for a call that was not raced."""
+    missed: tuple[Missed, ...] = ()
+    """The attempts that failed, in their order: at most as many as a call may make. Not those of the parts of a query
+    that was cut."""
     cache: str = ""
     """`hit`, `miss`, `coalesced` or `bypass`, and why: "hit; final". Empty where neither cache nor coalescing is on."""
     failed: bool = attrs.field(init=False)

@@ -9,11 +9,11 @@ Build a `CallRecord` with positional arguments: keywords cost seven times as muc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from random import Random
 from time import gmtime, strftime, time_ns
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -24,8 +24,11 @@ from lasso_trio.telemetry.sink import LogSink
 EVENT: Final = "rpc.request.completed"
 SLOW_S: Final = 2.0
 MAX_METHOD_CHARS: Final = 128
-MAX_REQUEST_ID_CHARS: Final = 128
+MAX_REQUEST_ID_CHARS: Final = 200
+"""As many as a client's own may have (`server.request_id`): a line is found by the whole of it."""
 MAX_ERROR_CHARS: Final = 256
+FAILOVERS_PER_S: Final = 20
+"""So many calls that failed over are logged in a second whatever the sample rate; those beyond are sampled."""
 
 _RESULT_TYPES: Final = {
     **dict.fromkeys(b"-0123456789", "number"),
@@ -53,6 +56,17 @@ class CallScope(msgspec.Struct, frozen=True, gc=False):
 def encode_candidates(provider_ids: Iterable[str]) -> msgspec.Raw:
     """The ids in the order of the plan, as JSON text: done once per plan, copied into each line."""
     return msgspec.Raw(_encode(list(provider_ids)))
+
+
+class Missed(Protocol):
+    """An attempt that failed before another was made."""
+
+    @property
+    def provider(self) -> str: ...
+    @property
+    def transport(self) -> str: ...
+    @property
+    def category(self) -> str: ...
 
 
 class CallRecord(msgspec.Struct, gc=False):
@@ -87,16 +101,19 @@ class CallRecord(msgspec.Struct, gc=False):
     """Who called, by the name of its key or token."""
     trace_id: str = ""
     """Of the trace that the call's spans are in; 32 hexadecimal digits."""
+    missed: Sequence[Missed] = ()
 
     @property
     def level(self) -> str:
-        return "warning" if self.error_category or self.total_s > SLOW_S else "info"
+        return "warning" if self.error_category or self.retries or self.total_s > SLOW_S else "info"
 
 
 class CallLog:
-    """`sample_rate`: share (0…1) of good and quick calls that is logged; failed ones and those over 2 s always are."""
+    """`sample_rate`: share (0…1) of good and quick calls that is logged; failed ones and those over 2 s always are, and
+    those that failed over as long as they are not too many.
+    """
 
-    __slots__ = ("_all", "_dice", "_good", "_sink", "_troubled", "sample_rate")
+    __slots__ = ("_all", "_dice", "_failovers", "_good", "_second", "_sink", "_troubled", "sample_rate")
 
     def __init__(self, log: Log, sample_rate: float = 1.0, rng: Random | None = None) -> None:
         self.sample_rate = sample_rate
@@ -104,14 +121,25 @@ class CallLog:
         self._dice: Callable[[], float] = (rng or Random()).random
         self._good = sample_rate > 0 and log.level <= LEVELS["info"]
         self._all = sample_rate >= 1
+        self._second = self._failovers = 0
         self._troubled = log.level <= LEVELS["warning"]
         log.sink.render_with(CallRecord, pretty_line if log.pretty else json_line)
 
-    def wants(self, failed: bool, total_s: float) -> bool:
-        """Whether this call is to be logged: ask before building its record."""
+    def wants(self, failed: bool, total_s: float, retries: int = 0, now: float = 0.0) -> bool:
+        """Whether this call is to be logged: ask before building its record. `now`: seconds of any clock."""
         if failed or total_s > SLOW_S:
             return self._troubled
+        if retries and self._has_room(now):
+            return self._troubled
         return self._good and (self._all or self._dice() < self.sample_rate)
+
+    def _has_room(self, now: float) -> bool:
+        """Whether one more call that failed over is logged in this second, whatever the dice say."""
+        second = int(now)
+        if second != self._second:
+            self._second, self._failovers = second, 0
+        self._failovers += 1
+        return self._failovers <= FAILOVERS_PER_S
 
     def push(self, record: CallRecord) -> None:
         record.ended_ns = time_ns()
@@ -126,6 +154,12 @@ class _Provider(msgspec.Struct, gc=False):
     protocol: str | None
 
 
+class _FailedAttempt(msgspec.Struct, gc=False):
+    id: str
+    protocol: str
+    category: str
+
+
 class _Routing(msgspec.Struct, gc=False, omit_defaults=True):
     candidate_providers: msgspec.Raw
     selected_provider: _Provider | None
@@ -134,6 +168,7 @@ class _Routing(msgspec.Struct, gc=False, omit_defaults=True):
     circuit_breaker_state: str
     hedges: int = 0
     hedge_won: bool = False
+    failed_attempts: list[_FailedAttempt] = []
 
 
 class _Timing(msgspec.Struct, gc=False):
@@ -206,6 +241,7 @@ def _line(r: CallRecord) -> _Line:
             r.breaker_state,
             r.hedges,
             r.hedge_won,
+            [_FailedAttempt(m.provider, m.transport, m.category) for m in r.missed],
         ),
         # Milliseconds, cut to the microsecond: rounding costs more than all the rest of the numbers.
         _Timing(int(r.selection_s * 1e6) / 1000, int(r.upstream_s * 1e6) / 1000, int(r.total_s * 1e6) / 1000),
@@ -216,8 +252,8 @@ def _line(r: CallRecord) -> _Line:
 
 
 def _error(r: CallRecord) -> _Response:
-    message = scrub(r.error_message[:MAX_ERROR_CHARS])
-    return _Response("error", None, r.result_size or None, _Error(r.error_code, message, r.error_category))
+    error = _Error(r.error_code, scrub(r.error_message, MAX_ERROR_CHARS), r.error_category)
+    return _Response("error", None, r.result_size or None, error)
 
 
 def timestamp(ns: int) -> str:
@@ -238,17 +274,27 @@ _MILLISECONDS: Final = tuple(f"{ms:03d}Z" for ms in range(1000))
 
 
 def pretty_line(r: CallRecord) -> bytes:
-    """One aligned line: when, how it went, what was asked where, who answered, how long it took, how much it was."""
+    """One aligned line: when, how it went, what was asked where, who answered, how long it took, how much it was, why
+    it went there, and what it is found by.
+    """
     when = timestamp(r.ended_ns)[11:23]
     what = printable(r.method[:MAX_METHOD_CHARS])
     who = f"{r.provider or '-'}/{r.protocol or '-'}" + (f" +{r.retries}" if r.retries else "")
     line = f"{when} {r.level:<7} {what:<28} {r.scope.chain:<14} {who:<26} {r.total_s * 1000:>10.3f} ms  {_ending(r)}"
+    line += f"  {r.selection_reason or '-'}{_missed(r)}  id {printable(r.request_id[:MAX_REQUEST_ID_CHARS])}"
+    if r.trace_id:
+        line += f"  trace {r.trace_id}"
     if r.client:
         line += f"  by {r.client}"
     return line.encode("utf-8", "backslashreplace") + b"\n"
 
 
+def _missed(r: CallRecord) -> str:
+    said = ", ".join(f"{m.provider}/{m.transport} {m.category}" for m in r.missed)
+    return f" after {said}" if said else ""
+
+
 def _ending(r: CallRecord) -> str:
     if not r.error_category:
         return f"{r.result_size} B"
-    return f"{r.error_category} {r.error_code or ''} {printable(scrub(r.error_message[:MAX_ERROR_CHARS]))}".rstrip()
+    return f"{r.error_category} {r.error_code or ''} {printable(scrub(r.error_message, MAX_ERROR_CHARS))}".rstrip()

@@ -16,6 +16,8 @@ from lasso_trio.config.secret import MASK, Secret, mask_url
 
 MAX_TEXT_CHARS: Final = 4096
 MAX_DEPTH: Final = 12
+MARGIN: Final = 4096
+"""Characters that are looked at beyond a text's limit: no key is longer, so none is cut through and taken for none."""
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]{0,30}://[^\s\"'<>`]+")
 _KEYED = re.compile(r"([?&][\w\-]{0,32}?(?:key|token|secret|auth|password)[\w\-]{0,32}=)[^&\s\"']+", re.IGNORECASE)
@@ -33,8 +35,17 @@ _SMALLEST: Final = -(2**63)
 
 def scrub(text: str, limit: int = MAX_TEXT_CHARS) -> str:
     """`text`, at most `limit` characters of it, with URLs cut down to their origin and credentials masked."""
-    if len(text) > limit:
-        text = text[:limit] + "…"
+    if len(text) <= limit:
+        return _masked(text)
+    seen = text[: limit + MARGIN]
+    masked, is_all = _masked(seen), len(seen) == len(text)
+    if is_all and len(masked) <= limit:
+        return masked
+    sure = limit if is_all else max(0, len(masked) - MARGIN)  # what was looked at may end in the half of a key
+    return masked[: min(limit, sure)] + "…"
+
+
+def _masked(text: str) -> str:
     text = encodable(text)
     if "://" in text:
         text = _URL.sub(lambda found: mask_url(found[0]), text)

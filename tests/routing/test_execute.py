@@ -79,6 +79,16 @@ async def test_a_read_moves_on_from_every_failure(autojump_clock: Clock, world: 
     it.assert_nothing_leaked()
 
 
+async def test_who_failed_before_and_how_is_told(autojump_clock: Clock, world: Build) -> None:
+    it = world({"a": THROTTLED, "b": INTERNAL, "c": Faults()})
+    served = await it.serve()
+    assert [(m.provider, m.transport, m.category) for m in served.outcome.missed] == [
+        ("a", "http", "rate_limit"),
+        ("b", "http", "internal_error"),
+    ]
+    assert (await world({"a": Faults()}).serve()).outcome.missed == ()
+
+
 async def test_a_provider_that_is_not_there_is_left_behind(autojump_clock: Clock, world: Build) -> None:
     it = world({"a": Faults(), "b": Faults()})
     it.network.down.add("a")

@@ -17,7 +17,7 @@ from lasso_trio.jsonrpc.reply import check
 from lasso_trio.jsonrpc.request import Request, decode
 from lasso_trio.providers.catalogue import VERDICTS, Category
 from lasso_trio.providers.registry import Registry
-from lasso_trio.routing.outcome import Large, Outcome
+from lasso_trio.routing.outcome import Large, Missed, Outcome
 from lasso_trio.routing.plan import Plan
 from lasso_trio.routing.routed_chain import RoutedChain
 from lasso_trio.routing.service import ANYTHING, Served
@@ -132,6 +132,13 @@ def test_a_good_call_is_told_with_who_answered_how_fast_and_how_much(chain: Rout
         "end_to_end_latency_ms": 250.0,
     }
     assert told["response"] == {"status": "success", "result_type": "string", "result_size_bytes": 6}
+
+
+def test_a_call_that_failed_over_is_told_whatever_the_rate(chain: RoutedChain, tell: Tell) -> None:
+    outcome = answered(chain, retries=1, missed=(Missed("b", "http", "rate_limit"),))
+    told = line(tell(outcome, rate=0.0))
+    assert (told["level"], told["request_id"]) == ("warning", "req-1")
+    assert told["routing"]["failed_attempts"] == [{"id": "b", "protocol": "http", "category": "rate_limit"}]
 
 
 @pytest.mark.parametrize(("params", "present"), [("[]", False), ('["0x1"]', True), ("{}", True)])

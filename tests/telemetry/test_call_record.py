@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lasso_trio.routing.outcome import Missed
 from lasso_trio.telemetry.call_record import (
+    FAILOVERS_PER_S,
     SLOW_S,
     CallLog,
     CallRecord,
@@ -29,7 +31,7 @@ SCOPE = CallScope("public", "fastest", "ethereum", 1, encode_candidates(["drpc",
 
 def record(**changes: object) -> CallRecord:
     good = CallRecord(
-        SCOPE, "req-1", "http", "eth_getBlockByNumber", True, "drpc", "http", "fastest_available", 1, "closed",
+        SCOPE, "req-1", "http", "eth_getBlockByNumber", True, "drpc", "http", "fastest_available", 0, "closed",
         0.000_021_4, 0.012_345_6, 0.013_1, ord("{"), 1234, ended_ns=1_793_000_000_123_456_789,
     )  # fmt: skip
     return msgspec.structs.replace(good, **changes)
@@ -52,7 +54,7 @@ def test_a_good_call_in_the_documented_schema() -> None:
             "candidate_providers": ["drpc", 'pub"node'],
             "selected_provider": {"id": "drpc", "protocol": "http"},
             "selection_reason": "fastest_available",
-            "retries": 1,
+            "retries": 0,
             "circuit_breaker_state": "closed",
         },
         "timing": {"selection_latency_ms": 0.021, "upstream_latency_ms": 12.345, "end_to_end_latency_ms": 13.1},
@@ -64,6 +66,25 @@ def test_a_raced_call_says_so_and_others_do_not() -> None:
     routing = msgspec.json.decode(json_line(record(hedges=1, hedge_won=True)))["routing"]
     assert (routing["hedges"], routing["hedge_won"]) == (1, True)
     assert "hedges" not in msgspec.json.decode(json_line(record()))["routing"]
+
+
+def test_a_call_that_failed_over_says_from_whom_and_why_and_is_a_warning() -> None:
+    line = msgspec.json.decode(json_line(record(retries=1, missed=(Missed("slow", "ws", "rate_limit"),))))
+    assert (line["level"], line["routing"]["retries"]) == ("warning", 1)
+    assert line["routing"]["failed_attempts"] == [{"id": "slow", "protocol": "ws", "category": "rate_limit"}]
+    assert "failed_attempts" not in msgspec.json.decode(json_line(record()))["routing"]
+
+
+def test_an_error_is_masked_before_it_is_cut() -> None:
+    failed = record(error_message="x" * 245 + " Bearer " + "q" * 40, error_category="network_error")
+    assert "q" not in msgspec.json.decode(json_line(failed))["response"]["error"]["message"]
+    assert b"q" not in pretty_line(failed).partition(b"network_error")[2].partition(b"  fastest")[0]
+
+
+def test_a_client_finds_the_longest_id_that_it_may_send() -> None:
+    longest = "i" * 200
+    assert longest.encode() in json_line(record(request_id=longest))
+    assert longest.encode() in pretty_line(record(request_id=longest))
 
 
 def test_a_failed_call_names_its_error_and_is_a_warning() -> None:
@@ -120,8 +141,18 @@ def test_a_lone_surrogate_in_a_name_is_written_out() -> None:
 def test_a_person_sees_who_answered_what_and_how_long_it_took() -> None:
     text = pretty_line(record()).decode()
     assert re.fullmatch(
-        r"07:33:20\.123 info    eth_getBlockByNumber +ethereum +drpc/http \+1 +13\.100 ms  1234 B\n", text
+        r"07:33:20\.123 info    eth_getBlockByNumber +ethereum +drpc/http +13\.100 ms  1234 B  "
+        r"fastest_available  id req-1\n",
+        text,
     )
+
+
+def test_a_person_sees_who_failed_before_and_what_the_call_is_found_by() -> None:
+    missed = (Missed("slow", "ws", "rate_limit"), Missed("b", "http", "timeout"))
+    text = pretty_line(record(retries=2, missed=missed, trace_id="0af7", selection_reason="failover", client="bob"))
+    assert b" drpc/http +2 " in text
+    ending = "failover after slow/ws rate_limit, b/http timeout  id req-1  trace 0af7  by bob\n"
+    assert text.decode().endswith(ending)
 
 
 def test_pretty_lines_are_aligned() -> None:
@@ -161,6 +192,16 @@ def test_failed_and_slow_calls_are_always_wanted_unless_the_level_says_otherwise
     assert log.wants(False, 0.1) is good
     assert log.wants(True, 0.1) is troubled
     assert log.wants(False, SLOW_S + 0.1) is troubled
+
+
+def test_calls_that_failed_over_are_kept_whatever_the_rate_but_so_many_in_a_second() -> None:
+    log = call_log(0.0)
+    assert [log.wants(False, 0.1, 1, 7.0) for _ in range(FAILOVERS_PER_S + 2)] == [True] * FAILOVERS_PER_S + [False] * 2
+    assert log.wants(False, 0.1, 1, 8.5)
+    assert not log.wants(False, 0.1, 0, 8.5)
+    assert all(call_log(1.0).wants(False, 0.1, 1, 7.0) for _ in range(FAILOVERS_PER_S + 2))
+    assert call_log(1.0, "warning").wants(False, 0.1, 1, 7.0)
+    assert not call_log(1.0, "error").wants(False, 0.1, 1, 7.0)
 
 
 def test_the_sample_rate_is_the_share_of_good_calls() -> None:

@@ -37,6 +37,31 @@ def test_long_text_is_cut() -> None:
     assert len(scrub("x" * 100_000)) == MAX_TEXT_CHARS + 1
 
 
+TOKEN = "eyJ" + "a" * 30 + "." + "b" * 30 + "." + "c" * 60
+OWN = "lasso_mine_" + "k" * 43
+
+
+@pytest.mark.parametrize("key", [f"Bearer {'q' * 40}", TOKEN, OWN, "https://eth.example/v3/" + "q" * 32])
+@pytest.mark.parametrize("into", [1, 9, 12, 25])
+def test_a_key_that_the_limit_goes_through_is_masked_all_the_same(key: str, into: int) -> None:
+    shown = scrub("x" * (99 - into) + " " + key, 100)
+    assert len(shown) <= 101
+    assert not any(secret in shown for secret in ("qqq", "eyJa", "kkk"))
+
+
+@given(st.integers(0, 300), st.integers(0, 200))
+def test_of_a_text_too_long_to_be_looked_at_whole_no_half_of_a_key_is_seen(urls: int, more: int) -> None:
+    url = f"https://e.example/{'HID' * 30} "  # each gets shorter, so that what is behind it moves to the front
+    shown = scrub(url * urls + "x" * more + " Bearer " + "q" * 50 + " x" * 9_000, 1000)
+    assert len(shown) <= 1001
+    assert "q" not in shown
+    assert "HID" not in shown
+
+
+def test_a_text_that_masking_makes_short_enough_is_whole() -> None:
+    assert scrub("https://eth.example/" + "a" * 90 + " refused", 60) == "https://eth.example/*** refused"
+
+
 class Colour(StrEnum):
     RED = "red"
 
