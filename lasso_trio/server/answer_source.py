@@ -15,6 +15,7 @@ import trio
 
 from lasso_trio.server.answer import Answer, parts_of
 from lasso_trio.server.content_coding import StreamCompressor
+from lasso_trio.server.request_id import of_lines
 
 CLOSE_GRACE: Final = 1.0
 """Seconds that closing an answer's stream may take, also when we are cancelled."""
@@ -23,7 +24,14 @@ log = structlog.get_logger(__name__)
 
 
 class BrokenAnswer(Exception):
-    """The answer ended before its end (or went beyond it) after its head was sent: the connection must be reset."""
+    """The answer ended before its end (or went beyond it) after its head was sent: the connection must be reset.
+
+    `request_id`: of the request that it answers; empty if the answer told none.
+    """
+
+    def __init__(self, words: str, request_id: str = "") -> None:
+        super().__init__(words)
+        self.request_id = request_id
 
 
 @runtime_checkable
@@ -34,12 +42,13 @@ class _Closable(Protocol):
 class AnswerSource:
     """`await next()` gives the next piece (it may be empty), then None."""
 
-    __slots__ = ("_compressor", "_ended", "_given", "_length", "_parts", "_stream")
+    __slots__ = ("_compressor", "_ended", "_given", "_headers", "_length", "_parts", "_stream")
 
     def __init__(self, answer: Answer, stream: AsyncIterator[bytes], *, gzip: bool) -> None:
         self._parts = iter(parts_of(answer.body))
         self._stream = stream
         self._length = answer.length
+        self._headers = answer.headers
         self._given = 0
         self._ended = False
         self._compressor = StreamCompressor() if gzip else None
@@ -64,16 +73,19 @@ class AnswerSource:
         except StopAsyncIteration:
             return None
         except Exception as error:
-            raise BrokenAnswer(f"the answer's source failed: {error!r}") from error
+            raise self._broken(f"the answer's source failed: {error!r}") from error
 
     def _count(self, piece: bytes) -> None:
         self._given += len(piece)
         if self._length is not None and self._given > self._length:
-            raise BrokenAnswer(f"the answer is longer than its length, {self._length}")
+            raise self._broken(f"the answer is longer than its length, {self._length}")
 
     def _check_end(self) -> None:
         if self._length is not None and self._given != self._length:
-            raise BrokenAnswer(f"the answer ended at {self._given} of {self._length} bytes")
+            raise self._broken(f"the answer ended at {self._given} of {self._length} bytes")
+
+    def _broken(self, words: str) -> BrokenAnswer:
+        return BrokenAnswer(words, of_lines(self._headers))
 
     async def aclose(self) -> None:
         """Close the answer's stream, also when cancelled, within `CLOSE_GRACE`."""

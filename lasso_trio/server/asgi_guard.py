@@ -75,7 +75,7 @@ class AsgiGuard:
             if is_http2:
                 await _reset(send)  # noqa: ASYNC120  (a cancel goes before any failure)
             if (broken := _broken(error)) is not None:
-                log.warning("rpc.answer.broken", reason=str(broken))
+                log.warning("rpc.answer.broken", reason=str(broken), request_id=broken.request_id)
             elif exchange.stalled:
                 log.info("web.client_stalled", path=scope["path"])
             else:

@@ -27,6 +27,7 @@ from lasso_trio.server.http_head import Head
 from lasso_trio.server.http_request import FOREIGN, Foreign, HttpRequest, RequestReader
 from lasso_trio.server.limits import LaneLimits
 from lasso_trio.server.refusal import BadRequest, Kind, malformed
+from lasso_trio.server.request_id import of_accident
 
 Handler = Callable[[HttpRequest, Peer], Awaitable[Answer]]
 
@@ -64,7 +65,7 @@ class RpcLane:
             await self._refuse(connection, refusal)
         except BrokenAnswer as broken:
             self.counters.broken_answers += 1
-            log.warning("rpc.answer.broken", reason=str(broken))
+            log.warning("rpc.answer.broken", reason=str(broken), request_id=broken.request_id)
             connection.abort()
         return None
 
@@ -110,8 +111,10 @@ class RpcLane:
 
     def _crashed(self, head: Head) -> Answer:
         self.counters.handler_crashes += 1
-        log.exception("rpc.handler.crashed", method=head.method)
-        return self.error_answer(500, Kind.CRASHED)
+        answer = self.error_answer(500, Kind.CRASHED)
+        id_, answer.headers = of_accident(head.headers, answer.headers)
+        log.exception("rpc.handler.crashed", method=head.method, request_id=id_)
+        return answer
 
     # Requests that did not come whole in one read, with a head that is known…
 

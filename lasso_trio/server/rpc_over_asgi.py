@@ -28,6 +28,7 @@ from lasso_trio.server.http_head import Head
 from lasso_trio.server.http_request import HttpRequest
 from lasso_trio.server.limits import LaneLimits
 from lasso_trio.server.refusal import BadRequest, Kind, body_too_large
+from lasso_trio.server.request_id import of_accident
 from lasso_trio.server.rpc_answer import of_refusal
 from lasso_trio.server.rpc_lane import Handler
 
@@ -50,8 +51,9 @@ def serve(
         except BadRequest as refusal:
             answer = of_refusal(refusal.status, refusal.kind)
         except Exception:
-            log.exception("rpc.handler.crashed", method=head.method)
             answer = of_refusal(500, Kind.CRASHED)
+            id_, answer.headers = of_accident(head.headers, answer.headers)
+            log.exception("rpc.handler.crashed", method=head.method, request_id=id_)
         return await response_of(answer, head, limits.gzip_min_bytes)
 
 

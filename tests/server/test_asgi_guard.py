@@ -172,7 +172,7 @@ async def test_over_http2_an_answer_that_fails_is_reset() -> None:
 async def breaking_off(scope: Any, receive: Any, send: Any) -> None:
     async with trio.open_nursery():
         await send(START)
-        raise BrokenAnswer("its source failed")
+        raise BrokenAnswer("its source failed", "req-1")
 
 
 @pytest.mark.parametrize(("version", "resets"), [("2", [(5, ErrorCodes.INTERNAL_ERROR)]), ("1.1", [])])
@@ -182,7 +182,8 @@ async def test_an_answer_that_breaks_off_is_told_and_no_accident(version: str, r
     with capture_logs() as logs:
         await node.run(breaking_off, version)
     assert node.reset == resets
-    assert [(log["event"], log["reason"]) for log in logs] == [("rpc.answer.broken", "its source failed")]
+    told = [(log["event"], log["reason"], log["request_id"]) for log in logs]
+    assert told == [("rpc.answer.broken", "its source failed", "req-1")]
 
 
 async def test_what_fails_beside_it_is_one() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 from trio.testing import memory_stream_pair, wait_all_tasks_blocked
 
 from lasso_trio.server.answer import Answer
@@ -214,6 +216,31 @@ async def test_crash_of_the_handler_is_a_500_and_ends_only_its_connection(open_d
     assert [status for status, _, _ in split(await bad.read_to_end())] == [500]
     assert b" 200 " in await good.say(post(b"good"))
     assert (house.door.counters.handler_crashes, house.door.counters.connection_crashes) == (1, 0)
+
+
+async def test_a_crash_is_logged_under_the_clients_id(open_door: OpenDoor) -> None:
+    async def crashing(_: HttpRequest, __: Peer) -> Answer:
+        raise ValueError("a mistake")
+
+    client = (await open_door(crashing)).connect()
+    with capture_logs() as logs:
+        await client.say(b"POST /rpc HTTP/1.1\r\nHost: a\r\nX-Request-Id: theirs\r\nContent-Length: 2\r\n\r\n{}")
+    assert [(line["event"], line["request_id"]) for line in logs] == [("rpc.handler.crashed", "theirs")]
+
+
+async def test_an_answer_that_breaks_off_is_logged_under_its_id(open_door: OpenDoor) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"half"
+
+    async def breaking(_: HttpRequest, __: Peer) -> Answer:
+        return Answer(200, b"x-request-id: ours\r\n", stream=pieces(), length=8)
+
+    client = (await open_door(breaking)).connect()
+    with capture_logs() as logs:
+        await client.stream.send_all(post(b"{}"))
+        with suppress(trio.BrokenResourceError):
+            await client.read_to_end()
+    assert [(line["event"], line["request_id"]) for line in logs] == [("rpc.answer.broken", "ours")]
 
 
 # Expect, budget…

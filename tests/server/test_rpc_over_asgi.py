@@ -142,7 +142,9 @@ async def test_the_budget_is_charged_while_a_call_is_served_and_given_back() -> 
     assert (used, budget.used) == ([4096], 0)
     assert answer.status_code == 500
     assert (await answer.get_json())["error"] == {"code": -32603, "message": "Internal error"}
-    assert [line["event"] for line in logs] == ["rpc.handler.crashed"]
+    assert [(line["event"], line["request_id"]) for line in logs] == [
+        ("rpc.handler.crashed", answer.headers["x-request-id"])
+    ]
     with capture_logs():
         await client(look, budget).post("/rpc/eth", data=gzip.compress(b"x"), headers={"content-encoding": "gzip"})
     assert used[1] == 5000  # its size is not known beforehand
