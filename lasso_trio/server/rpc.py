@@ -21,6 +21,7 @@ from lasso_trio.jsonrpc.methods import WEBSOCKET_ONLY
 from lasso_trio.jsonrpc.request import Invalid, Request, decode
 from lasso_trio.routing.client_limit import client_key
 from lasso_trio.routing.directory import Directory
+from lasso_trio.routing.room import Room
 from lasso_trio.routing.service import Service
 from lasso_trio.server import request_id, rpc_answer
 from lasso_trio.server.answer import Answer
@@ -115,7 +116,8 @@ class RpcHandler:
             return rpc_answer.of_error(decoded.error, exchange.request_id, decoded.id)
         if not decoded:
             raise invalid_request()
-        batch = await run_batch(self.service, self.record, exchange, decoded, self.settings.max_response_bytes)
+        room = Room(self.settings.max_response_bytes)
+        batch = await run_batch(self.service, self.record, exchange, decoded, room)
         return rpc_answer.of_batch(exchange, batch, trio.current_time())
 
     def _let_in(

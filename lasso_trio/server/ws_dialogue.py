@@ -4,15 +4,16 @@
                                                                                         ├ a batch
                                                                                         └ subscribe, unsubscribe
 
-`put` gives one text its place among what the client is sent; awaiting what it returns is waiting until it is written.
-Both raise when the client has gone.
+`put` gives texts their place among what the client is sent, one behind the other; awaiting what it returns is waiting
+until they are written. Both raise when the client has gone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 
 import attrs
+import trio
 
 from lasso_trio.access.guard import Guard
 from lasso_trio.jsonrpc.errors import RpcError
@@ -21,9 +22,18 @@ from lasso_trio.routing.directory import Directory
 from lasso_trio.routing.room import Room
 from lasso_trio.server.guarded import permitted
 from lasso_trio.server.routes import Route
+from lasso_trio.server.turns import Turns
 from lasso_trio.server.ws_routes import Destination, guarded_route
 from lasso_trio.server.ws_subscriptions import Subscription, Subscriptions
-from lasso_trio.server.ws_unary import Share, Unary, asks_for_meta, check_batch, is_about_subscriptions
+from lasso_trio.server.ws_unary import (
+    Answered,
+    Share,
+    Unary,
+    asks_for_meta,
+    check_batch,
+    is_about_subscriptions,
+    who_asks_for_meta,
+)
 
 Item = Request | Invalid
 Answers = list[bytes | None]
@@ -31,7 +41,7 @@ Answers = list[bytes | None]
 
 @attrs.define(eq=False)
 class Dialogue:
-    """Of one socket. `host`: the client's address; `room`: for the results of all its calls together."""
+    """Of one socket. `host`: the client's address; `room` and `turns`: of all its calls together."""
 
     to: Destination
     route: Route
@@ -40,15 +50,16 @@ class Dialogue:
     directory: Callable[[], Directory]
     generation: int
     subscriptions: Subscriptions
-    put: Callable[[bytes], Awaitable[None]]
+    put: Callable[..., Awaitable[None]]
     room: Room
+    turns: Turns
 
     async def answer(self, message: bytes) -> None:
         """Answer one message. Raises what `put` raises, and nothing else but Cancelled."""
         try:
             decoded = decode(message, self.unary.settings.max_batch)
             if isinstance(decoded, list):
-                await self._answer_batch(decoded)
+                await self._answer_batch(decoded, message)
             else:
                 await self._answer_one(decoded, message)
         except RpcError as error:  # of the message as a whole
@@ -69,23 +80,31 @@ class Dialogue:
             return
         if is_about_subscriptions(item):
             text, subscription = await self._about_subscription(route, item)
-            await self._put_and_start(None if item.id is None else text, [subscription])
+            await self._put_and_start([] if item.id is None else [text], [subscription])
         else:
             await self._call(route, item, meta=asks_for_meta(message))
 
     async def _call(self, route: Route, request: Request, *, meta: bool) -> None:
         share = Share(self.room)
         try:
-            answered = await self.unary.one(route, request, share, meta=meta)
-            for text in (answered.text, answered.meta):
-                if text is not None:
-                    await self.put(text)
+            answered = await self._in_turn(route, request, share, meta)
+            texts = [text for text in (answered.text, answered.meta) if text is not None]
+            if texts:
+                await self.put(*texts)
         finally:
             share.release()
 
-    async def _put_and_start(self, text: bytes | None, subscriptions: list[Subscription | None]) -> None:
+    async def _in_turn(self, route: Route, request: Request, share: Share, meta: bool) -> Answered:
+        await self.turns.take()
+        try:
+            return await self.unary.one(route, request, share, meta=meta)
+        finally:
+            self.turns.give_back()
+
+    async def _put_and_start(self, texts: list[bytes], subscriptions: list[Subscription | None]) -> None:
         """No event before the answer with its id, and none later than that."""
-        written = None if text is None else self.put(text)
+        written = self.put(*texts) if texts else None
+        texts.clear()  # they are in their frames, and large perhaps
         for subscription in subscriptions:
             if subscription is not None:
                 subscription.start()
@@ -136,30 +155,47 @@ class Dialogue:
 
     # Batches…
 
-    async def _answer_batch(self, items: list[Item]) -> None:
-        """Calls go side by side, subscriptions after them, one by one. The answers keep the order of the requests."""
+    async def _answer_batch(self, items: list[Item], message: bytes) -> None:
+        """Calls go side by side, then subscriptions do. The answers keep the order of the requests."""
         check_batch(items)
         route = self._admit(len(items))
         if route.guard is not None:
             items = permitted(route.guard, items)
+        share = Share(self.room)
+        try:
+            texts, started = await self._batch_texts(route, items, who_asks_for_meta(message), share)
+            await self._put_and_start(texts, started)
+        finally:
+            share.release()
+
+    async def _batch_texts(
+        self, route: Route, items: list[Item], asking: Container[int], share: Share
+    ) -> tuple[list[bytes], list[Subscription | None]]:
+        """The batch's answer, if there is any, and the notifications behind it; and what is to start with it."""
         answers: Answers = [None] * len(items)
         calls = [position for position, item in enumerate(items) if not is_about_subscriptions(item)]
-        for position, text in zip(calls, await self.unary.many(route, [items[n] for n in calls]), strict=True):
-            answers[position] = text
+        meta = [index for index, position in enumerate(calls) if position in asking]
+        answered = await self.unary.many(route, [items[n] for n in calls], share, self.turns, meta)
+        for position, its in zip(calls, answered, strict=True):
+            answers[position] = its.text
         started = await self._subscribe_all(route, items, answers)
         texts = [text for text in answers if text is not None]
-        await self._put_and_start(b"[%b]" % b",".join(texts) if texts else None, started)
+        whole = [b"[%b]" % b",".join(texts)] if texts else []
+        return whole + [its.meta for its in answered if its.meta is not None], started
 
-    async def _subscribe_all(
-        self, route: Route, items: list[Item], answers: list[bytes | None]
-    ) -> list[Subscription | None]:
-        started: list[Subscription | None] = []
-        for position, item in enumerate(items):
-            if isinstance(item, Request) and is_about_subscriptions(item):
-                text, subscription = await self._about_subscription(route, item)
-                answers[position] = None if item.id is None else text
-                started.append(subscription)
-        return started
+    async def _subscribe_all(self, route: Route, items: list[Item], answers: Answers) -> list[Subscription | None]:
+        """They wait for their streams together: fifty that nobody can feed take no longer than one."""
+        started: dict[int, Subscription | None] = {}
+
+        async def one(position: int, request: Request) -> None:
+            text, started[position] = await self._about_subscription(route, request)
+            answers[position] = None if request.id is None else text
+
+        async with trio.open_nursery() as nursery:
+            for position, item in enumerate(items):
+                if isinstance(item, Request) and is_about_subscriptions(item):
+                    nursery.start_soon(one, position, item)
+        return [started[position] for position in sorted(started)]
 
     async def _about_subscription(self, route: Route, request: Request) -> tuple[bytes, Subscription | None]:
         """The answer, and the subscription that is to start when it is on its way."""

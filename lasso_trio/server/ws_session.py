@@ -24,6 +24,7 @@ from lasso_trio.routing.room import Room
 from lasso_trio.server.budget import ByteBudget
 from lasso_trio.server.connection import CALL, HANDED, Connection, Cut
 from lasso_trio.server.routes import Route
+from lasso_trio.server.turns import Turns
 from lasso_trio.server.ws_dialogue import Dialogue
 from lasso_trio.server.ws_limits import WsLimits
 from lasso_trio.server.ws_routes import Destination
@@ -90,8 +91,10 @@ class Session:
         self.counters = unary.counters
         self.wants_gaps = to.wants_gaps
         self.subscriptions = Subscriptions(hub, self, limits.max_subscriptions)
-        generation, room = directory().generation, Room(limits.max_held_bytes)
-        self.dialogue = Dialogue(to, route, host, unary, directory, generation, self.subscriptions, self._put, room)
+        generation, room, turns = directory().generation, Room(limits.max_held_bytes), Turns(limits.max_in_flight)
+        self.dialogue = Dialogue(
+            to, route, host, unary, directory, generation, self.subscriptions, self._put, room, turns
+        )
         self._calls: trio.Nursery | None = None
         self._room_again: trio.Event | None = None
         self._farewell: Words | None = None
@@ -212,8 +215,9 @@ class Session:
         if self._farewell is not None and not self.in_flight:
             self.close(self._farewell)
 
-    def _put(self, text: bytes) -> Awaitable[None]:
-        return self.sender.written(self.sender.put(text_frame(text)))
+    def _put(self, *texts: bytes) -> Awaitable[None]:
+        frame = text_frame(texts[0]) if len(texts) == 1 else b"".join(map(text_frame, texts))
+        return self.sender.written(self.sender.put(frame))
 
     # As everybody else sees it…
 

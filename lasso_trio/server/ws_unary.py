@@ -7,6 +7,7 @@ comes in the answer (`include_meta=body`), or behind it as a `lasso_meta` notifi
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Final
 
 import attrs
@@ -28,6 +29,7 @@ from lasso_trio.server.call_facts import meta_member, meta_of, with_members
 from lasso_trio.server.exchange import Exchange
 from lasso_trio.server.explanation import explanation
 from lasso_trio.server.routes import Meta, Route
+from lasso_trio.server.turns import Turns
 from lasso_trio.server.ws_limits import WsCounters
 from lasso_trio.server.ws_routes import tells_beside
 
@@ -42,6 +44,7 @@ class _Wants(msgspec.Struct):
 
 
 _decode_wants = msgspec.json.Decoder(_Wants).decode
+_decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def asks_for_meta(message: bytes) -> bool:
@@ -52,6 +55,13 @@ def asks_for_meta(message: bytes) -> bool:
         return _decode_wants(message).lasso_meta == "notify"
     except (msgspec.DecodeError, RecursionError):
         return False
+
+
+def who_asks_for_meta(batch: bytes) -> Container[int]:
+    """The positions of a batch's items that have that member. `batch` must be a JSON array."""
+    if _ASKS not in batch:
+        return ()
+    return [position for position, item in enumerate(_decode_items(batch)) if asks_for_meta(bytes(item))]
 
 
 class Share(Room):
@@ -134,16 +144,23 @@ class Unary:
             return Answered(_unless_notification(request, text), _NOTIFICATION % meta)
         return Answered(_unless_notification(request, with_members(text, meta_member(meta))))
 
-    async def many(self, route: Route, items: list[Request | Invalid]) -> list[bytes | None]:
-        """Carry out a batch's calls, none of which is a subscription's: the answers in order, None for notifications.
+    async def many(
+        self, route: Route, items: list[Request | Invalid], room: Room, turns: Turns, meta: Container[int] = ()
+    ) -> list[Answered]:
+        """Carry out a batch's calls, none of which is a subscription's: the answers in order.
 
-        Raises only Cancelled. All results together are bounded as those of an HTTP batch are.
+        Raises only Cancelled. `meta`: positions of the calls to tell of beside their answers.
         """
         exchange = Exchange(route, request_id.made(), trio.current_time())
         if not items:
             return []
-        result = await run_batch(self.service, self.record, exchange, items, self.settings.max_response_bytes)
-        return result.answers
+        beside = range(len(items)) if tells_beside(route) else meta
+        result = await run_batch(self.service, self.record, exchange, items, room, turns, beside)
+        told = result.beside
+        return [
+            Answered(text, _NOTIFICATION % told[position] if position in told else None)
+            for position, text in enumerate(result.answers)
+        ]
 
 
 def check_batch(items: list[Request | Invalid]) -> None:

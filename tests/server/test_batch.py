@@ -27,6 +27,7 @@ from lasso_trio.routing.service import Served, Wish
 from lasso_trio.server.batch import BatchResult, run_batch
 from lasso_trio.server.exchange import Exchange
 from lasso_trio.server.routes import resolve
+from lasso_trio.server.turns import Turns
 
 Serve = Callable[[Request], Awaitable[Outcome]]
 
@@ -59,10 +60,10 @@ class Run:
     service: Puppet
     recorded: list[str] = attrs.field(factory=list)
 
-    async def __call__(self, body: bytes, query: str = "") -> BatchResult:
+    async def __call__(self, body: bytes, query: str = "", *more: Any) -> BatchResult:
         items = decode(body)
         assert isinstance(items, list)
-        return await run_batch(self.service, self._record, _exchange(query), items, 1_000_000)  # type: ignore[arg-type]
+        return await run_batch(self.service, self._record, _exchange(query), items, Room(1_000_000), *more)  # type: ignore[arg-type]
 
     def _record(self, exchange: Exchange, request: Request, served: Served, ended: float) -> None:
         assert ended >= exchange.started
@@ -131,6 +132,41 @@ async def test_all_begin_at_once(nursery: trio.Nursery) -> None:
     await wait_all_tasks_blocked()
     assert len(service.asked) == 50
     gate.set()
+
+
+async def test_with_turns_the_others_wait_and_their_time_counts_from_their_turn(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def takes_a_second(_: Request) -> Outcome:
+        await trio.sleep(1)
+        return said(b"1")
+
+    service, turns = Puppet(takes_a_second), Turns(2)
+    started = trio.current_time()
+    await Run(service)(batch(*[item("eth_call")] * 5), "", turns)
+    assert [now - started for *_, now in service.asked] == [0, 0, 1, 1, 2]
+    assert repr(turns) == "<Turns free=2 of 2>"
+
+
+async def test_a_turn_is_given_back_when_its_call_is_cancelled() -> None:
+    async def forever(_: Request) -> Outcome:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    turns = Turns(2)
+    with trio.move_on_after(0):
+        await Run(Puppet(forever))(batch(*[item("eth_call")] * 5), "", turns)
+    assert repr(turns) == "<Turns free=2 of 2>"
+
+
+async def test_metadata_is_told_beside_the_answers_of_those_who_want_it_there() -> None:
+    body = batch(item("eth_call", b"0"), item("eth_getCode", b"1"), item("eth_gasPrice", None))
+    result = await Run(Puppet(one))(body, "?include_meta=body", None, {1, 2})
+    assert [b"lasso_meta" in (text or b"") for text in result.answers] == [True, False, False]
+    assert {position: json.loads(meta)["strategy"] for position, meta in result.beside.items()} == {
+        1: "fastest",
+        2: "fastest",
+    }
 
 
 async def test_what_is_no_request_is_answered_in_its_place_and_nobody_is_asked() -> None:

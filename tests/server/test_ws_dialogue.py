@@ -8,9 +8,11 @@ from ipaddress import ip_network
 from typing import Any
 
 import pytest
+import trio
 from structlog.testing import capture_logs
 from wsproto.events import BytesMessage
 
+from lasso_trio.upstream.faults import TooLarge
 from tests.server.ws_world import World, WsClient, directory
 
 Make = Callable[..., World]
@@ -145,7 +147,78 @@ async def test_subscriptions_may_be_part_of_a_batch_and_start_when_it_is_answere
     assert (await client.json())["params"] == {"subscription": first["result"], "result": 1}
 
 
+async def test_subscriptions_of_a_batch_wait_together(ws_world: Make, autojump_clock: trio.testing.MockClock) -> None:
+    world = ws_world()
+    client = await world.connect()
+    items = [{"id": 0, "method": "eth_call"}]
+    items += [{"id": n, "method": "eth_subscribe", "params": ["newHeads", "late"]} for n in range(1, 50)]
+    asked = trio.current_time()
+    answers = await told(client, json.dumps(items))
+    assert [answer["id"] for answer in answers] == list(range(50))
+    assert trio.current_time() - asked < 10
+    world.hub.fanout.publish(b"1")
+    events = [(await client.json())["params"]["subscription"] for _ in range(49)]
+    assert sorted(events) == sorted(answer["result"] for answer in answers[1:])
+
+
+async def test_the_results_of_all_batches_together_are_bounded_by_their_sockets_room(ws_world: Make) -> None:
+    world = ws_world(max_held_bytes=1000)
+    client = await world.connect()
+    (session,) = world.lane.sessions
+    two = '[{"id":1,"method":"eth_wait"},{"id":2,"method":"eth_wait"}]'
+    for _ in range(3):
+        await client.say(two)
+    await world.settle()
+    for room in world.service.rooms:
+        room.take(100)
+    with pytest.raises(TooLarge):
+        world.service.rooms[0].take(401)
+    assert session.dialogue.room.left == 400
+    world.service.gate.set()
+    for _ in range(3):
+        assert len(await client.json()) == 2
+    await world.settle()
+    assert session.dialogue.room.left == 1000
+
+
+async def test_calls_of_batches_count_among_those_that_are_carried_out_at_a_time(ws_world: Make) -> None:
+    world = ws_world(max_in_flight=4)
+    client = await world.connect()
+    await client.call("eth_wait", id_=0)
+    for _ in range(2):
+        await client.say(json.dumps([{"id": n, "method": "eth_wait"} for n in range(3)]))
+    await client.call("eth_call", id_=9)
+    await world.settle()
+    assert len(world.service.asked) == 4
+    world.service.gate.set()
+    answers = [await client.json() for _ in range(4)]
+    assert sorted(len(answer) for answer in answers if isinstance(answer, list)) == [3, 3]
+    assert len(world.service.asked) == 8
+
+
 # Metadata…
+
+
+async def test_metadata_follows_a_batch_for_each_item_that_asks_for_it(ws_world: Make) -> None:
+    client = await ws_world().connect()
+    ask = '"lasso_meta":"notify"'
+    await client.say(
+        f'[{{"id":1,"method":"eth_call"}},{{"id":2,"method":"eth_unsubscribe",{ask}}},'
+        f'{{"id":3,"method":"eth_getCode",{ask}}},7,{{"method":"eth_gasPrice",{ask}}}]'
+    )
+    answers, *told_of = [await client.json() for _ in range(3)]
+    assert [answer["id"] for answer in answers] == [1, 2, 3, None]
+    assert not any("lasso_meta" in answer for answer in answers)
+    assert [meta["method"] for meta in told_of] == ["lasso_meta", "lasso_meta"]
+    assert [meta["params"]["strategy"] for meta in told_of] == ["priority", "priority"]
+    await client.call("eth_call", id_=9)
+    assert (await client.json())["id"] == 9
+
+
+async def test_metadata_of_every_call_of_a_batch_follows_where_the_handshake_wanted_it(ws_world: Make) -> None:
+    client = await ws_world().connect("/ws/rpc/eth?include_meta=headers")
+    assert len(await told(client, '[{"id":1,"method":"eth_call"},{"id":2,"method":"eth_call"}]')) == 2
+    assert [(await client.json())["method"] for _ in range(2)] == ["lasso_meta", "lasso_meta"]
 
 
 async def test_metadata_follows_the_answer_of_a_request_that_asks_for_it(ws_world: Make) -> None:

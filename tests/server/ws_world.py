@@ -23,6 +23,7 @@ from lasso_trio.jsonrpc.request import Request
 from lasso_trio.providers.registry import Registry
 from lasso_trio.routing.directory import Directory
 from lasso_trio.routing.outcome import Outcome
+from lasso_trio.routing.room import Room
 from lasso_trio.routing.routed_chain import RoutedChain
 from lasso_trio.routing.service import Served, Wish
 from lasso_trio.server.budget import ByteBudget
@@ -62,15 +63,17 @@ class Puppet:
     """Answers with the method's name; `eth_wait` only when `gate` is open, `eth_crash` not at all."""
 
     asked: list[tuple[RoutedChain, Wish, Request]] = attrs.field(factory=list)
+    rooms: list[Room] = attrs.field(factory=list)
     gate: trio.Event = attrs.field(factory=trio.Event)
     cancelled: int = 0
     results: dict[str, bytes] = attrs.field(factory=dict)
 
     async def serve(
-        self, chain: RoutedChain, wish: Wish, request: Request, now: float, *, stream: bool, **_: object
+        self, chain: RoutedChain, wish: Wish, request: Request, now: float, *, stream: bool, room: Room, **_: object
     ) -> Served:
         assert not stream
         self.asked.append((chain, wish, request))
+        self.rooms.append(room)
         name = request.method.name
         await trio.lowlevel.checkpoint()
         if name == "eth_crash":
@@ -112,7 +115,7 @@ class FakeSubscription:
 
 @attrs.define(eq=False)
 class FakeHub:
-    """One stream for everybody. `[…, "never"]` is never live, `[…, "no"]` is refused."""
+    """One stream for everybody. `[…, "never"]` is never live, `[…, "late"]` in 5 s, `[…, "no"]` is refused."""
 
     fanout: Fanout = attrs.field(factory=lambda: Fanout("heads", conflate=False))
     made: list[FakeSubscription] = attrs.field(factory=list)
@@ -121,6 +124,8 @@ class FakeHub:
         await trio.lowlevel.checkpoint()
         if b'"never"' in params:
             await trio.sleep_forever()
+        if b'"late"' in params:
+            await trio.sleep(5)
         if b'"no"' in params:
             raise RpcError(-32602, "Invalid subscription parameters")
         made = FakeSubscription(self, member, self.fanout.reserve(member))
