@@ -14,6 +14,7 @@ from lasso_trio import __version__
 from lasso_trio.backup import folder, manifest
 from lasso_trio.backup.archive import pack, unpack
 from lasso_trio.backup.literal_keys import literal_keys
+from lasso_trio.backup.outside_files import outside_files
 from lasso_trio.errors import LassoError
 
 STDOUT: Final = "-"
@@ -38,7 +39,9 @@ def backup(directory: Path, target: str | None, now: datetime | None = None) -> 
     if described.variables:
         _say(f"needs, and does not hold: {' '.join(described.variables)}")
     for place in literal_keys(files):
-        _say(f"warning: {place}: this URL seems to hold a key; it is in the archive. ${{NAME}} keeps keys out")
+        _say(f"warning: {place}: this seems to be or to hold a key; it is in the archive. ${{NAME}} keeps keys out")
+    for place in outside_files(files):
+        _say(f"warning: {place} is not in {directory}, so not in the archive: keep it as well")
 
 
 def restore(source: Path, directory: Path, environ: Mapping[str, str], *, force: bool, dry_run: bool) -> None:

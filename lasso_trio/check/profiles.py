@@ -8,6 +8,7 @@ from typing import Final
 from lasso_trio import __version__
 from lasso_trio.backup import archive, manifest
 from lasso_trio.backup.manifest import BadArchive
+from lasso_trio.backup.outside_files import outside_files
 from lasso_trio.check.facts import Facts, there
 from lasso_trio.check.row import Need, Row
 from lasso_trio.check.verdict import Verdict, failed, passed, skipped, warned
@@ -170,6 +171,8 @@ def judge_backup(facts: Facts) -> Verdict:
         return failed(f"they cannot be archived: {fault}", "`lasso backup` says the same")
     if restored != dict(files):
         return failed("what comes out of an archive is not what went in", "please report this")
+    if outside := list(outside_files(files)):
+        return warned(f"not in the archive: {'; '.join(outside)}", "keep these files as well, or beside the profiles")
     needs = f"needs {', '.join(told.variables)} to be kept elsewhere" if told.variables else "needs no secrets"
     return passed(f"{_count(len(files), 'file')} archived and restored; {needs}", variables=list(told.variables))
 

@@ -50,6 +50,11 @@ def test_a_key_in_the_text_is_warned_of(lasso: Lasso, tmp_path: Path) -> None:
     assert "warning: mine.yml:1" in lasso("backup", "-o", "a.tar.gz").output
 
 
+def test_a_file_that_the_archive_cannot_hold_is_warned_of(lasso: Lasso, tmp_path: Path) -> None:
+    (tmp_path / "profiles" / "mine.yml").write_text(f"{TEXT}auth: {{keys_file: ../keys.yml}}\n")
+    assert "warning: mine.yml:2: ../keys.yml is not in profiles" in lasso("backup", "-o", "a.tar.gz").output
+
+
 def test_a_changed_file_is_written_over_only_by_force(lasso: Lasso, tmp_path: Path) -> None:
     lasso("backup", "-o", "a.tar.gz")
     mine = tmp_path / "profiles" / "mine.yml"

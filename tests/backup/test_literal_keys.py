@@ -16,8 +16,25 @@ def test_a_key_in_so_many_letters_is_found_with_its_line(url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (f"auth:\n  jwt:\n    secret: {KEY}\n", 3),
+        (f"providers:\n  - id: a\n    api_key: {KEY}\n", 3),
+        (f"providers:\n  - headers:\n      Authorization: Bearer {KEY}\n      x-version: '2'\n", 3),
+        (f"providers:\n  - auth_headers:\n      x-whatever: {KEY}\n", 3),
+    ],
+)
+def test_keys_and_headers_are_keys_too(text: str, line: int) -> None:
+    assert list(literal_keys({"a.yml": text.encode()})) == [f"a.yml:{line}"]
+
+
+@pytest.mark.parametrize(
     "text",
     [
+        "jwt: {secret: '${JWT_SECRET}'}",
+        "headers: {accept: application/json}",
+        "headers: {authorization: 'Bearer ${KEY}'}",
+        "auth: {keys: [{id: app, hash: 'sha256:0123456789abcdef'}]}",
         "url: https://eth.example/v2/${KEY}",
         "url: https://ethereum-rpc.publicnode.com",
         f"name: {KEY}",

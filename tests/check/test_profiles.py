@@ -108,6 +108,9 @@ def test_what_cannot_be_archived_or_comes_out_otherwise_is_told(world: World, mo
     odd = attrs.evolve(world.facts.setup, files={**files, ".hidden": b"x"})
     assert world.say("P7", setup=odd).state is FAIL
 
+    named = attrs.evolve(world.facts.setup, files={**files, "b.yml": b"auth: {keys_file: ../keys.yml}"})
+    assert "b.yml:1: ../keys.yml" in world.say("P7", setup=named).why
+
     def other(_: bytes) -> tuple[Any, dict[str, bytes]]:
         return None, {}
 
