@@ -14,9 +14,10 @@ from tests.browser import nodes, tools
 from tests.browser.conftest import Open
 from tests.browser.nodes import HOSTS, Land
 from tests.browser.test_accessibility import grave
+from tests.e2e.test_cluster import FIND_S, LOSE_S, RETURN_S
 from tests.e2e.toolbox import ROOT
 
-FOUND_MS = 30_000
+FOUND_MS, LOST_MS, BACK_MS = 1000 * FIND_S, 1000 * LOSE_S, 1000 * RETURN_S
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -86,10 +87,10 @@ def test_a_killed_node_is_shown_in_red_left_out_of_the_totals_and_taken_back(
     dead = land.nodes[HOSTS[2]]
     dead.kill()
     lost = row(page, "ap-south-1")
-    expect(lost).to_contain_text("Disconnected", timeout=20_000)
+    expect(lost).to_contain_text("Disconnected", timeout=LOST_MS)
     expect(lost.locator(".state.s-disconnected")).to_be_visible()
     expect(figure(page, "Nodes that respond")).to_have_text("2 of 3")
-    expect(page.locator("table.matrix thead th")).to_have_text(["Provider", "All", "eu", "us"], timeout=15_000)
+    expect(page.locator("table.matrix thead th")).to_have_text(["Provider", "All", "eu", "us"], timeout=LOST_MS)
     folder = ROOT / "docs" / "images" if pytestconfig.getoption("--pictures", default=False) else tmp_path
     take(open_page, land, folder)
     page.get_by_role("tab", name="Overview").click()
@@ -97,7 +98,7 @@ def test_a_killed_node_is_shown_in_red_left_out_of_the_totals_and_taken_back(
     expect(chip).to_contain_text("disconnected")
     chip.click()
     land.run(dead.start)
-    expect(figure(page, "Nodes that respond")).to_have_text("3 of 3", timeout=20_000)
+    expect(figure(page, "Nodes that respond")).to_have_text("3 of 3", timeout=BACK_MS)
 
 
 def take(open_page: Open, land: Land, folder: Path) -> None:

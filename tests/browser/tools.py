@@ -22,7 +22,7 @@ import attrs
 from tests.e2e import toolbox
 from tests.e2e.toolbox import ROOT, TOOLBOX
 
-START_S: Final = 20.0
+START_S: Final = 60.0
 TOKEN: Final = "a token of these tests alone"
 _OURS: Final = re.compile(r"LASSO_.*|PHX_.*|PORT|SECRET_KEY_BASE|.*_proxy", re.IGNORECASE)
 _CALLS: Final = (
