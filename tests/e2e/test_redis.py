@@ -134,6 +134,10 @@ class Load:
             if answer.status_code != 429 and "result" not in answer.json():
                 self.wrong.append(answer.text)
 
+    async def has_some(self) -> bool:
+        """Calls to take `p99_ms` of."""
+        return len(self.took) > 100
+
     def p99_ms(self) -> float:
         """Of the calls since it was asked before."""
         took, self.took = sorted(self.took), []
@@ -254,11 +258,13 @@ async def test_redis_stopped_killed_started_again_and_full_costs_no_call(
                 nursery.start_soon(load.run, node, 40)
                 await here.until_lanes(node, cache_read="up", limits="up")
             await trio.sleep(4)
+            await until(load.has_some)
             well = load.p99_ms()
             here.redis.pause()
             late = await here.figure(one, "lasso_shared_cache_late_total")
             await here.until_lanes(one, cache_read="down", limits="down")
             await trio.sleep(4)
+            await until(load.has_some)
             assert await here.figure(one, "lasso_shared_cache_late_total") - late <= 5
             stopped = load.p99_ms()
             assert (await here.shared(one))["client_limits"] == "each_for_itself"
