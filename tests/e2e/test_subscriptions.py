@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from math import inf
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -18,7 +19,7 @@ import pytest
 from tests.e2e import subscribers as clients
 from tests.e2e import turmoil
 from tests.e2e.conftest import Lived, Serve
-from tests.e2e.fold import Wrong, folded_heads, folded_logs
+from tests.e2e.fold import Log, Wrong, folded_heads, folded_logs
 from tests.e2e.lasso import Lasso
 from tests.e2e.subscribers import Seen, Subscribers
 from tests.e2e.turmoil import Turmoil
@@ -56,6 +57,7 @@ def through(trouble: Turmoil, seconds: float, serve: Serve, folder: Path) -> lis
         for each in everybody:
             each.wait(lambda seen: heads[-1].hash in seen.head_at, LAST_S, "the last head")
             each.wait(lambda seen: any(event.log == logs[-1] for event in seen.logs), LAST_S, "the last log")
+            each.wait(is_told_twice, LAST_S, "what ethers tells a second time")
             each.check()
     assert b"stream.gap" not in lasso.log
     for each in everybody:
@@ -64,8 +66,18 @@ def through(trouble: Turmoil, seconds: float, serve: Serve, folder: Path) -> lis
                 assert folded_heads(seen.heads, before) == heads
                 assert folded_logs(seen.logs) == logs
                 assert seen.numbers in ([], [head.number for head in seen.heads])
-                assert seen.events in ([], [event.log for event in seen.logs if not event.removed])
+                assert seen.events in ([], added(seen))
     return everybody
+
+
+def added(seen: Seen) -> list[Log]:
+    return [event.log for event in seen.logs if not event.removed]
+
+
+def is_told_twice(seen: Seen) -> bool:
+    """Whether it has as many numbers as heads and as many events as logs, where its library tells them as well."""
+    numbers, events = len(seen.numbers) or inf, len(seen.events) or inf
+    return numbers >= len(seen.heads) and events >= len(added(seen))
 
 
 @contextmanager
