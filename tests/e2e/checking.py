@@ -104,7 +104,7 @@ def demo(folder: Path, env: Mapping[str, str]) -> Iterator[None]:
         _wait(f"http://127.0.0.1:{env['PORT']}/api/ready", process)
         yield
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
         process.wait()
