@@ -14,7 +14,11 @@ class WsLimits:
     max_message_bytes: int = 8_000_000
     """A longer message from the client closes its socket with 1009."""
     max_in_flight: int = 32
-    """Messages being answered; beyond, the socket is not read."""
+    """Messages being answered, and calls that are carried out, those of batches too; what comes beyond waits."""
+    max_waiting: int = 1_024
+    """Messages that were read and wait to be answered; beyond, the socket is not read, nor are pings answered."""
+    waiting_bytes: int = MIB // 2
+    """That they may have together before the socket is not read. The last of them may be long."""
     max_subscriptions: int = 128
     queue_messages: int = 256
     """Notifications that may wait for a client which does not read; one more closes its socket with 1013.

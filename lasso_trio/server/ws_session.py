@@ -3,14 +3,16 @@
     sockets ─ trio-websocket's reader · the sender, while something waits        end last: they carry the close
      └─ calls ─ a task per message that is being answered                        cancelled at once when the client goes
 
-Its own task reads. Beyond `max_in_flight` messages it does not, and soon neither does trio-websocket: the client is
-held back by TCP. While it is not read, the door's hang-up watch tells whether it has gone.
+Its own task reads, so that pings are answered and a close is heard. Beyond `max_in_flight` messages the next wait here,
+and whoever is done answers them. When very many wait it does not read, and soon neither does trio-websocket: the client
+is held back by TCP. While it is not read, the door's hang-up watch tells whether it has gone.
 
 `close` may be called by anybody at any time, and never waits; the first reason counts.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable
 from math import inf
 from typing import Final, final
@@ -61,6 +63,8 @@ class Session:
         "_limits",
         "_room_again",
         "_to",
+        "_waiting",
+        "_waiting_bytes",
         "counters",
         "dialogue",
         "in_flight",
@@ -97,6 +101,8 @@ class Session:
         )
         self._calls: trio.Nursery | None = None
         self._room_again: trio.Event | None = None
+        self._waiting: deque[bytes] | None = None
+        self._waiting_bytes = 0
         self._farewell: Words | None = None
         """What is to be said when the last answer is out."""
         self.words: Words | None = None
@@ -179,10 +185,28 @@ class Session:
                 continue  # its close is on the way
             self.counters.messages += 1
             self.spoken_at = trio.current_time()
-            self.in_flight += 1
-            calls.start_soon(self._answer, message.encode() if isinstance(message, str) else message, name="ws call")
-            if self.in_flight >= self._limits.max_in_flight:
+            self._take(message.encode() if isinstance(message, str) else message, calls)
+            if not self._has_room:
                 await self._until_room()
+
+    def _take(self, message: bytes, calls: trio.Nursery) -> None:
+        if self.in_flight < self._limits.max_in_flight:
+            self.in_flight += 1
+            calls.start_soon(self._answer, message, name="ws call")
+            return
+        if self._waiting is None:  # most clients never need one
+            self._waiting = deque()
+        self._waiting.append(message)
+        self._waiting_bytes += len(message)
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether another message may be read."""
+        limits = self._limits
+        if self.in_flight < limits.max_in_flight:
+            return True
+        waiting = 0 if self._waiting is None else len(self._waiting)
+        return waiting < limits.max_waiting and self._waiting_bytes < limits.waiting_bytes
 
     def _note_end(self, closed: ConnectionClosed) -> None:
         """The client's close, a lost connection, or a breach of the protocol, whose code it is told."""
@@ -197,21 +221,41 @@ class Session:
         self._room_again = None
         self._connection.phase = HANDED
 
-    async def _answer(self, message: bytes) -> None:
+    async def _answer(self, message: bytes | None) -> None:
+        """Answer it, and then whatever waits."""
         try:
-            await self.dialogue.answer(message)
+            while message is not None:
+                await self._answer_one(message)
+                message = self._next()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # it has gone, or was told to: the reader knows
-        except Exception:
-            self.counters.call_crashes += 1
-            log.exception("ws.message_crashed")
         finally:
             self._answered()
 
+    async def _answer_one(self, message: bytes) -> None:
+        try:
+            await self.dialogue.answer(message)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            raise
+        except Exception:
+            self.counters.call_crashes += 1
+            log.exception("ws.message_crashed")
+
+    def _next(self) -> bytes | None:
+        if not self._waiting:
+            return None
+        message = self._waiting.popleft()
+        self._waiting_bytes -= len(message)
+        self._tell_reader()
+        return message
+
+    def _tell_reader(self) -> None:
+        if self._room_again is not None and self._has_room:
+            self._room_again.set()
+
     def _answered(self) -> None:
         self.in_flight -= 1
-        if self._room_again is not None:
-            self._room_again.set()
+        self._tell_reader()
         if self._farewell is not None and not self.in_flight:
             self.close(self._farewell)
 

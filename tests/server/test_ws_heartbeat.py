@@ -56,7 +56,7 @@ async def test_a_message_is_as_good_as_a_pong(beating: Make, autojump_clock: Moc
 
 
 async def test_a_client_that_we_do_not_read_misses_nothing(beating: Make, autojump_clock: MockClock) -> None:
-    world = beating(ping_s=30, misses=1, max_in_flight=1)
+    world = beating(ping_s=30, misses=1, max_in_flight=1, max_waiting=0)
     client = await world.connect()
     await client.call("eth_wait")
     await trio.sleep(200)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 import trio
 from structlog.testing import capture_logs
 from trio.testing import MockClock, lockstep_stream_pair
@@ -39,7 +40,7 @@ async def test_beyond_the_limit_messages_wait_and_are_served_when_there_is_room(
 
 
 async def test_while_a_client_is_not_read_the_door_watches_whether_it_has_gone(ws_world: Make) -> None:
-    world = ws_world(max_in_flight=1)
+    world = ws_world(max_in_flight=1, max_waiting=0)
     client = await world.connect()
     (connection,) = world.door._open
     await client.call("eth_wait")
@@ -51,7 +52,7 @@ async def test_while_a_client_is_not_read_the_door_watches_whether_it_has_gone(w
 
 
 async def test_when_it_is_read_again_it_is_the_lanes_own(ws_world: Make) -> None:
-    world = ws_world(max_in_flight=1)
+    world = ws_world(max_in_flight=1, max_waiting=0)
     client = await world.connect()
     (connection,) = world.door._open
     await client.call("eth_wait")
@@ -103,6 +104,47 @@ async def test_pings_are_answered_while_calls_wait(ws_world: Make) -> None:
     event = await client.event()
     assert isinstance(event, Pong)
     assert event.payload == b"are you there"
+
+
+async def test_pings_are_answered_and_a_close_is_heard_while_messages_wait_for_others(ws_world: Make) -> None:
+    world = ws_world(max_in_flight=2)
+    client = await world.connect()
+    for n in range(9):
+        await client.call("eth_wait", id_=n)
+    await client.ping(b"are you there")
+    assert isinstance(await client.event(), Pong)
+    assert (len(world.service.asked), session_of(world).is_read) == (2, True)
+    await client.close(1000)
+    assert await client.closed() == (1000, "")
+    await world.settle()
+    assert (len(world.service.asked), world.service.cancelled, len(world.lane.sessions)) == (2, 2, 0)
+
+
+@pytest.mark.parametrize("limits", [{"max_waiting": 3}, {"waiting_bytes": 3 * 49 - 1}])
+async def test_what_waits_is_bounded_and_comes_to_its_turn(ws_world: Make, limits: dict[str, int]) -> None:
+    world = ws_world(max_in_flight=2, **limits)
+    client = await world.connect()
+    for n in range(9):
+        await client.call("eth_wait", id_=n)
+    await world.settle()
+    session = session_of(world)
+    assert (session.is_read, len(session._waiting or ()), session.counters.messages) == (False, 3, 5)
+    world.service.gate.set()
+    assert sorted([(await client.json())["id"] for _ in range(9)]) == list(range(9))
+    await world.settle()
+    assert (session.is_read, len(session._waiting or ()), session._waiting_bytes) == (True, 0, 0)
+
+
+async def test_what_waits_is_answered_before_a_drained_client_is_closed(ws_world: Make) -> None:
+    world = ws_world(max_in_flight=1)
+    client = await world.connect()
+    for n in range(3):
+        await client.call("eth_wait", id_=n)
+    await world.settle()
+    session_of(world).drain((1012, "later"))
+    world.service.gate.set()
+    assert [(await client.json())["id"] for _ in range(3)] == [0, 1, 2]
+    assert await client.closed() == (1012, "later")
 
 
 async def test_a_client_that_does_not_read_is_closed_with_1013_and_the_others_are_not(ws_world: Make) -> None:
