@@ -24,22 +24,17 @@ import trio
 from lasso_trio.jsonrpc.errors import SERVER_ERROR, RpcError, broken_reply, reply_too_large
 from lasso_trio.jsonrpc.reply import ErrorObject
 from lasso_trio.providers.catalogue import VERDICTS, Category
-from lasso_trio.routing.archival import BlockNeed
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.execute import Call, execute
-from lasso_trio.routing.filters import Exclusion
 from lasso_trio.routing.log_answer import BadLogs, answer, read_part
-from lasso_trio.routing.log_filter import LogQuery, read
+from lasso_trio.routing.log_filter import LogQuery
+from lasso_trio.routing.log_plan import MAX_PARTS, begin, by_caps, keepers, plan_of, takers
 from lasso_trio.routing.log_refusals import Refusals, cap_of
 from lasso_trio.routing.outcome import Outcome
-from lasso_trio.routing.plan import Plan, build
-from lasso_trio.routing.split import Cap, Part, SeamConflict, cut, fewest_parts, halve, merge
+from lasso_trio.routing.plan import Plan
+from lasso_trio.routing.split import Cap, Part, SeamConflict, cut, halve, halve_topics, merge
 
 IN_FLIGHT: Final = 8
-MAX_BLOCKS: Final = 1_000_000
-"""A query over more blocks goes out as it came."""
-MAX_PARTS: Final = 2048
-"""Calls that may be made for one query, repetitions included."""
 MAX_BYTES: Final = 128 * 1024 * 1024
 MAX_ROUNDS: Final = 4
 """How often one part may be tried among all who take it."""
@@ -52,21 +47,19 @@ _FINEST_SUGGESTION: Final = 64
 
 async def execute_logs(call: Call, rng: Random) -> Outcome:
     """Carry out `call`, an eth_getLogs whose plan holds everybody. As `execute`; raises only Cancelled."""
-    query = read(call.params, call.chain.latest_height)
-    if query is None or query.blocks > MAX_BLOCKS or not call.plan.ranked:
-        return await execute(call, rng)
-    job = Job(call, rng, began=call.clock())
-    takers = job.takers(query)
-    if not takers and (parts := job.by_caps(query, job.keepers(query))):
-        return await job.collect(parts)
-    # Without parts it would take more of them than there may be: a node is to say so.
-    plan = job.plan_of(query, takers) if takers else call.plan
-    refusals = Refusals(query, call.clock, alone=False)
-    whole = await execute(attrs.evolve(call, plan=plan, watch=refusals.hear), rng)
-    refusals.conclude(whole)
-    parts = job.smaller(query, whole, refusals, plan) if whole.failed else []
-    job.retries += whole.retries
-    return await job.collect(parts) if parts else whole
+    job, how = Job(call, rng, began=call.clock()), begin(call)
+    if how.parts:
+        return await job.collect(how.parts)
+    whole = attrs.evolve(call, plan=how.plan)
+    if how.query is None or not how.plan.ranked:
+        return await execute(whole, rng)
+    refusals = Refusals(how.query, call.clock, alone=False)
+    whole.watch = refusals.hear
+    outcome = await execute(whole, rng)
+    refusals.conclude(outcome)
+    parts = job.smaller(how.query, outcome, refusals, how.plan) if outcome.failed else []
+    job.retries += outcome.retries
+    return await job.collect(parts) if parts else outcome
 
 
 @attrs.define(eq=False)
@@ -124,13 +117,13 @@ class Job:
 
     async def _ask(self, query: LogQuery) -> tuple[Outcome, list[LogQuery]]:
         """One round among those who take `query`: the outcome, or the smaller parts to ask for instead."""
-        takers = self.takers(query)
-        if not takers and (parts := self.by_caps(query, self.keepers(query))):
+        able = takers(self.call, query)
+        if not able and (parts := self.by_caps(query, keepers(self.call, query))):
             return Outcome(), parts  # learned from others while this one waited
-        if not takers or self.parts_left <= 0:
+        if not able or self.parts_left <= 0:
             return Outcome(error=_too_many_parts()), []
         self.parts_left -= 1
-        plan, refusals = self.plan_of(query, takers), Refusals(query, self.call.clock, alone=True)
+        plan, refusals = plan_of(self.call, query, able), Refusals(query, self.call.clock, alone=True)
         outcome = await execute(self._part_of(query, plan, refusals), self.rng)
         self.retries += outcome.retries
         refusals.conclude(outcome)
@@ -197,52 +190,26 @@ class Job:
 
     # Decisions
 
-    def keepers(self, query: LogQuery) -> list[Candidate]:
-        """Who keeps blocks as old as the query's; everybody if nobody is known to."""
-        call = self.call
-        return call.chain.keeping(call.plan.ranked, call.method, _need(query), call.clock())[0]
-
-    def takers(self, query: LogQuery) -> list[Candidate]:
-        """Who of them is not known to refuse `query` for its size."""
-        now = self.call.clock()
-        return [c for c in self.keepers(query) if cap_of(c, now).takes(query)]
-
-    def plan_of(self, query: LogQuery, takers: Sequence[Candidate]) -> Plan:
-        """The call's plan with `takers` alone, ranked afresh; who has not seen the newest of the blocks yet is last."""
-        call, now = self.call, self.call.clock()
-        left_out = [Exclusion(c.label, "log_limits") for c in call.plan.ranked if c not in takers]
-        order = call.chain.override(call.method).providers
-        excluded = [*call.plan.excluded, *left_out]
-        late = call.chain.late(takers, _need(query), now)
-        first = [c for c in takers if c not in late]
-        plan = build(call.plan.strategy, first, excluded, call.method, call.plan.version, now, order=order)
-        plan.ranked += tuple(late)
-        return plan
-
     def by_caps(self, query: LogQuery, among: Sequence[Candidate]) -> list[LogQuery]:
-        """`query` in the fewest parts that one of `among` takes; none if these are too many, or all take it whole."""
-        now = self.call.clock()
-        caps = [cap for c in among if not (cap := cap_of(c, now)).takes(query)]
-        best = fewest_parts(query, caps)
-        return cut(query, best) if best is not None and best.parts(query) <= self.parts_left else []
+        return by_caps(self.call, query, among, self.parts_left)
 
     def smaller(self, query: LogQuery, outcome: Outcome, refusals: Refusals, asked: Plan) -> list[LogQuery]:
         """What to ask for after `query` failed: nothing if size is not the matter."""
-        others = [c for c in self.keepers(query) if c not in asked.ranked]
+        kept = keepers(self.call, query)
         if not refusals.too_large:
+            others = [c for c in kept if c not in asked.ranked]
             return self.by_caps(query, others) if _worth_repeating(outcome) else []
+        if refusals.topics and len(thin := halve_topics(query)) > 1:
+            telling = [c for c in kept if cap_of(c, self.call.clock()).topics is not None]
+            return self.by_caps(query, telling) or thin
         if refusals.suggested is not None and refusals.suggested < query.blocks:
             return cut(query, Cap(max(refusals.suggested, query.blocks // _FINEST_SUGGESTION)))
-        takers = self.takers(query)
-        refusing = [c for c in self.keepers(query) if c not in takers]
+        able = takers(self.call, query)
+        refusing = [c for c in kept if c not in able]
         if refusing and not refusals.dense:
             return self.by_caps(query, refusing)
-        halves = halve(query)
+        halves = [] if refusals.topics else halve(query)
         return halves if len(halves) > 1 else []
-
-
-def _need(query: LogQuery) -> BlockNeed:
-    return BlockNeed(query.first, query.last)
 
 
 def _worth_repeating(outcome: Outcome) -> bool:

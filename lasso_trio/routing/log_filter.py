@@ -22,11 +22,13 @@ _encode: Final = msgspec.json.Encoder().encode
 _HEX: Final = re.compile(rb'"0[xX]([0-9a-fA-F]{1,16})"')
 _BOUNDS: Final = ("fromBlock", "toBlock")
 _READ: Final = frozenset({*_BOUNDS, "address", "topics"})
+_TAGS: Final = {b"null": "latest", b'"latest"': "latest", b'"safe"': "safe", b'"finalized"': "finalized"}
 
-Height = Callable[[], int | None]
+Height = Callable[[str], int | None]
+"""What a tag (`latest`, `safe`, `finalized`) stands for; None where nobody knows."""
 
 
-def unknown_height() -> int | None:
+def unknown_height(_tag: str = "latest") -> int | None:
     return None
 
 
@@ -58,27 +60,35 @@ class LogQuery:
         return b"[%b]" % _encode(filter_)
 
     @property
-    def first_topics(self) -> tuple[bytes, ...]:
-        """The choices for the first topic, if there are several and each is a topic (a null among them means all)."""
-        if not self.topics or self.topics[0][:1] != b"[":
-            return ()
-        choices = items(self.topics[0])
-        return choices if len(choices) > 1 and b"null" not in choices else ()
+    def choices(self) -> tuple[tuple[bytes, ...], ...]:
+        """Of which topics a log may have any, place by place. Empty where there is one, or where all will do, which a
+        null among them means too.
+        """
+        return tuple(_choices(topic) for topic in self.topics)
+
+    def choosing(self, place: int, topics: tuple[bytes, ...]) -> LogQuery:
+        """The same with these topics to choose from at `place`."""
+        return attrs.evolve(self, topics=(*self.topics[:place], array(topics), *self.topics[place + 1 :]))
 
 
-def read(params: bytes, latest: Height = unknown_height) -> LogQuery | None:
-    """The query in `params`, or None if it cannot be cut. `latest` tells the height that the tag stands for."""
+def _choices(topic: bytes) -> tuple[bytes, ...]:
+    found = items(topic) if topic[:1] == b"[" else ()
+    return found if len(found) > 1 and b"null" not in found else ()
+
+
+def read(params: bytes, height: Height = unknown_height) -> LogQuery | None:
+    """The query in `params`, or None if it cannot be cut."""
     try:
         filters = _decode(params)
-        return _read(filters[0], latest) if len(filters) == 1 else None
+        return _read(filters[0], height) if len(filters) == 1 else None
     except (msgspec.DecodeError, RecursionError):
         return None
 
 
-def _read(members: dict[str, Raw], latest: Height) -> LogQuery | None:
+def _read(members: dict[str, Raw], height: Height) -> LogQuery | None:
     if bytes(members.get("blockHash", Raw(b"null"))) != b"null":
         return None
-    first, last = (_height(bytes(members.get(name, Raw(b"null"))), latest) for name in _BOUNDS)
+    first, last = (_height(bytes(members.get(name, Raw(b"null"))), height) for name in _BOUNDS)
     if first is None or last is None or first > last:
         return None
     address, topics = (_given(members, name) for name in ("address", "topics"))
@@ -87,12 +97,12 @@ def _read(members: dict[str, Raw], latest: Height) -> LogQuery | None:
     return LogQuery(first, last, tuple(dict.fromkeys(addresses)), items(topics) if topics else (), others)
 
 
-def _height(text: bytes, latest: Height) -> int | None:
+def _height(text: bytes, height: Height) -> int | None:
     if number := _HEX.fullmatch(text):
         return int(number[1], 16)
     if text == b'"earliest"':
         return 0
-    return latest() if text in (b'"latest"', b"null") else None
+    return height(_TAGS[text]) if text in _TAGS else None
 
 
 def _given(members: dict[str, Raw], name: str) -> bytes:

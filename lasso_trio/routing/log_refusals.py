@@ -24,7 +24,7 @@ def cap_of(candidate: Candidate, now: float) -> Cap:
     span = candidate.provider.capabilities.limits.max_block_range
     stated = None if span is None else span + 1  # `toBlock - fromBlock`, as in `filters.by_block_range`
     blocks = [most for most in (stated, learned.limit(Kind.BLOCKS, now)) if most is not None]
-    return Cap(min(blocks, default=None), learned.limit(Kind.ADDRESSES, now))
+    return Cap(min(blocks, default=None), learned.limit(Kind.ADDRESSES, now), learned.limit(Kind.TOPICS, now))
 
 
 @attrs.define(eq=False)
@@ -82,6 +82,7 @@ class Refusals:
             learned, now = candidate.channel.learned, self.clock()
             learned.served(Kind.BLOCKS, self.query.blocks, now)
             learned.served(Kind.ADDRESSES, len(self.query.addresses), now)
+            learned.served(Kind.TOPICS, _most_choices(self.query), now)
 
 
 def _meant(told: Learned, query: LogQuery) -> Learned:

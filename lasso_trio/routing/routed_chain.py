@@ -190,11 +190,20 @@ class RoutedChain:
             if len(self._plans) >= _PLANS_KEPT:
                 self._plans.clear()
             self._plans[key] = plan
+        return self.suited(plan, method, params, now) if method.name in archival.BLOCK_BOUND else plan
+
+    def suited(self, plan: Plan, method: Method, params: bytes, now: float) -> Plan:
+        """Of `plan`, which is one for `method`, what is able to serve these parameters, which name a block."""
         if self._ranged and method.name == "eth_getLogs":
             plan = self._within_range(plan, method, params, now)
-        if method.name in archival.BLOCK_BOUND:
-            return self._for_block(plan, method, params, now)
-        return plan
+        return self._for_block(plan, method, params, now)
+
+    def height_of(self, tag: str, now: float) -> int | None:
+        """What `latest`, `safe` or `finalized` stands for; None while nobody knows, and for other tags."""
+        if tag == "latest":
+            return self.latest_height()
+        view = self.heads.view(now)
+        return {"safe": view.safe, "finalized": view.finalized}.get(tag)
 
     def _build(
         self, method: Method, now: float, strategy: Strategy, transport: Transport | None, pinned: str | None

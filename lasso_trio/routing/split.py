@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from math import ceil
+from math import ceil, prod
 from typing import Final
 
 import attrs
 
 from lasso_trio.errors import LassoError
-from lasso_trio.routing.log_filter import LogQuery, array
+from lasso_trio.routing.log_filter import LogQuery
 
 SHARED_SEAM_FROM: Final = 32
 """Parts of at least this many blocks share a block with the next."""
@@ -27,15 +27,22 @@ class Cap:
 
     blocks: int | None = None
     addresses: int | None = None
+    topics: int | None = None
+    """To choose from at one place."""
 
     def takes(self, query: LogQuery) -> bool:
-        few_blocks = self.blocks is None or query.blocks <= self.blocks
-        return few_blocks and (self.addresses is None or len(query.addresses) <= self.addresses)
+        return self.parts(query) == 1
 
     def parts(self, query: LogQuery) -> int:
-        """About how many parts `query` makes."""
-        by_range = 1 if self.blocks is None else ceil(query.blocks / self.blocks)
-        return by_range * (1 if self.addresses is None else max(1, ceil(len(query.addresses) / self.addresses)))
+        """About how many parts `query` makes; one if it is taken whole."""
+        parts = _groups(query.blocks, self.blocks) * _groups(len(query.addresses), self.addresses)
+        if self.topics is None:
+            return parts
+        return parts * prod(_groups(len(choices), self.topics) for choices in query.choices)
+
+
+def _groups(count: int, most: int | None) -> int:
+    return 1 if most is None else max(1, ceil(count / most))
 
 
 @attrs.frozen
@@ -71,16 +78,24 @@ def fewest_parts(query: LogQuery, caps: Iterable[Cap]) -> Cap | None:
 
 def cut(query: LogQuery, cap: Cap) -> list[LogQuery]:
     """`query` in parts that `cap` takes; only itself when it is small enough."""
-    return [part for ranged in _ranges(query, cap.blocks) for part in _by_address(ranged, cap.addresses)]
+    parts = [part for ranged in _ranges(query, cap.blocks) for part in _by_address(ranged, cap.addresses)]
+    return parts if cap.topics is None else [thin for part in parts for thin in _by_topic(part, cap.topics)]
 
 
 def halve(query: LogQuery) -> list[LogQuery]:
-    """Two smaller ones: by range, or by addresses, or by the choices for the first topic. Only itself at the end."""
+    """Two smaller ones: by range, or by addresses, or by the topics to choose from. Only itself at the end."""
     if query.blocks > 1:
         return _ranges(query, ceil(query.blocks / 2) + (query.blocks >= 2 * SHARED_SEAM_FROM))
     if len(query.addresses) > 1:
         return _by_address(query, ceil(len(query.addresses) / 2))
-    return _by_topic(query)
+    return halve_topics(query)
+
+
+def halve_topics(query: LogQuery) -> list[LogQuery]:
+    """Two with half of the topics, at the place where there are most to choose from; only itself if there is none."""
+    widths = [len(choices) for choices in query.choices]
+    widest = max(widths, default=0)
+    return _at_place(query, widths.index(widest), ceil(widest / 2)) if widest > 1 else [query]
 
 
 def _ranges(query: LogQuery, most: int | None) -> list[LogQuery]:
@@ -98,14 +113,17 @@ def _by_address(query: LogQuery, most: int | None) -> list[LogQuery]:
     return [attrs.evolve(query, addresses=group) for group in groups]
 
 
-def _by_topic(query: LogQuery) -> list[LogQuery]:
-    choices = query.first_topics
-    if not choices:
-        return [query]
-    middle = len(choices) // 2
-    return [
-        attrs.evolve(query, topics=(array(some), *query.topics[1:])) for some in (choices[:middle], choices[middle:])
-    ]
+def _by_topic(query: LogQuery, most: int) -> list[LogQuery]:
+    parts = [query]
+    for place, choices in enumerate(query.choices):
+        if len(choices) > most:
+            parts = [thin for part in parts for thin in _at_place(part, place, most)]
+    return parts
+
+
+def _at_place(query: LogQuery, place: int, most: int) -> list[LogQuery]:
+    choices = query.choices[place]
+    return [query.choosing(place, choices[at : at + most]) for at in range(0, len(choices), most)]
 
 
 def merge(parts: Sequence[Part]) -> list[Log]:

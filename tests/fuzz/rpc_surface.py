@@ -59,7 +59,7 @@ def _item(item: Request | Invalid) -> str:
     shown_block.is_tip(method.name, params)
     raw_transaction.hash_in(params)
     filter_ids.read(params.decode())
-    query = log_filter.read(params, lambda: 1_000)
+    query = log_filter.read(params, lambda _: 1_000)
     return f"{method.row} {_query(query)} {_subscription(params)}"
 
 

@@ -35,6 +35,8 @@ class Node:
     salt: int = 0
     salt_from: int = 0
     text: str = "query exceeds max block range {}"
+    topics: int | None = None
+    topics_text: str = ""
     asked: int = 0
 
 
@@ -88,6 +90,8 @@ class Net:
             return refused(-32602, node.text.format(node.blocks))
         if node.addresses is not None and len(query.get("address", [])) > node.addresses:
             return refused(-32602, f"specify less number of addresses, the maximum is {node.addresses}")
+        if node.topics is not None and len((query.get("topics") or [[]])[0]) > node.topics:
+            return refused(-32602, node.topics_text)
         found = [self.seen(node, log) for log in self.matching(query, first, last)]
         if node.results is not None and len(found) > node.results:
             text = f"query returned more than {node.results} results."

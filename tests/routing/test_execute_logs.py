@@ -107,6 +107,25 @@ async def test_one_crowded_block_is_split_by_address_and_then_by_topic(autojump_
     assert logs_in(await ask(0, 0, address=addresses, topics=topics)) == logs
 
 
+@pytest.mark.parametrize("told", ["", ", the limit is 1000"])
+async def test_too_many_topics_are_halved_and_not_the_blocks(autojump_clock: Clock, net: Build, told: str) -> None:
+    node = Node(topics=1000, topics_text=f"exceed max addresses or topics per search position{told}")
+    logs = random_logs(Random(1), 100_000, 50)
+    _, chain, ask = net({"a": node, "b": Node(topics=100, topics_text="too many topics")}, logs)
+    topics = [[f"0x{n:064x}" for n in range(1500)]]
+    outcome = await ask(0, 99_999, topics=topics)
+    assert logs_in(outcome) == logs
+    assert node.asked == 3
+    assert chain.candidates[0].channel.learned.limit(Kind.ADDRESSES, trio.current_time()) is None
+
+
+async def test_topics_that_cannot_be_cut_do_not_make_a_thousand_calls(autojump_clock: Clock, net: Build) -> None:
+    node = Node(topics=1000, topics_text="too many topics")
+    _, _, ask = net({"a": node}, [])
+    outcome = await ask(0, 99_999, topics=[[None, *(f"0x{n:064x}" for n in range(1500))]])
+    assert (outcome.failed, node.asked) == (True, 1)
+
+
 async def test_what_cannot_be_made_smaller_is_told_in_the_upstreams_words(autojump_clock: Clock, net: Build) -> None:
     _, _, ask = net({"a": Node(results=10)}, random_logs(Random(1), 1, 64))
     outcome = await ask(0, 0)
@@ -155,6 +174,17 @@ async def test_latest_needs_a_known_height_to_be_split(autojump_clock: Clock, ne
     _, chain, ask = net({"a": Node(100)}, logs, capabilities=stated)
     chain.latest_height = lambda: 999
     assert logs_in(await ask(0, "latest")) == logs
+
+
+async def test_safe_and_finalized_are_blocks_where_they_are_known(autojump_clock: Clock, net: Build) -> None:
+    logs = random_logs(Random(1), 1000, 50)
+    stated = {"a": Capabilities(limits=Limits(max_block_range=99))}
+    nodes = {"a": Node(100)}
+    _, chain, ask = net(nodes, logs, capabilities=stated)
+    chain.candidates[0].head.tell(1100, trio.current_time(), 12.0)
+    chain.candidates[0].head.finalized = 999
+    assert logs_in(await ask(0, "finalized")) == logs
+    assert nodes["a"].asked == 11
 
 
 async def test_the_switch_sends_the_query_as_it_came(autojump_clock: Clock, net: Build) -> None:

@@ -33,6 +33,10 @@ def test_addresses_are_one_or_many(address: str, read_as: tuple[bytes, ...], wri
     assert json.loads(query.encode())[0].get("address") == written
 
 
+def heights(tag: str) -> int | None:
+    return {"latest": 99, "safe": 70, "finalized": 50}.get(tag)
+
+
 @pytest.mark.parametrize(
     ("bounds", "first", "last"),
     [
@@ -40,10 +44,12 @@ def test_addresses_are_one_or_many(address: str, read_as: tuple[bytes, ...], wri
         ('"fromBlock":"0x1","toBlock":"latest"', 1, 99),
         ('"fromBlock":"0x1"', 1, 99),
         ('"fromBlock":"0x1","toBlock":null,"blockHash":null', 1, 99),
+        ('"fromBlock":"0x1","toBlock":"finalized"', 1, 50),
+        ('"fromBlock":"safe","toBlock":"latest"', 70, 99),
     ],
 )
 def test_tags_are_resolved(bounds: str, first: int, last: int) -> None:
-    query = read(b"[{%b}]" % bounds.encode(), lambda: 99)
+    query = read(b"[{%b}]" % bounds.encode(), heights)
     assert query is not None
     assert (query.first, query.last) == (first, last)
 
@@ -61,6 +67,7 @@ def test_tags_are_resolved(bounds: str, first: int, last: int) -> None:
         '[{"fromBlock":"0x1","toBlock":"safe"}]',
         '[{"fromBlock":"0x2","toBlock":"0x1"}]',
         '[{"fromBlock":1,"toBlock":2}]',
+        '[{"fromBlock":"0x1","toBlock":"finalized"}]',
         '[{"fromBlock":"pending","toBlock":"0x1"}]',
         '[{"blockHash":"0xAA"}]',
         '[{"blockHash":"0xAA","fromBlock":"0x1","toBlock":"0x2"}]',
@@ -75,12 +82,19 @@ def test_what_cannot_be_cut_is_left_to_the_node(params: str) -> None:
     ("topics", "choices"),
     [
         ((), ()),
-        ((b'"0xA"',), ()),
-        ((b"null",), ()),
-        ((b'["0xA"]',), ()),
-        ((b'["0xA",null]',), ()),
-        ((b'["0xA","0xB"]', b"null"), (b'"0xA"', b'"0xB"')),
+        ((b'"0xA"',), ((),)),
+        ((b"null",), ((),)),
+        ((b'["0xA"]',), ((),)),
+        ((b'["0xA",null]',), ((),)),
+        ((b'["0xA","0xB"]', b"null", b'["0xC","0xD"]'), ((b'"0xA"', b'"0xB"'), (), (b'"0xC"', b'"0xD"'))),
     ],
 )
-def test_the_first_topics_choices(topics: tuple[bytes, ...], choices: tuple[bytes, ...]) -> None:
-    assert LogQuery(0, 1, topics=topics).first_topics == choices
+def test_what_there_is_to_choose_from_at_each_place(
+    topics: tuple[bytes, ...], choices: tuple[tuple[bytes, ...], ...]
+) -> None:
+    assert LogQuery(0, 1, topics=topics).choices == choices
+
+
+def test_the_topics_of_one_place_are_exchanged() -> None:
+    query = LogQuery(0, 1, topics=(b"null", b'["0xA","0xB"]', b'"0xC"'))
+    assert query.choosing(1, (b'"0xB"',)).topics == (b"null", b'["0xB"]', b'"0xC"')

@@ -1,11 +1,25 @@
 from __future__ import annotations
 
+from itertools import product
+
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lasso_trio.routing.log_filter import LogQuery
-from lasso_trio.routing.split import SHARED_SEAM_FROM, Cap, Log, Part, SeamConflict, cut, fewest_parts, halve, merge
+from lasso_trio.routing.log_filter import LogQuery, items
+from lasso_trio.routing.split import (
+    SHARED_SEAM_FROM,
+    Cap,
+    Log,
+    Part,
+    SeamConflict,
+    cut,
+    fewest_parts,
+    halve,
+    halve_topics,
+    merge,
+)
 
 NAMES = tuple(b'"0x%d"' % n for n in range(9))
 queries = st.builds(
@@ -42,9 +56,31 @@ def test_halves_are_smaller_and_leave_nothing_out(query: LogQuery) -> None:
         assert halves == [query]
 
 
-def test_the_last_to_be_halved_are_the_first_topics() -> None:
+def test_the_last_to_be_halved_are_the_topics_where_there_are_most_to_choose_from() -> None:
     query = LogQuery(5, 5, topics=(b'["0xA","0xB","0xC"]', b"null"))
-    assert [half.topics for half in halve(query)] == [(b'["0xA"]', b"null"), (b'["0xB","0xC"]', b"null")]
+    assert [half.topics for half in halve(query)] == [(b'["0xA","0xB"]', b"null"), (b'["0xC"]', b"null")]
+    query = LogQuery(5, 5, topics=(b'["0xA","0xB"]', b'["0xC","0xD","0xE"]'))
+    assert [half.topics[1] for half in halve(query)] == [b'["0xC","0xD"]', b'["0xE"]']
+    assert halve_topics(LogQuery(0, 99, topics=(b'["0xA",null]',))) == [LogQuery(0, 99, topics=(b'["0xA",null]',))]
+
+
+@given(queries, st.lists(st.integers(1, 5), max_size=3), caps, st.integers(1, 4))
+def test_parts_by_topics_are_taken_and_cover_every_combination(
+    query: LogQuery, widths: list[int], cap: Cap, most: int
+) -> None:
+    topics = tuple(b"[%b]" % b",".join(NAMES[:width]) for width in widths)
+    query, cap = attrs.evolve(query, topics=topics), attrs.evolve(cap, topics=most)
+    parts = cut(query, cap)
+    assert all(cap.takes(part) for part in parts)
+    assert covered(parts) == covered([query])
+    combined = [each for part in parts if part.first == query.first for each in combinations(part)]
+    assert set(combined) == set(combinations(query))
+    assert len(combined) == len(set(combined))
+
+
+def combinations(query: LogQuery) -> list[tuple[bytes, ...]]:
+    """What logs it means: an address and topics."""
+    return list(product(query.addresses or (b"",), *(items(topic) for topic in query.topics)))
 
 
 def test_long_parts_share_a_block_and_short_ones_do_not() -> None:
