@@ -99,9 +99,12 @@ class Hub:
     most_streams: int = MOST_STREAMS
     most_filter_bytes: int = MOST_FILTER_BYTES
     streams: dict[StreamKey, Stream] = attrs.field(factory=dict)
+    past: dict[StreamKey, tuple[int, ...]] = attrs.field(factory=dict)
+    """What streams that are no more have counted, by place and kind: sums of `Stream.tally`."""
+    qualities: dict[tuple[str, str, Kind], dict[str, FeedQuality]] = attrs.field(factory=dict)
+    """How good providers' feeds are, by place and kind, then by instance."""
     _chains: dict[tuple[str, str], RoutedChain] = attrs.field(factory=dict)
     """The newest that was named: a reload exchanges them."""
-    _qualities: dict[tuple[str, str, Kind], dict[str, FeedQuality]] = attrs.field(factory=dict)
     _nursery: trio.Nursery | None = None
     _left: trio.Event = attrs.field(factory=trio.Event)
 
@@ -135,6 +138,7 @@ class Hub:
         place = _place(chain)
         if place in self._chains:
             self._chains[place] = chain
+            self._forget_all_but({provider.instance_id for provider in chain.chain.providers}, place)
             for stream in [stream for key, stream in self.streams.items() if key[:2] == place]:
                 stream.feeds.look_again()
 
@@ -144,7 +148,10 @@ class Hub:
 
     def leave(self, stream: Stream, member: Member, id_: str) -> None:
         stream.fanout.leave(member, id_)
-        self._mark_idle(stream)
+        now = trio.current_time()
+        if not stream.fanout.members:
+            stream.left_at = now
+        self._mark_idle(stream, now)
 
     def spawn(self, act: Callable[[], Any], name: str) -> None:
         if self._nursery is not None:
@@ -205,8 +212,14 @@ class Hub:
             sources=lambda: self.sources(self._chains[place], kind),
             reader=CurrentReader(lambda: self.make_reader(self._chains[place])),
             block_time=lambda: self._chains[place].heads.block_time,
-            qualities=self._qualities.setdefault((*place, kind), {}),
+            qualities=self.qualities.setdefault((*place, kind), {}),
         )
+
+    def _forget_all_but(self, instances: set[str], place: tuple[str, str]) -> None:
+        for (*where, _), qualities in self.qualities.items():
+            if tuple(where) == place:
+                for gone in qualities.keys() - instances:
+                    del qualities[gone]
 
     def _start(self, stream: Stream) -> None:
         assert self._nursery is not None
@@ -234,9 +247,9 @@ class Hub:
 
     # Ends…
 
-    def _mark_idle(self, stream: Stream) -> None:
+    def _mark_idle(self, stream: Stream, since: float) -> None:
         if not stream.is_used and stream.idle_since is None:
-            stream.idle_since = trio.current_time()
+            stream.idle_since = since
             self._left.set()
 
     async def _sweep(self) -> None:
@@ -257,10 +270,15 @@ class Hub:
         del self.streams[key]
         stream.ended = True
         stream.scope.cancel("nobody is there")
+        who = (*key[:2], wishes.kind_of(key[2]))
+        before = self.past.get(who, (0,) * len(stream.tally))
+        self.past[who] = tuple(map(sum, zip(before, stream.tally, strict=True)))
         if isinstance(stream, LogStream):
             stream.leave_heads()
             stream.heads.holders -= 1
-            self._mark_idle(stream.heads)
+            # What nobody but the logs needed has lingered with them.
+            unused_since = trio.current_time() if stream.idle_since is None else stream.idle_since
+            self._mark_idle(stream.heads, max(stream.heads.left_at, unused_since))
 
 
 def _place(chain: RoutedChain) -> tuple[str, str]:
@@ -292,7 +310,6 @@ def _unavailable(reason: str) -> RpcError:
 
 
 def _view(stream: Stream) -> dict[str, Any]:
-    now = trio.current_time()
     return {
         "key": stream.key,
         "members": stream.fanout.members,
@@ -300,9 +317,18 @@ def _view(stream: Stream) -> dict[str, Any]:
         **attrs.asdict(stream.counts),
         "failovers": stream.feeds.failovers,
         "feeds": [
-            {"instance": id_, "open": feed.is_open, "score_s": round(stream.feeds.quality(id_).score(now), 4)}
+            {"instance": id_, "open": feed.is_open, **_quality(stream.feeds.quality(id_))}
             for id_, feed in stream.feeds.feeds.items()
         ],
+    }
+
+
+def _quality(quality: FeedQuality) -> dict[str, Any]:
+    return {
+        "score_s": round(quality.score(trio.current_time()), 4),
+        "lag_s": None if quality.lag_s is None else round(quality.lag_s, 4),
+        "arrivals": quality.arrivals,
+        "troubles": {trouble.value: times for trouble, times in quality.troubles.items()},
     }
 
 

@@ -26,7 +26,7 @@ from lasso_trio.subscriptions.header import Header
 from lasso_trio.subscriptions.log import Log
 from lasso_trio.subscriptions.log_stream import LogStream
 from lasso_trio.subscriptions.reader import Unreadable
-from lasso_trio.subscriptions.stream import Stream, gap_json
+from lasso_trio.subscriptions.stream import Stream
 
 log = structlog.get_logger(__name__)
 
@@ -142,9 +142,8 @@ class Replay:
     def _tell_gap(self, line: HeadLine) -> None:
         tip = line.tip
         last = tip.number if tip is not None else self.first
-        self.stream.counts.gaps += 1
-        gap = gap_json(Gap(self.first, max(self.first, last), self.first, "replay_failed"))
-        self.stream.fanout.announce_gap_to(self.member, self.id, gap)
+        gap = Gap(self.first, max(self.first, last), self.first, "replay_failed")
+        self.stream.announce_to(self.member, self.id, gap)
 
 
 def _adopt_empty(stream: LogStream, header: Header) -> bool:

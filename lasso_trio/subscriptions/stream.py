@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import groupby
+from math import inf
 from typing import Final, NoReturn
 
 import attrs
@@ -71,6 +72,8 @@ class Stream:
     holders: int = 0
     counts: StreamCounts = attrs.field(factory=StreamCounts)
     idle_since: float | None = None
+    left_at: float = -inf
+    """When its last member left."""
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     """Of the run that is on."""
     ended: bool = False
@@ -78,6 +81,12 @@ class Stream:
     @property
     def is_used(self) -> bool:
         return self.fanout.members > 0 or self.holders > 0
+
+    @property
+    def tally(self) -> tuple[int, ...]:
+        """Its counts since it was made: events, filled, repaired, gaps, bad, and the failovers of its feeds."""
+        counts = self.counts
+        return (counts.events, counts.filled, counts.repaired, counts.gaps, counts.bad, self.feeds.failovers)
 
     @property
     def pace_s(self) -> float:
@@ -135,12 +144,20 @@ class Stream:
     def _announce_all(self, gaps: Iterable[bytes | Gap]) -> None:
         for gap in gaps:
             assert isinstance(gap, Gap)
-            log.warning("stream.gap", stream=self.key[:200], first=gap.first, last=gap.last, reason=gap.reason)
             self.announce(gap)
 
     def announce(self, gap: Gap) -> None:
-        self.counts.gaps += 1
+        self._note(gap)
         self.fanout.announce_gap(gap_json(gap))
+
+    def announce_to(self, member: Member, id_: str, gap: Gap) -> None:
+        """A gap that is one subscription's alone."""
+        self._note(gap)
+        self.fanout.announce_gap_to(member, id_, gap_json(gap))
+
+    def _note(self, gap: Gap) -> None:
+        self.counts.gaps += 1
+        log.warning("stream.gap", stream=self.key[:200], first=gap.first, last=gap.last, reason=gap.reason)
 
 
 def gap_json(gap: Gap) -> bytes:

@@ -76,6 +76,11 @@ class Wanted:
         return self.params.decode()
 
 
+def kind_of(key: str) -> str:
+    """The first parameter of the `eth_subscribe` that a stream's key is made of: `["logs",{…}]` is `logs`."""
+    return key.partition('"')[2].partition('"')[0]
+
+
 def read(params: bytes) -> Wanted:
     """What the params of an `eth_subscribe` ask for. Raises RpcError."""
     try:

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-import gc
 from typing import Any
 
-import pytest
 import trio
 from trio.testing import MockClock
 
 from lasso_trio.metrics import streams
-from lasso_trio.metrics.streams import StreamReader, kind_of
+from lasso_trio.metrics.streams import StreamReader
+from lasso_trio.subscriptions.head_line import Gap
 from lasso_trio.subscriptions.hub import Hub
 from lasso_trio.subscriptions.slices import Slices
 from lasso_trio.telemetry.prometheus import Table
@@ -36,7 +35,6 @@ async def test_counts_outlive_their_stream(autojump_clock: MockClock) -> None:
         one.subscription.close()
         two.subscription.close()
         await trio.sleep(120)
-        gc.collect()
         assert not scene.hub.streams
         table = read(reader)
         assert (table.value(streams.STREAMS, *who), table.value(streams.MEMBERS, *who)) == (0, 0)
@@ -45,6 +43,34 @@ async def test_counts_outlive_their_stream(autojump_clock: MockClock) -> None:
         await scene.grow(2)
         second = next(iter(scene.hub.streams.values())).counts.events
         assert read(reader).value(streams.EVENTS, *who) == events + second
+
+
+async def test_what_a_stream_counted_between_two_readings_is_not_lost_with_it(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        reader, client = StreamReader(scene.hub), await scene.join()
+        read(reader)
+        next(iter(scene.hub.streams.values())).announce(Gap(1, 2, 1, "backfill_failed"))
+        client.subscription.close()
+        await trio.sleep(120)
+        assert not scene.hub.streams
+        who = (scene.routed.profile.slug, scene.routed.chain.key, "newHeads")
+        assert read(reader).value(streams.GAPS, *who) == 1
+
+
+async def test_feeds_are_told_of_by_who_feeds_and_what(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        reader = StreamReader(scene.hub)
+        who = (scene.routed.profile.slug, scene.routed.chain.key, "newHeads")
+        await scene.join()
+        assert read(reader).value(streams.FEED_LAG, *who, "a") is None
+        await scene.grow(2)
+        scene.sources[0].kill()
+        await trio.sleep(1)
+        table = read(reader)
+        assert table.value(streams.FEED_ARRIVALS, *who, "a") == 2
+        assert table.value(streams.FEED_LAG, *who, "b") == 0.0
+        assert table.value(streams.FEED_TROUBLES, *who, "a", "broken") == 1
+        assert table.value(streams.FEED_TROUBLES, *who, "b", "stall") == 0
 
 
 async def test_how_long_large_crowds_wait_is_told() -> None:
@@ -56,10 +82,3 @@ async def test_how_long_large_crowds_wait_is_told() -> None:
     hub.slices.lags.add(0.02)  # meanwhile: the page is of the moment it was read
     assert (sum(told().counts), told().total) == (1, 0.02)
     assert table.value(streams.FANOUT_WAITING) == 0
-
-
-@pytest.mark.parametrize(
-    ("key", "kind"), [('["newHeads"]', "newHeads"), ('["logs",{"address":"0x12"}]', "logs"), ("[]", "")]
-)
-def test_the_kind_is_a_label_and_the_filter_is_not(key: str, kind: str) -> None:
-    assert kind_of(key) == kind

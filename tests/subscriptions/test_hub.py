@@ -11,7 +11,7 @@ from lasso_trio.config.profile import WebSocketPolicy
 from lasso_trio.devnet import TOKENS
 from lasso_trio.jsonrpc.errors import RpcError
 from lasso_trio.routing.routed_chain import RoutedChain
-from lasso_trio.subscriptions.hub import keepers_of
+from lasso_trio.subscriptions.hub import LINGER_S, keepers_of
 from lasso_trio.subscriptions.wanted import Kind
 from tests.subscriptions.simulated import Client, Scene, SimulatedSource, fold_logs, routed_chain
 
@@ -43,9 +43,7 @@ async def test_streams_end_a_minute_after_their_last_client(autojump_clock: Mock
         await trio.sleep(59)
         assert len(scene.hub.streams) == 2
         await trio.sleep(2)
-        assert len(scene.hub.streams) == 1  # the heads, which the logs had held
-        await trio.sleep(61)
-        assert not scene.hub.streams
+        assert not scene.hub.streams  # nor the heads, which the logs had held
         assert not any(source.feeds for source in scene.sources)
 
 
@@ -172,3 +170,43 @@ async def test_the_filters_of_a_chain_have_a_bound_in_bytes(autojump_clock: Mock
             await scene.join(json.dumps(["logs", {"address": addresses}]))
         assert not scene.hub.streams
         await scene.join(json.dumps(["logs", {"address": addresses[:100]}]))
+
+
+async def test_heads_that_a_client_left_later_than_the_logs_linger_for_it(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        heads, logs = await scene.join(), await scene.join('["logs"]')
+        logs.subscription.close()
+        await trio.sleep(20)
+        heads.subscription.close()
+        await trio.sleep(LINGER_S - 10)
+        assert len(scene.hub.streams) == 1
+        await trio.sleep(20)
+        assert not scene.hub.streams
+
+
+async def test_what_ended_streams_counted_is_kept_by_place_and_kind(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        for _ in range(2):
+            client = await scene.join('["logs"]')
+            await scene.grow(1)
+            client.subscription.close()
+            await trio.sleep(LINGER_S + 1)
+        place = (scene.routed.profile.slug, scene.routed.chain.key)
+        assert scene.hub.past.keys() == {(*place, "newHeads"), (*place, "logs")}
+        assert scene.hub.past[*place, "newHeads"][0] >= 2
+
+
+async def test_how_good_the_feeds_of_a_provider_are_is_told_and_forgotten_when_it_is_gone(
+    autojump_clock: MockClock,
+) -> None:
+    async with Scene.open() as scene:
+        await scene.join()
+        await scene.grow(2)
+        (stream,) = scene.hub.view(scene.routed)
+        feeds = {feed["instance"]: (feed["open"], feed["lag_s"], feed["arrivals"]) for feed in stream["feeds"]}
+        assert feeds == {"a": (True, 0.0, 2), "b": (True, 0.0, 2)}
+        assert stream["feeds"][0]["troubles"] == {}
+        scene.sources.pop(0)
+        scene.hub.follow(routed_chain(WebSocketPolicy(), names=("b", "c")))
+        await scene.grow(1)
+        assert all("a" not in qualities for qualities in scene.hub.qualities.values())

@@ -141,3 +141,4 @@ async def test_a_replay_that_crashes_is_a_gap_and_harms_nobody_else(
             assert witness.numbers == late.numbers == [1001]
             assert [gap["reason"] for gap in late.gaps] == ["replay_failed"]
     assert any(entry["event"] == "replay.crashed" for entry in logged)
+    assert [entry["reason"] for entry in logged if entry["event"] == "stream.gap"] == ["replay_failed"]

@@ -3,11 +3,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from structlog.testing import capture_logs
 
 from lasso_trio.config.profile import WebSocketPolicy
 from lasso_trio.devnet import Chain
 from lasso_trio.providers.block_time import BlockTime
-from lasso_trio.subscriptions.fanout import Fanout
+from lasso_trio.subscriptions.fanout import Fanout, subscription_id
 from lasso_trio.subscriptions.head_line import Gap
 from lasso_trio.subscriptions.stream import Stream, Surroundings, gap_json
 from tests.subscriptions.simulated import Client, SimulatedReader, messages_of
@@ -41,9 +42,13 @@ def test_events_and_gaps_are_counted_and_told() -> None:
     one, client = stream(), Client()
     one.fanout.activate(client, one.fanout.reserve(client))
     one.publish(b'"event"')
-    one.announce(Gap(1, 1, 1, "x"))
-    assert (client.results, len(client.gaps)) == (["event"], 1)
-    assert (one.counts.events, one.counts.gaps) == (1, 1)
+    with capture_logs() as logged:
+        one.announce(Gap(1, 1, 1, "x"))
+        one.announce_to(client, subscription_id("x", 0), Gap(2, 2, 2, "y"))
+        one.announce_to(client, "another's", Gap(3, 3, 3, "z"))
+    assert (client.results, [gap["reason"] for gap in client.gaps]) == (["event"], ["x", "y"])
+    assert (one.counts.events, one.counts.gaps) == (1, 3)
+    assert [(entry["event"], entry["reason"]) for entry in logged] == [("stream.gap", reason) for reason in "xyz"]
 
 
 def test_a_gap_keeps_its_place_among_the_events_of_one_moment() -> None:

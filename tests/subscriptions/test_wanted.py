@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lasso_trio.jsonrpc.errors import RpcError
-from lasso_trio.subscriptions.wanted import Kind, LogFilter, read
+from lasso_trio.subscriptions.wanted import Kind, LogFilter, kind_of, read
 
 A, B = "0x" + "aA" * 20, "0x" + "0b" * 20
 T, U = "0x" + "Cc" * 32, "0x" + "0d" * 32
@@ -126,3 +126,10 @@ def test_no_text_is_answered_by_anything_but_a_wish_or_a_refusal(text: bytes) ->
     for given_ in (text, b'["logs",%b]' % text):
         with suppress(RpcError):
             assert read(given_).params
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"), [('["newHeads"]', "newHeads"), ('["logs",{"address":"0x12"}]', "logs"), ("[]", "")]
+)
+def test_the_kind_is_a_label_and_the_filter_is_not(key: str, kind: str) -> None:
+    assert kind_of(key) == kind
