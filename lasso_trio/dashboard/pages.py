@@ -26,6 +26,7 @@ from lasso_trio.dashboard.cluster_view import cluster_page, is_known
 from lasso_trio.dashboard.endpoints import origin_of, profiles_page
 from lasso_trio.dashboard.feed import Feed
 from lasso_trio.dashboard.gate import Gate, moved
+from lasso_trio.dashboard.issues import Sight
 from lasso_trio.dashboard.metrics_page import metrics_page
 from lasso_trio.dashboard.provider_view import by_provider, provider_panel
 from lasso_trio.dashboard.races_view import races_page
@@ -171,9 +172,7 @@ class Pages:
         return await self._shared(lambda: snapshot(self.board, found, self.feed.tick, trio.current_time()))
 
     async def _issues(self, profile: str) -> Response:
-        found = self._find(profile)
-        instances = frozenset(p.instance_id for routed in found.chains for p in routed.chain.providers)
-        return _json({"issues": self.board.issues.rows(instances, ISSUES)})
+        return _json({"issues": self.board.issues.rows(Sight.of(self._find(profile)), ISSUES)})
 
     async def _streams(self, profile: str) -> Response:
         found = self._find(profile)

@@ -8,6 +8,7 @@ from lasso_trio import __version__
 from lasso_trio.dashboard.board import Board
 from lasso_trio.dashboard.chain_view import chain_row, last_minute
 from lasso_trio.dashboard.cluster_view import cluster_summary
+from lasso_trio.dashboard.issues import Sight
 from lasso_trio.dashboard.provider_view import percent
 from lasso_trio.dashboard.races_view import race_sums
 from lasso_trio.dashboard.status import WELL, Status
@@ -25,7 +26,7 @@ TROUBLE_S: Final = 300.0
 def snapshot(board: Board, profile: RoutedProfile, tick: int, now: float) -> Row:
     chains = [chain_row(board, routed, now) for routed in profile.chains]
     races = race_sums(profile)
-    instances = frozenset(provider["instance"] for chain in chains for provider in chain["providers"])
+    sight = Sight.of(profile)
     return {
         "tick": tick,
         "at": timestamp(),
@@ -40,12 +41,12 @@ def snapshot(board: Board, profile: RoutedProfile, tick: int, now: float) -> Row
             **_traffic(board, profile, now),
             **_raced(races),
             **_providers(chains),
-            "issues_last_5m": board.issues.troubles(instances, TROUBLE_S),
+            "issues_last_5m": board.issues.troubles(sight, TROUBLE_S),
         },
         "chains": chains,
         "activity": board.activity.rows(profile.profile.slug, ACTIVITY),
         "activity_rate": board.activity.rate(now),
-        "issues": board.issues.rows(instances, ISSUES),
+        "issues": board.issues.rows(sight, ISSUES),
         "races": races,
         "streams": streams_summary(board, profile),
         "system": system_summary(board, now),

@@ -5,7 +5,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from lasso_trio.dashboard import issues as module
-from lasso_trio.dashboard.issues import IssueLog
+from lasso_trio.dashboard.issues import IssueLog, Sight
 from tests.dashboard.boards import KEY
 
 
@@ -50,11 +50,70 @@ def test_every_event_has_its_kind(event: str, kind: str) -> None:
     assert (issue.kind, issue.level, issue.fields) == (kind, "error", {})
 
 
-@pytest.mark.parametrize("event", ["rpc.request.completed", "keeper.connected", "hypercorn.error", ""])
+@pytest.mark.parametrize("event", ["rpc.request.completed", "keeper.connected", "worker.started", "trio.other", ""])
 def test_what_is_no_issue_is_passed_over(event: str) -> None:
     issues = IssueLog()
     issues.add(event, "info", {})
     assert not issues.kept
+
+
+@pytest.mark.parametrize(
+    ("event", "level", "kind"),
+    [
+        ("rpc.handler.crashed", "exception", "accident"),
+        ("rpc.answer.broken", "warning", "accident"),
+        ("batch.call_crashed", "error", "accident"),
+        ("ws.message_crashed", "error", "accident"),
+        ("afterwork.crashed", "error", "accident"),
+        ("hypercorn.error", "error", "accident"),
+        ("shared.down", "warning", "cluster"),
+        ("limits.alone", "warning", "cluster"),
+        ("cluster.dns_failed", "warning", "cluster"),
+        ("worker.hangs", "error", "worker"),
+        ("standby.died", "warning", "worker"),
+        ("bus.dropped", "warning", "worker"),
+        ("access.keys_not_fetched", "warning", "access"),
+        ("dashboard.login_refused", "warning", "access"),
+        ("traces.dropped", "warning", "telemetry"),
+        ("log.dropped", "warning", "telemetry"),
+    ],
+)
+def test_what_tells_of_trouble_is_kept_and_what_goes_well_with_it_is_not(event: str, level: str, kind: str) -> None:
+    issues = IssueLog()
+    issues.add(event, level, {})
+    issues.add(event, "info", {})
+    assert [issue.kind for issue in issues.kept] == [kind]
+
+
+def test_a_clients_own_deadline_is_no_issue() -> None:
+    issues = IssueLog()
+    issues.add("rpc.answer.broken", "warning", {"reason": 'OutOfTime("the client\'s deadline passed")'})
+    assert not issues.kept
+    issues.add("rpc.request.completed", "warning", {})
+    assert not issues.kept
+
+
+def test_a_trouble_of_every_call_leaves_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    issues, minute = IssueLog(), 60_000_000_000
+    monkeypatch.setattr(module, "time_ns", lambda: 7 * minute)
+    for _ in range(500):
+        issues.add("rpc.handler.crashed", "error", {})
+        issues.add("ws.call_crashed", "error", {})
+    assert len(issues.kept) == 2 * module.MOST_ALIKE
+    monkeypatch.setattr(module, "time_ns", lambda: 8 * minute)
+    issues.add("rpc.handler.crashed", "error", {})
+    assert len(issues.kept) == 2 * module.MOST_ALIKE + 1
+
+
+def test_what_is_about_another_profile_or_chain_is_not_seen() -> None:
+    issues, here = IssueLog(), Sight("public", frozenset({"eth"}))
+    for profile, chain in (("public", "eth"), ("public", "base"), ("mine", "eth")):
+        issues.add("failover", "info", {"profile": profile, "chain": chain, "count": 1})
+        issues.add("stream.gap", "warning", {"stream": f"{profile} {chain} newHeads", "first": 1, "last": 2})
+    assert [(issue["seq"], issue["chain"]) for issue in issues.rows(here, 10)] == [(1, "eth"), (2, "eth")]
+    assert issues.troubles(here, 60.0) == 1
+    issues.add("child.crashed", "error", {})
+    assert len(issues.rows(here, 10)) == 3
 
 
 def test_keys_are_masked_in_texts_and_fields() -> None:
@@ -79,7 +138,7 @@ def test_a_reader_sees_what_is_about_its_instances_and_about_nobody() -> None:
     for instance in ("1:a:0", "1:b:0"):
         issues.add("cooldown.begun", "warning", {"instance": instance, "transport": "http", "seconds": 1})
     issues.add("node.draining", "info", {})
-    assert [row["seq"] for row in issues.rows(frozenset({"1:a:0"}), 10)] == [1, 3]
+    assert [row["seq"] for row in issues.rows(Sight("public", instances=frozenset({"1:a:0"})), 10)] == [1, 3]
     assert [row["seq"] for row in issues.rows(None, 2)] == [2, 3]
     assert [row["seq"] for row in issues.about("1:b:0", 10)] == [2]
 
@@ -89,7 +148,11 @@ def test_troubles_are_counted_for_a_while() -> None:
     issues.add("cooldown.begun", "warning", {"instance": "1:a:0"})
     issues.add("breaker.changed", "info", {"instance": "1:a:0"})
     issues.add("child.crashed", "error", {})
-    assert (issues.troubles(None, 60.0), issues.troubles(frozenset(), 60.0), issues.troubles(None, 0.0)) == (2, 1, 0)
+    assert (issues.troubles(None, 60.0), issues.troubles(Sight("public"), 60.0), issues.troubles(None, 0.0)) == (
+        2,
+        1,
+        0,
+    )
     assert issues.rows(None, 1)[0]["at"].endswith("Z")
 
 
