@@ -127,13 +127,17 @@ async def test_an_answer_from_here_says_so(surface: Surface) -> None:
     assert "selected_provider" not in meta
 
 
-async def test_a_batch_has_the_first_calls_metadata_in_headers_and_none_in_its_body(surface: Surface) -> None:
+async def test_a_batch_has_the_first_calls_metadata_in_headers_and_each_answers_own_in_its_body(
+    surface: Surface,
+) -> None:
     batch = b"[7," + rpc("eth_chainId") + b"," + rpc("eth_blockNumber") + b"]"
     answer = await surface.post("/rpc/devnet?include_meta=headers", batch)
     assert in_header(answer)["selection_reason"] == "local"
     answer = await surface.post("/rpc/devnet?include_meta=body", batch)
-    assert b"lasso_meta" not in answer.body
-    assert len(answer.json) == 3
+    wrong, local, asked = answer.json
+    assert "lasso_meta" not in wrong
+    assert local["lasso_meta"]["selection_reason"] == "local"
+    assert asked["lasso_meta"]["selected_provider"]["protocol"] == "http"
 
 
 async def test_a_notification_has_its_metadata_in_headers(surface: Surface) -> None:
