@@ -183,7 +183,9 @@ def test_what_is_asked_wrongly_is_exit_code_two(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(300)
-async def test_broken_off_while_a_provider_is_cordoned_it_is_taken_back(serve: Serve, tmp_path: Path) -> None:
+async def test_broken_off_while_a_provider_is_cordoned_and_once_more_it_is_taken_back(
+    serve: Serve, tmp_path: Path
+) -> None:
     slow = {name: Faults(latency=Latency.constant(400)) for name in ("one", "two")}
     async with Devnet.open(slow, chain=Chain(CHAIN_ID, None, 100)) as net:
         urls = {name: net.url(name) for name in slow}
@@ -194,6 +196,8 @@ async def test_broken_off_while_a_provider_is_cordoned_it_is_taken_back(serve: S
             while b"admin.cordon" not in lasso.log:
                 assert time.monotonic() < end
                 await trio.sleep(0.02)
+            process.send_signal(signal.SIGINT)
+            await trio.sleep(0.05)
             process.send_signal(signal.SIGINT)
             out, err = await trio.to_thread.run_sync(process.communicate)
         found = Checked.of(process.returncode, out, err)
