@@ -8,7 +8,8 @@ after half a minute of health.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from math import inf
 from random import Random
 from typing import Any, Final
 
@@ -56,16 +57,18 @@ class Lane:
         finally:
             self._nursery = self._line = None
 
-    async def ask(self, *commands: Command, timeout_s: float) -> list[Any]:
+    async def ask(self, *commands: Command, timeout_s: float, times: int = 1, within_s: float = inf) -> list[Any]:
         """What the commands are answered, all of them well. Raises EngineFault; some may have been carried out then.
 
-        A new connection is made if there is none, which takes longer. Only within `run`, one at a time.
+        Asked so many `times`, one after the other: the last answers. An answer that takes longer than `within_s` is a
+        fault, `slow`. A new connection is made if there is none, which takes longer. Only within `run`, one at a time.
         """
         began = trio.current_time()
         self.operations += 1
         try:
             line = await self._connected()
-            answers = await line.ask(commands, timeout_s)
+            for _ in range(times):
+                answers = await _timely(line, commands, timeout_s, within_s)
         except EngineFault as fault:
             self.failed(fault)
             raise
@@ -98,3 +101,11 @@ class Lane:
                 raise EngineFault("unreachable", "the lane does not run")
             self._line = await self.dial(self._nursery)
         return self._line
+
+
+async def _timely(line: Line, commands: Sequence[Command], timeout_s: float, within_s: float) -> list[Any]:
+    sent = trio.current_time()
+    answers = await line.ask(commands, timeout_s)
+    if trio.current_time() - sent > within_s:
+        raise EngineFault("slow", f"an answer took longer than {within_s * 1000:g} ms")
+    return answers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -17,13 +17,16 @@ AHEAD_S = 1_000_000.0
 
 @attrs.define(eq=False)
 class FakeEngine:
-    """`fault`: what every command meets. `takes_s`: for a round trip; infinity never ends. `asked`: rounds."""
+    """`fault`: what every command meets. `takes_s`: for a round trip; infinity never ends. `turns`: the same of each
+    round trip, one after the other. `asked`: rounds.
+    """
 
     values: dict[bytes, bytes] = attrs.field(factory=dict)
     lives_ms: dict[bytes, int] = attrs.field(factory=dict)
     fault: EngineFault | None = None
     unreachable: bool = False
     takes_s: float = 0.001
+    turns: Iterator[float] | None = None
     asked: list[list[Command]] = attrs.field(factory=list)
     dials: int = 0
     custom: Callable[[Command], Any] | None = None
@@ -72,7 +75,7 @@ class FakeLine:
             raise self.engine.fault
         self.engine.asked.append(list(commands))
         with trio.move_on_after(timeout_s):
-            await trio.sleep(self.engine.takes_s)
+            await trio.sleep(self.engine.takes_s if self.engine.turns is None else next(self.engine.turns))
             return [self.engine.do(command) for command in commands]
         self.close()
         raise EngineFault("timeout")

@@ -45,6 +45,22 @@ async def test_after_a_time_out_it_dials_anew(autojump_clock: trio.testing.MockC
     assert engine.dials == 2
 
 
+async def test_who_is_tried_several_times_must_be_in_time_each_time(autojump_clock: trio.testing.MockClock) -> None:
+    engine = FakeEngine()
+    lane = engine.lane()
+
+    async def work() -> None:
+        await lane.ask(("TIME",), timeout_s=0.1, times=8, within_s=0.005)
+        assert (len(engine.asked), lane.operations, lane.up) == (8, 1, True)
+        engine.takes_s = 0.006
+        with pytest.raises(EngineFault, match="slow: an answer took longer than 5 ms"):
+            await lane.ask(("TIME",), timeout_s=0.1, times=8, within_s=0.005)
+        assert (len(engine.asked), lane.up, lane.reason) == (9, False, "slow")
+
+    await lane.run(work)
+    assert engine.dials == 1  # an answer that is only late is heard, and leaves nothing behind
+
+
 async def test_each_change_is_said_once(autojump_clock: trio.testing.MockClock) -> None:
     engine = FakeEngine(unreachable=True)
     lane = engine.lane()

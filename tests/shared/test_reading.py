@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import cycle
 
 import pytest
 import trio
 
 from lasso_trio.shared.lane import Lane
 from lasso_trio.shared.line import EngineFault
-from lasso_trio.shared.reading import AT_ONCE, READ_S, Found, Reading
+from lasso_trio.shared.reading import AT_ONCE, READ_S, TIMEOUT_S, Found, Reading
 from tests.shared.engine import AHEAD_S, FakeEngine
 
 
@@ -78,19 +79,87 @@ async def test_it_is_taken_up_again_by_itself(autojump_clock: trio.testing.MockC
         assert found.value == b"v"
 
 
-async def test_one_that_is_always_slow_is_left_alone_for_a_while(autojump_clock: trio.testing.MockClock) -> None:
+async def waits(made: Reading, calls: int) -> list[float]:
+    """Of calls that come twenty in a second."""
+    waited = []
+    for _ in range(calls):
+        waited.append((await timed(made))[1])
+        await trio.sleep(0.05)
+    return waited
+
+
+@pytest.mark.parametrize("takes_s", [READ_S * 1.2, 0.018, 0.09, 1.0])
+async def test_one_that_is_always_slow_is_left_alone(takes_s: float, autojump_clock: trio.testing.MockClock) -> None:
     engine = FakeEngine()
     async with reading(engine) as made:
-        engine.takes_s = READ_S * 2
-        waited = 0.0
-        for _ in range(1000):
-            waited += (await timed(made))[1]
-            await trio.sleep(0.05)
+        engine.takes_s = takes_s
+        waited = await waits(made, 1000)
         assert not made.lane.up
-        assert waited == pytest.approx(3 * READ_S)  # of a thousand
+        assert made.lane.reason == ("slow" if takes_s < TIMEOUT_S else "timeout")
+        assert sum(waited) <= 5 * READ_S + 1e-6  # of a thousand
         engine.takes_s = 0.001
         await trio.sleep(6)
         assert (await timed(made))[0] is not None
+
+
+@pytest.mark.parametrize("takes", [(0.001, 0.06, 0.06), (0.001, 0.018), (0.001, 0.001, 0.018)])
+async def test_one_that_is_slow_by_turns_is_left_alone(
+    takes: tuple[float, ...], autojump_clock: trio.testing.MockClock
+) -> None:
+    engine = FakeEngine()
+    async with reading(engine) as made:
+        engine.turns = cycle(takes)
+        waited = await waits(made, 1000)
+        assert made.lane.reason == "slow"
+        assert sorted(waited)[989] < READ_S
+
+
+async def test_one_that_is_late_now_and_then_is_kept_and_costs_a_few_milliseconds(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    engine = FakeEngine({b"k": b"v"})
+    async with reading(engine) as made:
+        found = []
+        for n in range(300):
+            engine.takes_s = 0.06 if n % 10 == 0 else 0.001
+            answer, took = await timed(made)
+            found.append(answer)
+            assert took <= READ_S + 1e-6
+            await trio.sleep(0.1)
+        assert made.lane.up
+        assert made.lane.failures == 0
+        assert (found.count(None), made.late) == (30, 30)
+
+
+async def test_who_waits_for_the_round_before_as_well_waits_no_longer(autojump_clock: trio.testing.MockClock) -> None:
+    engine = FakeEngine()
+    async with reading(engine) as made:
+        engine.takes_s = READ_S * 0.8  # in time, for who comes alone
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(made.look, b"a", b"e")
+            await trio.sleep(READ_S * 0.1)
+            assert await timed(made) == (None, pytest.approx(READ_S))
+        await trio.sleep(READ_S)
+        assert made.late_share > 0
+
+
+async def test_one_that_comes_back_slow_is_given_up_sooner(autojump_clock: trio.testing.MockClock) -> None:
+    engine = FakeEngine()
+    async with reading(engine) as made:
+
+        async def late_ones() -> int:
+            """Until it is given up; then it is well until it is taken up again."""
+            before, engine.takes_s = made.late, 0.018
+            while made.lane.up:
+                await waits(made, 1)
+            engine.takes_s = 0.001
+            await trio.sleep(6)
+            assert made.lane.up
+            return made.late - before
+
+        assert [await late_ones() for _ in range(4)] == [5, 2, 2, 2]
+        await waits(made, 100)
+        assert await late_ones() == 5
 
 
 async def test_more_than_fit_into_a_round_go_on_without(autojump_clock: trio.testing.MockClock) -> None:
