@@ -1,9 +1,12 @@
-"""Hypothesis profiles, chosen by HYPOTHESIS_PROFILE: `dev` by default, `ci` under CI, `fuzz` by `nox -s fuzz`."""
+"""Hypothesis profiles, chosen by HYPOTHESIS_PROFILE: `dev` by default, `ci` under CI, `fuzz` by `nox -s fuzz`.
+And what was not run, at the end of every run.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -30,3 +33,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         is_property = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
         if is_property and item.path.relative_to(Path(__file__).parent).parts[0] in FUZZED:
             item.add_marker("fuzz")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Read from the reports: under xdist the tests run in other processes, and only these come back."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    for reason, count in sorted(Counter(why(report) for report in skipped).items()):
+        terminalreporter.write_line(f"!! NOT RUN: {reason} (skipped: {count})", red=True, bold=True)
+
+
+def why(report: pytest.TestReport) -> str:
+    """The reason of a skip, which pytest keeps behind file and line."""
+    assert isinstance(report.longrepr, tuple)
+    return report.longrepr[2].removeprefix("Skipped: ")

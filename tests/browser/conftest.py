@@ -18,7 +18,6 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, 
 
 from tests.browser import tools
 from tests.browser.tools import Demo
-from tests.e2e import toolbox
 from tests.e2e.conftest import say as say
 
 COLLECTED_S = 60.0
@@ -36,11 +35,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.e2e)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    while toolbox.not_run:  # emptied: the other suite's conftest may say the same
-        terminalreporter.write_line(f"!! NOT RUN, in the browser: {toolbox.not_run.pop()}", red=True, bold=True)
 
 
 @pytest.fixture(scope="session")

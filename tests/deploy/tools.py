@@ -36,9 +36,6 @@ HOW: Final = {
 
 LOCKED: Final = frozenset({"check-jsonschema", "hadolint", "kubernetes-validate"})
 
-missing: Final[set[str]] = set()
-"""Tools that a test was skipped for."""
-
 
 def tool(name: str) -> str:
     """The path of one of `HOW`'s tools. Skips the test where it is not there, or fails it."""
@@ -48,7 +45,6 @@ def tool(name: str) -> str:
     reason = f"{name} is not installed ({HOW[name]})"
     if name in LOCKED:
         toolbox.lacking(reason)
-    missing.add(name)
     pytest.skip(reason)
 
 

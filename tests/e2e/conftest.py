@@ -1,4 +1,4 @@
-"""Fixtures of the end-to-end tests: a fleet of real nodes with a history, proxies over it, and what could not be run.
+"""Fixtures of the end-to-end tests: a fleet of real nodes with a history, and proxies over it.
 
 `fleet` and `lasso` serve a whole session and are for tests that read, or that add blocks; whoever kills takes
 `fresh_fleet`.
@@ -16,7 +16,6 @@ import pytest
 
 from tests.e2e import fleet as fleets
 from tests.e2e import lasso as proxies
-from tests.e2e import toolbox
 from tests.e2e.fleet import Fleet
 from tests.e2e.history import History, live_through
 from tests.e2e.lasso import Lasso
@@ -28,11 +27,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.e2e)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for reason in sorted(toolbox.not_run):
-        terminalreporter.write_line(f"!! NOT RUN, end to end: {reason}", red=True, bold=True)
 
 
 @pytest.fixture(scope="session")

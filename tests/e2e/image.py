@@ -88,7 +88,6 @@ def built(folder: Path) -> Iterator[Image]:
 
 def _lacking(reason: str) -> None:
     """scripts/test fetches none of this, so its absence is no failure under CI=true either."""
-    toolbox.not_run.add(reason)
     pytest.skip(reason)
 
 
