@@ -29,6 +29,7 @@ from lasso_trio.jsonrpc.reply import Reply
 from lasso_trio.routing import archival
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.execute import FIRST_SHARE, Call, execute
+from lasso_trio.routing.filters import Exclusion
 from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.plan import Plan, build
 from lasso_trio.routing.sessions import Session
@@ -89,10 +90,7 @@ class Reading:
     async def tip(self) -> Outcome:
         """Where the chain is: from the first that is not below the floor."""
         while left := self._left():
-            late = [c for c in left if self._late(c)]
-            plan = self._plan([c for c in left if c not in late] or left)
-            plan.ranked += tuple(c for c in late if c not in plan.ranked)
-            outcome = await execute(attrs.evolve(self.call, plan=plan, stream=False), self.rng)
+            outcome = await execute(attrs.evolve(self.call, plan=self.tip_plan(left), stream=False), self.rng)
             height = self._hear(outcome)
             if height is None and not (outcome.failed and self.asked):
                 return outcome
@@ -107,7 +105,7 @@ class Reading:
 
     async def other(self, act: Act) -> Outcome:
         """Any other read: from those that have the floor, and else from those that turn out to have it."""
-        have = [c for c in self._left() if self._has(c)]
+        have = self.having()
         if have:
             outcome = await self._read(act, have)
             if not _worth_repeating(outcome) or not self._left():
@@ -125,7 +123,7 @@ class Reading:
         return await self._read(act, have) if have else None
 
     async def _read(self, act: Act, have: Sequence[Candidate]) -> Outcome:
-        plan = self.call.plan if len(have) == len(self.call.plan.ranked) else self._plan(have)
+        plan = self.call.plan if len(have) == len(self.call.plan.ranked) else self.plan_of_those(have)
         self.asked.update(c.channel.instance_id for c in have)
         call = attrs.evolve(self.call, plan=plan, deadline=self._until(), stream=self.call.stream and self._may_pass())
         outcome = await act(call, self.rng)
@@ -135,6 +133,28 @@ class Reading:
         return outcome
 
     # Decisions
+
+    def having(self) -> list[Candidate]:
+        """Who may be asked and told of the floor or beyond."""
+        return [c for c in self._left() if self._has(c)]
+
+    def tip_plan(self, left: Sequence[Candidate]) -> Plan:
+        """For a read of where the chain is: those that are not likely to be there come last."""
+        late = [c for c in left if self._late(c)]
+        plan = self._plan([c for c in left if c not in late] or left)
+        plan.ranked += tuple(c for c in late if c not in plan.ranked)
+        return plan
+
+    def plan_of_those(self, have: Sequence[Candidate]) -> Plan:
+        """For any other read; `behind` is said of whoever is left out."""
+        plan = self._plan(have)
+        plan.excluded += tuple(Exclusion(c.label, "behind") for c in self.call.plan.ranked if c not in have)
+        return plan
+
+    def refusal(self) -> RpcError:
+        """When nobody has the floor."""
+        data = {"reason": "behind_session", "min_block": hex(self.floor)}
+        return RpcError(SERVER_ERROR, f"No provider has block {self.floor:#x} yet", data, category="behind_session")
 
     def _left(self) -> list[Candidate]:
         """Who may still be asked, if there is time."""
@@ -204,9 +224,7 @@ class Reading:
             return Outcome(
                 reply=Reply(_BEFORE, b',"result":%b}' % result, None, len(result), result[0]), reason="session"
             )
-        data = {"reason": "behind_session", "min_block": hex(self.floor)}
-        error = RpcError(SERVER_ERROR, f"No provider has block {self.floor:#x} yet", data, category="behind_session")
-        return Outcome(error=error, reason="session")
+        return Outcome(error=self.refusal(), reason="session")
 
 
 def _named_block(call: Call) -> float:

@@ -1,12 +1,13 @@
 """Why a call would go where it would go: what `POST /rpc/…?explain=1` answers. Nothing is sent and nothing is counted.
 
-Made from the very plan that the call would use, and from the state that the plan was made of. Pure reading: `Row`s are
-JSON. Times are milliseconds, heights block numbers.
+Made from the very plan that the call would use (`explain_plan`), and from the state that the plan was made of. Pure
+reading: `Row`s are JSON. Times are milliseconds, heights block numbers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from math import isinf
 from typing import Any, Final
 
@@ -17,10 +18,12 @@ from lasso_trio.jsonrpc.errors import RpcError
 from lasso_trio.jsonrpc.methods import Method
 from lasso_trio.providers.breaker import State
 from lasso_trio.providers.channel import Channel
-from lasso_trio.providers.learned import Kind
-from lasso_trio.routing import archival, filters
+from lasso_trio.routing import archival, log_filter
 from lasso_trio.routing.candidate import Candidate
+from lasso_trio.routing.explain_plan import Foreseen
 from lasso_trio.routing.hedge import delay_s, policy_for
+from lasso_trio.routing.log_filter import LogQuery
+from lasso_trio.routing.log_refusals import cap_of
 from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.plan import Plan, standing_of
 from lasso_trio.routing.routed_chain import RoutedChain
@@ -41,6 +44,9 @@ WORDS: Final[Mapping[str, str]] = {
     "pruned": "it told that it keeps no blocks as old as that",
     "block_age": "its profile's max_block_age says that it refuses this method for blocks so old",
     "block_range": "the range is wider than the max_block_range of its profile",
+    "log_limits": "it does not take so many blocks, addresses or topics at once",
+    "behind": "it has not told of the block that this answer must not be below",
+    "over_http": "filters are made over its HTTP, where every worker can ask for them",
     "not_named": "the call, or the profile's override for this method, names other providers",
 }
 
@@ -52,15 +58,25 @@ class Asked:
     chain: RoutedChain
     method: Method
     params: bytes
-    plan: Plan
+    foreseen: Foreseen
     now: float
     first: Candidate | None = None
     reason: str = ""
     pinned: str | None = None
-    min_block: int | None = None
-    refusal: RpcError | None = None
     hedge_s: float | None = None
     """After how long its client wants it hedged, infinity for not at all; None: as the profile says."""
+    query: LogQuery | None = attrs.field(init=False)
+    """Of an `eth_getLogs`, where it can be read."""
+
+    @query.default
+    def _query(self) -> LogQuery | None:
+        if self.method.name != "eth_getLogs":
+            return None
+        return log_filter.read(self.params, partial(self.chain.height_of, now=self.now))
+
+    @property
+    def plan(self) -> Plan:
+        return self.foreseen.plan
 
 
 def explain_here(outcome: Outcome, basics: Row) -> Row:
@@ -73,8 +89,9 @@ def explain(asked: Asked, basics: Row) -> Row:
     """`basics`: what is to be said of every call (chain, method, strategy, deadline)."""
     return {
         **basics,
-        "answer": "upstream" if asked.plan.ranked else "refused",
-        "refusal": _refusal(asked.refusal),
+        "answer": asked.foreseen.answer,
+        "refusal": _refusal(asked.foreseen.refusal),
+        "parts": asked.foreseen.parts,
         "chosen_first": None if asked.first is None else {"label": asked.first.label, "reason": asked.reason},
         "hedge": _hedge(asked),
         "block": _block(asked),
@@ -127,12 +144,12 @@ def _block(asked: Asked) -> Row:
         "highest": need.high,
         "span": _span(asked),
         "needs_old_state": old and asked.method.name in archival.ARCHIVAL,
-        "least": asked.min_block,
+        "least": asked.foreseen.floor,
     }
 
 
 def _span(asked: Asked) -> int | None:
-    return filters.block_span(asked.params) if asked.method.name == "eth_getLogs" else None
+    return None if asked.query is None else asked.query.blocks - 1
 
 
 def _candidate(asked: Asked, rank: int, candidate: Candidate) -> Row:
@@ -199,7 +216,7 @@ def _breaker(channel: Channel, now: float) -> Row:
 
 
 def _head(asked: Asked, candidate: Candidate) -> Row:
-    head, heads, least = candidate.head, asked.chain.heads, asked.min_block
+    head, heads, least = candidate.head, asked.chain.heads, asked.foreseen.floor
     return {
         "chain": head.check.value,
         "told_chain_id": head.told_chain,
@@ -210,15 +227,12 @@ def _head(asked: Asked, candidate: Candidate) -> Row:
 
 
 def _limits(asked: Asked, candidate: Candidate) -> Row:
-    """`takes_range`: would this `eth_getLogs` go there whole? None for other calls and ranges without numbers."""
-    learned, configured = candidate.channel.learned, candidate.provider.capabilities.limits.max_block_range
-    known = {kind.value: value for kind in Kind if (value := learned.limit(kind, asked.now)) is not None}
-    span, blocks = _span(asked), known.get(Kind.BLOCKS.value)
-    bounds = [bound for bound in (configured, None if blocks is None else blocks - 1) if bound is not None]
+    """`takes_range`: would this `eth_getLogs` go there whole? None for other calls and bounds that nobody knows."""
+    learned, query = candidate.channel.learned, asked.query
     return {
-        "max_block_range": configured,
-        "learned": known,
-        "takes_range": None if span is None else all(span <= bound for bound in bounds),
+        "max_block_range": candidate.provider.capabilities.limits.max_block_range,
+        "learned": learned.known(asked.now),
+        "takes_range": None if query is None else cap_of(candidate, asked.now).takes(query),
     }
 
 

@@ -25,17 +25,19 @@ from lasso_trio.routing.cache_question import CACHEABLE
 from lasso_trio.routing.call import FAIR_SHARE, MAX_DISPATCHES, Call, Clock
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.coalesce import Key, coalesced, key_of
-from lasso_trio.routing.execute import execute, nobody
+from lasso_trio.routing.execute import execute
 from lasso_trio.routing.execute_filters import create_filter, follow_filter
 from lasso_trio.routing.execute_logs import execute_logs
 from lasso_trio.routing.execute_session import Act, execute_session
 from lasso_trio.routing.execute_write import broadcast
 from lasso_trio.routing.explain import Asked, Row, explain, explain_here
+from lasso_trio.routing.explain_plan import foresee
 from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.plan import Plan
 from lasso_trio.routing.retry_budget import RetryBudget
 from lasso_trio.routing.room import Room
 from lasso_trio.routing.routed_chain import ChainCounts, RoutedChain
+from lasso_trio.routing.sessions import Key as SessionKey
 from lasso_trio.routing.sessions import Session, Sessions
 from lasso_trio.routing.trail import Trail
 
@@ -190,11 +192,15 @@ class Service:
         splits = method is _LOGS and chain.splits_logs
         plan_for = _NO_PARAMS if splits else request.params
         plan = chain.plan(method, plan_for, now, strategy, wish.transport, wish.provider)
+        call = Call(
+            chain, method, request.params, request.reply_id, plan, now, now + chain.budget_s(method), lambda: now
+        )
+        session = None if wish.session is None else self.sessions.peek(*_session_of(chain, wish.session, now))
+        foreseen = foresee(call, session, wish.min_block, splits=splits)
+        plan = foreseen.plan
         first, reason = plan.first(self.rng, method.replay_safe) if plan.ranked else (None, "")
-        refusal = None if plan.ranked else nobody(chain, method, plan, now)
         asked = Asked(
-            chain, method, request.params, plan, now, first, reason, wish.provider, wish.min_block, refusal,
-            wish.hedge_s,
+            chain, method, request.params, foreseen, now, first, reason, wish.provider, wish.hedge_s,
         )  # fmt: skip
         return explain(asked, {**basics, "may_be_split": splits})
 
@@ -219,8 +225,7 @@ class Service:
             return usual
         session = Session()
         if wish.session is not None:
-            key = (chain.profile.slug, chain.chain.chain_id, wish.session)
-            session = self.sessions.get(key, now, chain.heads.rollbacks)
+            session = self.sessions.get(*_session_of(chain, wish.session, now))
         return partial(execute_session, act=usual, session=session, min_block=wish.min_block)
 
     def _without_upstream(self, chain: RoutedChain, wish: Wish, request: Request) -> Outcome | None:
@@ -235,6 +240,11 @@ class Service:
             return None
         reply = Reply(_BEFORE, b',"result":%b}' % answer, None, len(answer), answer[0])
         return Outcome(reply=reply, reason="local")
+
+
+def _session_of(chain: RoutedChain, name: str, now: float) -> tuple[SessionKey, float, int]:
+    """What `Sessions` wants to know."""
+    return (chain.profile.slug, chain.chain.chain_id, name), now, chain.heads.rollbacks
 
 
 def _past_cache(wish: Wish, method: Method) -> str:

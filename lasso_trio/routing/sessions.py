@@ -67,6 +67,12 @@ class Sessions:
         self._kept.move_to_end(key)
         return session
 
+    def peek(self, key: Key, now: float, era: int = 0) -> Session:
+        """What `get` would give, without counting as a use: a new one is not kept."""
+        session = self._kept.get(key)
+        stale = session is None or session.era != era or now - session.used_at > self.idle_s
+        return Session(era=era) if session is None or stale else session
+
     def _drop_idle(self, now: float) -> None:
         """In the order of their use, so only those that are due are looked at."""
         while self._kept:

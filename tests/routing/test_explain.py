@@ -144,21 +144,68 @@ def test_a_range_of_logs_is_held_against_configured_and_learned_limits(chain_of:
     chain = chain_of("a", "b", "c", capabilities=narrow, routing=PRIORITY)
     chain.candidates[1].channel.learned.told(Kind.BLOCKS, 50, NOW)
     row = explained(chain, "eth_getLogs", '[{"fromBlock":"0x0","toBlock":"0x64"}]')
-    assert (row["block"]["span"], row["may_be_split"]) == (100, True)
-    limits = {each["label"]: each["limits"] for each in row["candidates"]}
+    assert (row["block"]["span"], row["may_be_split"], row["parts"]) == (100, True, 1)
+    assert row["chosen_first"] == {"label": "c:http", "reason": "static_priority"}
+    assert excluded(row) == {"a:http": "log_limits", "b:http": "log_limits"}
+    limits = {each["label"]: each["limits"] for each in (*row["candidates"], *row["excluded"])}
     assert limits["a:http"] == {"max_block_range": 10, "learned": {}, "takes_range": False}
     assert limits["b:http"] == {"max_block_range": None, "learned": {"blocks": 50}, "takes_range": False}
     assert limits["c:http"]["takes_range"] is True
     assert explained(chain)["candidates"][0]["limits"]["takes_range"] is None
 
 
-def test_who_has_the_block_that_the_client_must_not_fall_behind(chain_of: Chains) -> None:
+def test_logs_that_nobody_takes_whole_are_explained_by_their_first_part(chain_of: Chains) -> None:
+    limits = {name: Capabilities(limits=Limits(max_block_range=most)) for name, most in (("a", 9), ("b", 24))}
+    chain = chain_of("a", "b", capabilities=limits, routing=PRIORITY)
+    chain.candidates[1].channel.learned.told(Kind.EARLIEST, 1, NOW)
+    row = explained(chain, "eth_getLogs", '[{"fromBlock":"0x1","toBlock":"0x64"}]')
+    assert (row["answer"], row["parts"], row["chosen_first"]["label"]) == ("upstream", 4, "b:http")
+    assert excluded(row) == {"a:http": "log_limits"}
+    row = explained(chain, "eth_getLogs", '[{"fromBlock":"0x0","toBlock":"0x5"}]')
+    assert (row["parts"], row["chosen_first"]["label"], excluded(row)) == (1, "a:http", {"b:http": "pruned"})
+
+
+def two_heights(chain_of: Chains) -> RoutedChain:
     chain = chain_of("a", "b", routing=PRIORITY)
-    chain.candidates[0].head.tell(1000, NOW, 12.0)
-    chain.candidates[1].head.tell(990, NOW - 1, 12.0)
-    row = explained(chain, wish=Wish(min_block=1000))
-    assert [each["head"]["has_least"] for each in row["candidates"]] == [True, False]
+    for candidate, height in zip(chain.candidates, (990, 1000), strict=True):
+        candidate.head.tell(height, NOW - 1, 12.0)
+    return chain
+
+
+def test_who_has_not_told_of_the_block_that_the_client_must_not_fall_behind_is_out(chain_of: Chains) -> None:
+    row = explained(two_heights(chain_of), wish=Wish(min_block=1000))
+    assert (row["answer"], row["chosen_first"]["label"], excluded(row)) == ("upstream", "b:http", {"a:http": "behind"})
+    assert [each["head"]["has_least"] for each in (*row["candidates"], *row["excluded"])] == [True, False]
     assert row["block"]["least"] == 1000
+
+
+def test_a_block_beyond_everybody_makes_the_call_ask_for_heights_first(chain_of: Chains) -> None:
+    row = explained(two_heights(chain_of), "eth_getBalance", '["0x00","latest"]', wish=Wish(min_block=9000))
+    assert (row["answer"], row["chosen_first"], row["candidates"]) == ("heights_first", None, [])
+    assert (row["refusal"]["category"], excluded(row)) == ("behind_session", {"a:http": "behind", "b:http": "behind"})
+
+
+def test_a_tip_is_asked_of_everybody_and_last_of_those_behind(chain_of: Chains) -> None:
+    row = explained(two_heights(chain_of), "eth_blockNumber", wish=Wish(min_block=1000))
+    assert [each["label"] for each in row["candidates"]] == ["b:http", "a:http"]
+    assert (row["answer"], row["excluded"]) == ("upstream", [])
+
+
+def test_a_session_is_minded_and_not_used(chain_of: Chains) -> None:
+    chain, service = two_heights(chain_of), Service(Random(1), clock=lambda: NOW)
+    request = decode(b'{"jsonrpc":"2.0","id":7,"method":"eth_gasPrice","params":[]}')
+    assert isinstance(request, Request)
+    assert service.explain(chain, Wish(session="x"), request, NOW)["chosen_first"]["label"] == "a:http"
+    assert len(service.sessions) == 0
+    service.sessions.get(("default", 1, "x"), NOW).show(995)
+    row = service.explain(chain, Wish(session="x"), request, NOW)
+    assert (row["chosen_first"]["label"], excluded(row), row["block"]["least"]) == ("b:http", {"a:http": "behind"}, 995)
+    assert service.explain(chain, Wish(session="y"), request, NOW)["excluded"] == []
+
+
+def test_a_session_asks_no_floor_of_what_is_sent_once(chain_of: Chains) -> None:
+    row = explained(two_heights(chain_of), "eth_newBlockFilter", wish=Wish(min_block=9000))
+    assert (row["answer"], row["block"]["least"]) == ("upstream", None)
 
 
 def test_speed_and_limits_of_each_are_shown(chain_of: Chains) -> None:

@@ -38,6 +38,15 @@ def test_a_session_is_forgotten_when_it_was_idle_for_too_long() -> None:
     assert sessions.get(key("s"), 30.1).shown == 0
 
 
+def test_a_look_at_a_session_is_no_use_of_it() -> None:
+    sessions = Sessions(idle_s=10)
+    assert (sessions.peek(key("s"), 0.0).shown, len(sessions)) == (0, 0)
+    sessions.get(key("s"), 0.0).show(5)
+    assert [sessions.peek(key("s"), now).shown for now in (1.0, 10.0, 10.1)] == [5, 5, 0]
+    assert sessions.peek(key("s"), 1.0, era=1).shown == 0
+    assert sessions.get(key("s"), 10.1).shown == 0
+
+
 def test_idle_sessions_leave_when_anybody_comes() -> None:
     sessions = Sessions(idle_s=10)
     for i in range(50):
