@@ -12,7 +12,10 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from lasso_trio.config.secret import MASK
+
 _IN_PATH: Final = re.compile(r"/rpc/k/([^/?]+)/(?=[^/?])")
+_ANYWHERE: Final = re.compile(r"(/rpc/k/)[^/?]+")
 _BEARER: Final = re.compile(r"bearer +([^ ]+) *", re.IGNORECASE)
 LONGEST: Final = 8_192
 """Characters. What is longer is no credential of ours."""
@@ -22,6 +25,11 @@ def taken_out(target: str) -> tuple[str, str | None]:
     """`target` (path and query) without the credential in its path, and that."""
     match = _IN_PATH.match(target)
     return (target, None) if match is None else (f"/rpc/{target[match.end() :]}", match[1])
+
+
+def masked(path: str) -> str:
+    """`path` as a log line may have it: what stands where a credential would is no longer there."""
+    return _ANYWHERE.sub(rf"\1{MASK}", path)
 
 
 def shown(in_path: str | None, headers: Mapping[str, str]) -> str | None:

@@ -23,6 +23,7 @@ import trio
 from quart import Response, request
 from quart_trio import QuartTrio
 
+from lasso_trio.access.credential import masked
 from lasso_trio.config.reload import ReloadResult
 from lasso_trio.config.secret import Secret
 from lasso_trio.providers.breaker import Breaker, State
@@ -93,7 +94,7 @@ def serve(app: QuartTrio, admin: Admin) -> None:
     async def check() -> Response | None:
         if not request.path.startswith("/admin/") or admin.permits(request.headers.get("authorization", "")):
             return None
-        log.warning("admin.refused", path=request.path)
+        log.warning("admin.refused", path=masked(request.path))
         response = _json({"error": "Unauthorized"}, 401)
         response.headers["www-authenticate"] = "Bearer"
         return response

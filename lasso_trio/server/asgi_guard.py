@@ -32,6 +32,7 @@ import trio
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 
+from lasso_trio.access.credential import masked
 from lasso_trio.server.answer_source import BrokenAnswer
 from lasso_trio.server.answer_writer import PIECE_BYTES
 from lasso_trio.server.limits import LaneLimits
@@ -77,7 +78,7 @@ class AsgiGuard:
             if (broken := _broken(error)) is not None:
                 log.warning("rpc.answer.broken", reason=str(broken), request_id=broken.request_id)
             elif exchange.stalled:
-                log.info("web.client_stalled", path=scope["path"])
+                log.info("web.client_stalled", path=masked(scope["path"]))
             else:
                 raise
         finally:

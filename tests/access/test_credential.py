@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lasso_trio.access.credential import LONGEST, shown, taken_out
+from lasso_trio.access.credential import LONGEST, masked, shown, taken_out
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,21 @@ from lasso_trio.access.credential import LONGEST, shown, taken_out
 )
 def test_a_credential_is_taken_out_of_the_path(target: str, rest: str, credential: str | None) -> None:
     assert taken_out(target) == (rest, credential)
+
+
+@pytest.mark.parametrize(
+    ("path", "loggable"),
+    [
+        ("/rpc/eth", "/rpc/eth"),
+        ("/rpc/k/s3cret/eth", "/rpc/k/***/eth"),
+        ("/ws/rpc/k/s3cret/profile/x/eth", "/ws/rpc/k/***/profile/x/eth"),
+        ("/rpc/k/s3cret", "/rpc/k/***"),
+        ("/rpc/k/a/rpc/k/b/eth", "/rpc/k/***/rpc/k/***/eth"),
+        ("//rpc/k/s3cret/", "//rpc/k/***/"),
+    ],
+)
+def test_in_a_path_that_is_logged_no_credential_is_seen_whether_it_counted_or_not(path: str, loggable: str) -> None:
+    assert masked(path) == loggable
 
 
 @pytest.mark.parametrize(

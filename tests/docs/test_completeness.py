@@ -17,6 +17,7 @@ from tests.scripts.expressions import problems
 
 SOURCES = {path: path.read_text(encoding="utf-8") for path in sorted((ROOT / "lasso_trio").rglob("*.py"))}
 EVENT = re.compile(r'\blog(?:ger)?\.(?:debug|info|warning|error|exception)\(\s*f?"([a-z]+(?:\.[a-z_]+)+)"')
+PATH_LOGGED = re.compile(r'\blog\.\w+\(\s*"([^"]+)",[^\n]*\bpath=(\w+)')
 MORE_EVENTS = {
     "rpc.request.completed", "log.dropped", "traces.dropped", "traces.failed", "admin.cordon", "admin.uncordon",
     "channel.cordoned", "channel.uncordoned", "keeper.ended", "keeper.not_connected",
@@ -47,6 +48,14 @@ def test_no_event_is_explained_that_there_is_not() -> None:
     table = page[page.index("### Events") : page.index("### Reading them")]
     named = {word for word in re.findall(r"`([a-z]+(?:\.[a-z_]+)+)`", table) if "/" not in word}
     assert named <= events()
+
+
+def test_a_path_is_logged_by_two_events_only_and_masked_there() -> None:
+    told = [
+        found for text in SOURCES.values() for found in re.findall(r'\blog\.\w+\(\s*"([^"]+)",[^\n]*\bpath=(\w+)', text)
+    ]
+    assert sorted(told) == [("admin.refused", "masked"), ("web.client_stalled", "masked")]
+    assert all(f"`{event}`" in PAGES["docs/access.md"] for event, _ in told)
 
 
 MAKERS = [

@@ -70,6 +70,12 @@ async def test_without_the_token_nothing_is_told_and_nothing_done(node: Node, au
     assert not node.channel.cordoned
 
 
+async def test_who_is_refused_is_logged_without_a_key_in_the_path(node: Node) -> None:
+    with capture_logs() as logs:
+        await node.app.test_client().get("/admin/rpc/k/a-key-of-their-own/eth")
+    assert [(line["event"], line["path"]) for line in logs] == [("admin.refused", "/admin/rpc/k/***/eth")]
+
+
 async def test_the_schemes_case_does_not_matter(node: Node) -> None:
     assert (await node.ask("GET", "/admin/providers", auth=f"bearer {TOKEN}"))[0] == 200
 

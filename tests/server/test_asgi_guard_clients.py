@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import trio
 from quart_trio import QuartTrio
+from structlog.testing import capture_logs
 from trio.testing import wait_all_tasks_blocked
 
 from lasso_trio.server import rpc_over_asgi
@@ -105,6 +106,17 @@ async def test_a_client_that_stays_and_takes_nothing_is_given_up_in_the_end(
     with trio.fail_after(LIMITS.write_timeout + 1):
         await app_streaming(pieces)(scope(), client(trio.Event()), send)
     assert pieces.closed
+
+
+async def test_whom_it_gave_up_is_logged_without_the_key_in_the_path(autojump_clock: trio.testing.MockClock) -> None:
+    async def send(_: Message) -> None:
+        await trio.sleep_forever()
+
+    path = "/rpc/k/a-key-of-their-own/devnet"
+    asked = {**scope(), "path": path, "raw_path": path.encode()}
+    with capture_logs() as logs:
+        await app_streaming(Pieces())(asked, client(trio.Event()), send)
+    assert [(line["event"], line["path"]) for line in logs] == [("web.client_stalled", "/rpc/k/***/devnet")]
 
 
 async def test_a_client_that_takes_a_little_at_a_time_is_served(autojump_clock: trio.testing.MockClock) -> None:
