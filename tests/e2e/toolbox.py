@@ -1,7 +1,7 @@
 """The real programs the tests need, and what happens where one is missing.
 
-Locally a test without its tool is skipped, and the end of the run (tests/conftest.py) says so in capitals; under CI=true it fails, because
-there a skipped test is a test nobody runs.
+Locally a test without its tool is skipped, and the end of the run (tests/conftest.py) says so in capitals; under
+CI=true it fails, because there a skipped test is a test nobody runs.
 """
 
 from __future__ import annotations
