@@ -1,6 +1,7 @@
 """From an order to a report: every stage that a row wants, one after the other, then every row judged.
 
 Cancelled, the report is still made, of what is known by then: who runs it cancels by `stop` instead of from outside.
+What a stage or a judge did not foresee is contained here, and costs its rows only.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import attrs
 import trio
 
 from lasso_trio.check.bench import Bench, Missing
-from lasso_trio.check.caller import Caller
+from lasso_trio.check.caller import Caller, short
 from lasso_trio.check.facts import Facts, Gap
 from lasso_trio.check.naming import strange_here, strange_to_all
 from lasso_trio.check.order import Order
@@ -20,11 +21,12 @@ from lasso_trio.check.report import Report, Result
 from lasso_trio.check.row import OFFLINE, Need, Row
 from lasso_trio.check.setup import Setup
 from lasso_trio.check.stages import STAGES, Stage
-from lasso_trio.check.verdict import Verdict, skipped
+from lasso_trio.check.verdict import Verdict, failed, skipped
 from lasso_trio.errors import ConfigError, Problem
 
 Tell = Callable[[str], None]
 NO_URL: Final = Gap("no --url was given", "lasso check --url http://127.0.0.1:4000")
+NO_NODE: Final = "is it a node of ours, and as new as this check? else please report this"
 INTERRUPTED: Final = Gap("broken off before it was looked at", "run it again")
 
 
@@ -79,6 +81,8 @@ async def done(stage: Stage, bench: Bench) -> Facts:
             return attrs.evolve(bench.facts, **{stage.need.value: found})
         except Missing as missing:
             return _without(bench.facts, stage.need, missing.gap)
+        except Exception as fault:  # what is known already must be told, above all of a provider that is cordoned
+            return _without(bench.facts, stage.need, Gap(oddity(fault), NO_NODE, unable=True))
     return _without(bench.facts, stage.need, Gap(f"not finished within {stage.limit_s:g} s", unable=True))
 
 
@@ -121,4 +125,14 @@ def _verdict(row: Row, facts: Facts) -> Verdict:
         if getattr(facts, need.value) is None:
             gap = facts.missing.get(need, INTERRUPTED)
             return skipped(gap.why, gap.todo)
-    return row.judge(facts)
+    try:
+        return row.judge(facts)
+    except Exception as fault:  # an answer may have any shape; what other rows found must be told all the same
+        return failed(oddity(fault), NO_NODE)
+
+
+def oddity(fault: BaseException) -> str:
+    """Of a fault that nobody foresaw."""
+    while isinstance(fault, BaseExceptionGroup):
+        fault = fault.exceptions[0]
+    return short(f"what was answered is not like a node's answer ({type(fault).__name__}: {fault})")

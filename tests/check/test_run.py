@@ -136,6 +136,29 @@ async def test_remarks_of_stages_are_reported(world: World, fake: FakeNode, monk
     assert (report.results[0].verdict.why, report.results[0].verdict.todo) == ("why", "todo")
 
 
+async def test_an_answer_of_any_shape_costs_the_rows_that_look_at_it_only(world: World, fake: FakeNode) -> None:
+    fake.pages["/api/cluster"] = reply({"enabled": True, "coverage": [1], "nodes": "many"})
+    fake.pages["/api/chains"] = reply({"chains": [{"chain_name": "eth", "profiles": 5}]})
+    setup = attrs.evolve(world.facts.setup, profiles={})
+    report = await check(Order(url="http://n", only=("H1", "D2", "P5")), setup, lambda _: None, trio.CancelScope())
+    assert states(report) == {"H1": State.PASS, "D2": State.FAIL, "P5": State.SKIP}
+    assert "not like a node's answer (AttributeError" in report.results[2].verdict.why
+
+
+async def test_a_stage_that_breaks_leaves_its_remarks(
+    world: World, fake: FakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gather(bench: Bench) -> None:
+        bench.remarks.append("still cordoned")
+        async with trio.open_nursery():
+            raise TypeError("unhashable type: 'list'")
+
+    monkeypatch.setattr(run, "STAGES", (Stage(Need.GIT, "x", gather),))
+    report, _ = await checked(Order(only=("E1",)), world)
+    assert (report.remarks, report.exit_code) == (("still cordoned",), 2)
+    assert "TypeError: unhashable type: 'list'" in report.unable[0]
+
+
 async def test_a_stage_that_takes_too_long_is_given_up(world: World, autojump_clock: trio.testing.MockClock) -> None:
     async def gather(_: Bench) -> None:
         await trio.sleep_forever()
