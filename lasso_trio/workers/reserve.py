@@ -1,11 +1,13 @@
 """The parent's one process in reserve: it waits, everything imported, to be the worker that replaces a dead one.
 
-    fill ─► started ─► waits ─► taken ─► (all workers take calls again) fill ─► …
-               └── ended ──┴─► started again, soon or after growing pauses
+    fill ─► started ─► waits ─► taken: the next one is started
+               │         └──► ended: started again, soon or after growing pauses
+               └─► taken while it still imports: when all workers take calls again
 
-It is no worker: it counts nowhere, and its end is nobody's crash. It is started when all workers take calls, so that
-its imports do not compete with those of a worker that somebody waits for. Whoever needs a second one meanwhile starts
-a process anew.
+It is no worker: it counts nowhere, and its end is nobody's crash. Who took one that waited has nothing to import, so
+the next one is started at once, for another worker may end soon after. Else it has to wait until all workers take
+calls: its imports would compete with those of a worker that somebody waits for. Who needs one while the next is being
+started gets that; whoever comes then, a process anew.
 """
 
 from __future__ import annotations
@@ -39,6 +41,8 @@ class Reserve:
     on: bool = True
     standby: Standby | None = None
     _wanted: trio.Event = attrs.field(factory=trio.Event)
+    _next: trio.Event | None = None
+    """Another one is being started at this moment; set when it is there, or is not to be."""
     _scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
 
     def fill(self) -> None:
@@ -52,11 +56,15 @@ class Reserve:
 
     async def run(self) -> None:
         """Keep one when wanted, until stopped or cancelled: then it is killed."""
-        with self._scope:
-            while True:
-                await self._wanted.wait()
-                await self._until_taken()
-                self._wanted = trio.Event()
+        try:
+            with self._scope:
+                while True:
+                    await self._wanted.wait()
+                    while await self._until_taken():
+                        pass  # and another one
+                    self._wanted = trio.Event()
+        finally:
+            self._next_is_there()
 
     async def start(self, worker: int) -> tuple[trio.Process, trio.abc.Stream, bool]:
         """A process with the post of `worker`, our end of its bus, and whether it had waited, with nothing left to
@@ -64,9 +72,12 @@ class Reserve:
 
         Cancelled: a process that was started is left to the end of its bus.
         """
+        if self._next is not None:
+            await self._next.wait()
         standby, self.standby = self.standby, None
         if standby is None:
             return *await self.program.start(worker), False
+        self._next = trio.Event() if standby.waits_since is not None else None
         try:
             await self._hand_over(standby, worker)
         except BaseException:
@@ -83,19 +94,25 @@ class Reserve:
         except trio.BrokenResourceError:
             log.warning("standby.died", pid=standby.process.pid)  # the rest is as with any worker that ends
 
-    async def _until_taken(self) -> None:
-        """One after another, as they end. One that does not speak as we do is the last."""
+    async def _until_taken(self) -> bool:
+        """One after another, as they end. One that does not speak as we do is the last. Had who was taken waited?"""
         restarts = Restarts()
         while True:
             standby = await self._begin()
+            self._next_is_there()
             if standby is not None and not await self._keep(standby):
-                return
+                return standby.hearing.cancel_called and standby.waits_since is not None
             waited_s = None if standby is None else standby.waited_s(trio.current_time())
             restarts = restarts.after(waited_s)
             await trio.sleep(PAUSE_S)
             if standby is not None:
                 log.warning("standby.ended", waited_s=waited_s, next_in_s=restarts.delay_s, **_end_of(standby))
             await trio.sleep(restarts.delay_s)
+
+    def _next_is_there(self) -> None:
+        if self._next is not None:
+            self._next.set()
+            self._next = None
 
     async def _begin(self) -> Standby | None:
         try:

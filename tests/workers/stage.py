@@ -88,6 +88,7 @@ class Stage:
     fails: int = 0
     takes_s: float = 0.0
     """Until a process is there."""
+    standby_fails: int = 0
     standbys: list[Played] = attrs.field(factory=list)
     """All that ever were; those that got a post are among the workers as well."""
     imports_s: float = 1.0
@@ -106,8 +107,9 @@ class Stage:
         return worker, ours
 
     async def start_standby(self) -> Standby:
-        if self.fails:
-            self.fails -= 1
+        await trio.lowlevel.checkpoint()
+        if self.fails or self.standby_fails:
+            self.fails, self.standby_fails = max(0, self.fails - 1), max(0, self.standby_fails - 1)
             raise OSError("no more processes")
         ours, theirs = memory_stream_pair()
         worker: Any = Played(NOBODY, 2000 + len(self.standbys), theirs)

@@ -66,7 +66,7 @@ async def test_a_killed_worker_is_replaced_by_the_standby_and_another_standby_co
     await ended(parent, stage)
 
 
-async def test_of_two_that_die_at_once_the_first_gets_it_and_both_are_replaced(
+async def test_of_two_that_die_at_once_one_gets_it_and_one_the_next_as_it_comes(
     nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
     stage = Stage(nursery, serves)
@@ -74,11 +74,29 @@ async def test_of_two_that_die_at_once_the_first_gets_it_and_both_are_replaced(
     stage.takes_s = 5.0
     for worker in stage.workers[:]:
         worker.ends(-signal.SIGKILL)
-    await trio.sleep(1)
+    await trio.sleep(stage.imports_s / 2)
     assert len(parent.switch.ready) == 1
-    assert len(stage.standbys) == 1
+    await trio.sleep(stage.imports_s)
+    assert parent.switch.ready == [0, 1]
+    assert [stage.now(number) in stage.standbys for number in (0, 1)] == [True, True]
     await trio.sleep(60)
-    assert (parent.switch.ready, len(stage.standbys)) == ([0, 1], 2)
+    assert len(stage.standbys) == 3
+    await ended(parent, stage)
+
+
+async def test_a_worker_that_dies_soon_after_another_is_replaced_at_once_as_well(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    starts = iter([serves, serves])  # and who comes then does not take calls yet
+    stage = Stage(nursery, lambda worker: next(starts, lambda _: None)(worker))
+    parent = await running(nursery, stage)
+    stage.now(0).ends(-signal.SIGKILL)
+    await trio.sleep(2 * stage.imports_s)
+    assert parent.switch.ready == [1]
+    began = trio.current_time()
+    stage.now(1).ends(-signal.SIGKILL)
+    await wait_all_tasks_blocked()
+    assert (stage.now(1), trio.current_time()) == (stage.standbys[1], began)
     await ended(parent, stage)
 
 
@@ -103,11 +121,13 @@ async def test_a_standby_that_is_stuck_costs_a_few_seconds_and_is_killed(
         stage.now(0).ends(-signal.SIGKILL)
         await trio.sleep(COMES_S - 1)
         assert parent.switch.ready == [1]
+        stage.standbys[1].ends(-signal.SIGKILL)  # stuck as well
+        stage.deaf = False
         await trio.sleep(2)
     assert parent.switch.ready == [0, 1]
     assert stage.standbys[0].told == ["SIGKILL"]
     assert {"event": "worker.hangs", "worker": 0, "pid": 2000, "log_level": "error"} in logs
-    assert stage.now(0) not in stage.standbys
+    assert stage.now(0) is stage.standbys[2]
     await ended(parent, stage)
 
 
