@@ -30,7 +30,7 @@ OF_SCRIPTS = {"LASSO_PYTHON", "LASSO_IMAGE", "LASSO_PROFILES"}
 LOCAL = ("127.0.0.1", "localhost")
 SAMPLES = {
     "detail": "", "reason": "r", "why": "w", "path": "/rpc/x", "limit": 1, "retry_after_ms": 1, "slug": "s",
-    "name": "n", "profile": "p", "provider": "x", "chain_id": 1, "method": "m", "retry_after_s": 1.0, "status": 502,
+    "name": "n", "profile": "p", "provider": "x", "chain_id": 1, "method": "m", "retry_after_s": 1.0, "status": 502, "others_shut": False,
 }  # fmt: skip
 
 
@@ -67,7 +67,7 @@ MAKERS = [
 
 @pytest.mark.parametrize("make", MAKERS, ids=lambda make: make.__name__)
 def test_every_error_of_our_own_is_on_the_page_of_the_api(make: Callable[..., RpcError]) -> None:
-    error = make(*(SAMPLES[wanted] for wanted in inspect.signature(make).parameters))
+    error = make(**{wanted: SAMPLES[wanted] for wanted in inspect.signature(make).parameters})
     rows = [row.split("|") for row in PAGES["docs/api.md"].splitlines() if row.startswith(f"| {error.code} |")]
     texts = [text for row in rows if str(error.status) in row[4] for text in re.findall(r"`([^`]+)`", row[2])]
     assert any(fits(text, error.message) for text in texts), (error.code, error.message, error.status)
