@@ -37,7 +37,7 @@ def look(session: Session, now: float, limits: WsLimits, counters: WsCounters) -
         session.drain(GONE)  # subscriptions would go on with providers that are to be used no more
     elif not session.dialogue.is_welcome:
         session.drain(NOT_ANY_MORE)
-    if session.sender.busy and now - session.sender.progress_at > limits.write_s:
+    if session.sender.stuck_s(now) > limits.write_s:
         counters.write_timeouts += 1
         session.sever()
     if session.words is not None or not session.is_read:

@@ -23,11 +23,15 @@ class WsLimits:
     queue_messages: int = 256
     """Notifications that may wait for a client which does not read; one more closes its socket with 1013.
 
-    Those that were published together, as a block's logs are, count as one for each piece of 64 KiB.
+    Those that were published together, as a block's logs are, count as one for each piece of 64 KiB. Where these pieces
+    are more than may wait, they may all the same, within `max_held_bytes` (see `ws_backlog`).
     """
     queue_bytes: int = 4 * MIB
     max_held_bytes: int = 128 * MIB
-    """Results held at one time for one socket. They are sent whole, as one message each."""
+    """Results held at one time for one socket. They are sent whole, as one message each.
+
+    As much again may be waiting of what was published in one go: replays and bursts.
+    """
     ping_s: float = 30.0
     misses: int = 2
     """Pings without a sign of life in between, after which the socket is closed with 1002."""
@@ -36,7 +40,7 @@ class WsLimits:
     message_s: float = 60.0
     """From the first byte of a message to its last: 1008."""
     write_s: float = 30.0
-    """Without the kernel taking a byte of what waits: the connection is reset."""
+    """Without the client taking a byte of what waits: the connection is reset."""
     close_s: float = 1.0
     """For the client to answer our close."""
 

@@ -12,14 +12,15 @@ A frame that was begun is always finished, also when its sender was cancelled; o
 
 from __future__ import annotations
 
-from collections import deque
+from fcntl import ioctl
+from sys import byteorder
+from termios import TIOCOUTQ
 from typing import Final, final
 
-import attrs
 import trio
 
+from lasso_trio.server.ws_backlog import Backlog, Waiting
 from lasso_trio.server.ws_limits import WsCounters, WsLimits
-from lasso_trio.subscriptions.fanout import REPLAYED
 from lasso_trio.upstream.raw_stream import FAIR_SENDS, RawStream
 
 PIECE: Final = 131_072
@@ -29,36 +30,30 @@ JOINED: Final = 65_536
 CLOSE: Final = 0x88
 
 
-@attrs.define(eq=False)
-class Waiting:
-    """A frame, and the bytes of it that are out. `written` is for an answer's caller; notifications have none."""
-
-    frame: bytes
-    topic: object | None = None
-    written: trio.Event | None = None
-    replaced: bool = False
-    replayed: bool = False
+def undelivered(stream: RawStream) -> int:
+    """Bytes that our kernel has taken and the client's has not; -1 where that is not told."""
+    try:
+        return int.from_bytes(ioctl(stream.socket, TIOCOUTQ, bytes(4)), byteorder)
+    except (OSError, ValueError):  # it was closed
+        return -1
 
 
 @final
 class Sender:
     """The sending side of `stream`. `drainer` is where the task for what waits is started.
 
-    `progress_at`: trio's clock, when the kernel last took something of what waits; only meaningful while `busy`.
+    `progress_at`: trio's clock, when something of what waits was last known to go on; only meaningful while `busy`.
     """
 
     __slots__ = (
+        "_backlog",
         "_counters",
         "_drainer",
-        "_held_bytes",
-        "_held_messages",
         "_limits",
-        "_queue",
         "_raw",
-        "_replayed_bytes",
         "_streak",
         "_stream",
-        "_topics",
+        "_undelivered",
         "broken",
         "busy",
         "ended",
@@ -71,11 +66,8 @@ class Sender:
         self._drainer = drainer
         self._limits = limits
         self._counters = counters
-        self._queue: deque[Waiting] | None = None
-        self._topics: dict[object, Waiting] | None = None
-        self._held_messages = 0
-        self._held_bytes = 0
-        self._replayed_bytes = 0
+        self._backlog: Backlog | None = None
+        self._undelivered = -1
         self._streak = 0
         self.busy = False
         """Something waits, or is being written."""
@@ -85,7 +77,19 @@ class Sender:
         self.progress_at = 0.0
 
     def __repr__(self) -> str:
-        return f"<Sender {'busy' if self.busy else 'free'} held={self._held_messages}>"
+        return f"<Sender {'busy' if self.busy else 'free'} {self._backlog}>"
+
+    def stuck_s(self, now: float) -> float:
+        """Seconds in which a client for whom something waits has taken nothing, as far as its kernel tells ours.
+
+        Ours takes more only when a good part of its buffer is free again, which a slow client's may not be for long.
+        """
+        if not self.busy:
+            return 0.0
+        left = -1 if self._raw is None else undelivered(self._raw)
+        if left != self._undelivered:
+            self._undelivered, self.progress_at = left, now
+        return now - self.progress_at
 
     def push(self, frame: bytes, topic: object | None = None) -> bool:
         """Write a notification now or keep it. Returns False, and keeps nothing, when there is no room."""
@@ -97,53 +101,13 @@ class Sender:
                 self._begin(Waiting(frame), sent)
             self._counters.published += 1
             return True
-        return self._keep(frame, topic)
+        return self._behind.keep(frame, topic, trio.current_time())
 
-    def _keep(self, frame: bytes, topic: object | None) -> bool:
-        limits = self._limits
-        if topic is REPLAYED:
-            return self._keep_replayed(frame)
-        if topic is not None:
-            self._replace(topic)
-        if self._held_messages >= limits.queue_messages or self._held_bytes + len(frame) > limits.queue_bytes:
-            return False
-        self._counters.published += 1
-        self._held_messages += 1
-        self._held_bytes += len(frame)
-        self._append(Waiting(frame, topic))
-        return True
-
-    def _keep_replayed(self, frame: bytes) -> bool:
-        if self._replayed_bytes + len(frame) > self._limits.max_held_bytes:
-            return False
-        self._counters.published += 1
-        self._replayed_bytes += len(frame)
-        self._append(Waiting(frame, replayed=True))
-        return True
-
-    def _replace(self, topic: object) -> None:
-        older = self._topics.pop(topic, None) if self._topics else None
-        if older is not None:
-            older.replaced = True
-            self._let_go(older)
-            self._counters.conflated += 1
-
-    def _append(self, waiting: Waiting) -> None:
-        if self._queue is None:  # most clients never need one
-            self._queue = deque()
-        self._queue.append(waiting)
-        if waiting.topic is not None:
-            if self._topics is None:
-                self._topics = {}
-            self._topics[waiting.topic] = waiting
-
-    def _let_go(self, waiting: Waiting) -> None:
-        """It does not wait any more."""
-        if waiting.replayed:
-            self._replayed_bytes -= len(waiting.frame)
-        elif waiting.written is None:
-            self._held_messages -= 1
-            self._held_bytes -= len(waiting.frame)
+    @property
+    def _behind(self) -> Backlog:
+        if self._backlog is None:  # most clients never need one
+            self._backlog = Backlog(self._limits, self._counters)
+        return self._backlog
 
     async def send_all(self, frame: bytes) -> None:
         """Return when the frame is written. Raises BrokenResourceError or ClosedResourceError.
@@ -177,9 +141,8 @@ class Sender:
         if self.ended:
             return
         self.ended = True
-        if drop and self._queue is not None:
-            self._tell(self._queue)
-            self._queue.clear()
+        if drop:
+            self._give_up()
         await self.written(self._put(close))
 
     def _put(self, frame: bytes) -> Waiting | None:
@@ -189,7 +152,7 @@ class Sender:
         self._refuse_if_broken()
         waiting = Waiting(frame, written=trio.Event())
         if self.busy:
-            self._append(waiting)
+            self._behind.add(waiting)
         else:
             self._begin(waiting, sent)
         return waiting
@@ -233,39 +196,37 @@ class Sender:
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self.broken = True
             self._tell(batch)
-            self._tell(self._queue or ())
+            self._give_up()
         finally:
             self.busy = False
+
+    def _next_batch(self) -> list[Waiting]:
+        batch = [] if self._backlog is None else self._backlog.take(JOINED)
+        if not self._backlog:
+            self._backlog = None
+        return batch
+
+    def _give_up(self) -> None:
+        if self._backlog is not None:
+            self._tell(self._backlog.give_up())
 
     async def _write(self, data: bytes, sent: int) -> None:
         with memoryview(data) as view:
             while sent < len(view):
                 with view[sent : sent + PIECE] as piece:
-                    if self._raw is not None:
-                        await self._raw.send_rest(piece, 0)
-                    else:
-                        await self._stream.send_all(piece)
-                    sent += len(piece)
-                self.progress_at = trio.current_time()
+                    went = await self._write_some(piece)
+                if went:
+                    self.progress_at = trio.current_time()
+                sent += went
 
-    def _next_batch(self) -> list[Waiting]:
-        batch: list[Waiting] = []
-        size = 0
-        queue = self._queue
-        while queue and (not batch or size + len(queue[0].frame) <= JOINED):
-            waiting = queue.popleft()
-            if waiting.replaced:
-                continue
-            if waiting.topic is not None and self._topics is not None:
-                self._topics.pop(waiting.topic, None)
-            self._let_go(waiting)
-            batch.append(waiting)
-            size += len(waiting.frame)
-        if not queue:
-            self._queue = None
-        return batch
+    async def _write_some(self, piece: memoryview) -> int:
+        if self._raw is None:
+            await self._stream.send_all(piece)
+            return len(piece)
+        await self._raw.wait_send_all_might_not_block()
+        return self._raw.send_now(piece)
 
-    def _tell(self, batch: deque[Waiting] | list[Waiting] | tuple[()]) -> None:
+    def _tell(self, batch: list[Waiting]) -> None:
         for waiting in batch:
             if waiting.written is not None:
                 waiting.written.set()

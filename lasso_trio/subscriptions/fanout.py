@@ -36,6 +36,14 @@ REPLAYED: Final = Replayed()
 """The topic of what was asked for in one go. A client is not slow for not having read all of it at once."""
 
 
+class Burst:
+    """The type of `BURST`."""
+
+
+BURST: Final = Burst()
+"""The topic of the pieces of what was published in one go and is longer than one. Nor is a client slow for these."""
+
+
 class Member(Protocol):
     """A client's socket."""
 
@@ -46,8 +54,8 @@ class Member(Protocol):
     def send_frame(self, frame: bytes, topic: object | None) -> None:
         """Take a whole frame for the client, or several in a row. Never waits, never raises.
 
-        `topic`: a later frame of the same topic may take this one's place while it waits. None: never; nor REPLAYED,
-        which does not count against what may wait either.
+        `topic`: a later frame of the same topic may take this one's place while it waits. None: never; nor REPLAYED and
+        BURST, which may wait beyond what else may.
         """
 
 
@@ -134,8 +142,9 @@ class Fanout:
 
         Who reads as fast as it can is so not taken for slow because a block holds more logs than may wait.
         """
+        topic = BURST if sum(map(len, results)) > PIECE else None
         for piece in _pieces(results, 1 if self._conflate else PIECE):
-            self._deliver(_Round(notification, piece, list(self._active), self._conflate))
+            self._deliver(_Round(notification, piece, list(self._active), self._conflate, topic))
 
     def publish_to(self, member: Member, id: str, result: bytes) -> None:  # noqa: A002
         """One event of a replay, to one subscription, active or not. It does not overtake what was published before."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 
 import attrs
 import pytest
@@ -11,7 +12,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from lasso_trio.server.ws_limits import WsCounters, WsLimits
-from lasso_trio.server.ws_sender import Sender
+from lasso_trio.server.ws_sender import Sender, undelivered
 from lasso_trio.subscriptions.fanout import REPLAYED
 from lasso_trio.subscriptions.frames import close_frame
 from lasso_trio.upstream.raw_stream import RawStream
@@ -247,6 +248,61 @@ async def test_what_the_kernel_does_not_take_follows_whole_and_in_order(
         await trio.lowlevel.wait_readable(theirs)
         got += theirs.recv(1 << 20)
     assert got == b"".join(frames)
+
+
+def narrow_pair() -> tuple[socket.socket, RawStream]:
+    """Over TCP, with little room at the client's end."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        theirs = socket.socket()
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        theirs.connect(listener.getsockname())
+        theirs.setblocking(False)
+        return theirs, RawStream(listener.accept()[0])
+
+
+async def test_a_client_that_takes_a_little_of_a_long_frame_is_not_stuck_and_one_that_takes_nothing_is(
+    nursery: trio.Nursery,
+) -> None:
+    theirs, ours = narrow_pair()
+    sender, now = Sender(ours, nursery, WsLimits(), WsCounters()), trio.current_time()
+    assert sender.stuck_s(now) == 0
+    sender.push(b"\x81" * 16_000_000)
+    await wait_all_tasks_blocked()
+    taken = 0
+    for later in (10, 20, 30):
+        while sender.stuck_s(now + later):
+            with suppress(BlockingIOError):
+                taken += len(theirs.recv(4096))
+            assert taken < 100_000  # far less than a piece, and than what makes our kernel take more
+            await trio.sleep(0.001)
+    await trio.sleep(0.2)  # acknowledgements may be a little late
+    stuck_s = sender.stuck_s(now + 40)
+    assert sender.stuck_s(now + 50) == stuck_s + 10
+    theirs.close()
+    ours.close()
+
+
+async def test_each_write_that_the_kernel_takes_is_progress(
+    nursery: trio.Nursery, sockets: tuple[socket.socket, RawStream]
+) -> None:
+    theirs, ours = sockets
+    ours.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+    sender = Sender(ours, nursery, WsLimits(), WsCounters())
+    sender.push(b"\x81" * 100_000)  # less than a piece
+    began = sender.progress_at
+    while sender.progress_at == began:
+        with suppress(BlockingIOError):
+            theirs.recv(4096)
+        await trio.lowlevel.checkpoint()
+    assert sender.busy
+
+
+def test_of_a_socket_that_was_closed_the_kernel_tells_nothing() -> None:
+    theirs, ours = socket.socketpair()
+    with theirs, ours:
+        stream = RawStream(ours)
+        stream.socket.close()
+        assert undelivered(stream) == -1
 
 
 async def test_a_task_that_only_answers_lets_others_run(

@@ -177,6 +177,19 @@ async def test_a_client_is_not_slow_because_a_block_has_more_logs_than_may_wait(
     assert world.lane.counters.overflows == 0
 
 
+async def test_a_client_that_reads_as_fast_as_it_can_gets_all_of_a_burst_that_is_more_than_may_wait(
+    ws_world: Make,
+) -> None:
+    world = ws_world(queue_messages=3, queue_bytes=100_000)
+    client = await world.connect(pair=lockstep_stream_pair)
+    await subscribe(client)
+    world.hub.fanout.publish_all([b'"%d%b"' % (n, b"x" * 700) for n in range(1000)])
+    world.hub.fanout.publish(b"1")
+    results = [(await client.json())["params"]["result"] for _ in range(1001)]
+    assert [result.rstrip("x") for result in results[:-1]] == [str(n) for n in range(1000)]
+    assert (results[-1], world.lane.counters.overflows) == (1, 0)
+
+
 async def test_a_client_that_reads_nothing_at_all_is_gone_after_a_moment(
     ws_world: Make, autojump_clock: MockClock
 ) -> None:

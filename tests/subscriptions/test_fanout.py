@@ -9,7 +9,7 @@ from trio.testing import wait_all_tasks_blocked
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import TextMessage
 
-from lasso_trio.subscriptions.fanout import PIECE, REPLAYED, Fanout
+from lasso_trio.subscriptions.fanout import BURST, PIECE, REPLAYED, Fanout
 from lasso_trio.subscriptions.slices import SLICE, Slices
 from tests.subscriptions.simulated import messages_of
 
@@ -231,8 +231,17 @@ def test_events_of_one_moment_go_out_together_in_pieces_that_are_not_too_long() 
     fanout.publish_all([])
     told = [[message["params"]["result"] for message in messages_of(frames)] for frames in one.frames]
     assert [len(piece) for piece in told] == [2, 2, 1, 1]
+    assert one.topics == [BURST] * 4
     assert [event for piece in told for event in piece] == [json.loads(result) for result in results]
     assert all(mine is theirs for mine, theirs in zip(one.frames, other.frames, strict=True))
+
+
+def test_events_that_fit_into_one_piece_are_no_burst_and_one_long_event_is() -> None:
+    fanout, member = Fanout("logs"), Listener()
+    joined(fanout, member)
+    fanout.publish_all([b"1", b"2"])
+    fanout.publish_all([b'"%b"' % (b"y" * PIECE)])
+    assert member.topics == [None, BURST]
 
 
 def test_events_that_may_replace_each_other_go_out_one_by_one() -> None:
