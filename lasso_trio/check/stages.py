@@ -237,7 +237,7 @@ async def log(bench: Bench) -> LogSeen:
     try:
         return await trio.to_thread.run_sync(read_log, name, bench.mark, abandon_on_cancel=True)
     except OSError as fault:
-        raise Missing(f"{name} cannot be read: {fault.strerror}") from fault
+        raise Missing(f"{name} cannot be read: {fault.strerror}", unable=True) from fault
 
 
 STAGES: Final = (

@@ -218,8 +218,9 @@ async def test_the_log_is_read_where_it_is(bench: Bench, world: World) -> None:
     bench = ordered(bench, log=str(log))
     assert (await stages.log(bench)).started
     log.unlink()
-    with pytest.raises(Missing, match="cannot be read"):
+    with pytest.raises(Missing, match="cannot be read") as raised:
         await stages.log(bench)
+    assert raised.value.gap.unable
 
 
 async def test_a_log_that_does_not_end_can_be_left(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
