@@ -27,12 +27,13 @@ from lasso_trio.providers.catalogue import VERDICTS, Category
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.execute import Call, execute
 from lasso_trio.routing.log_answer import BadLogs, answer, read_part
+from lasso_trio.routing.log_branch import anchor_of, conflict_in
 from lasso_trio.routing.log_filter import LogQuery
 from lasso_trio.routing.log_plan import MAX_PARTS, begin, by_caps, keepers, plan_of, takers
 from lasso_trio.routing.log_refusals import Refusals, cap_of
 from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.plan import Plan
-from lasso_trio.routing.split import Cap, Part, SeamConflict, cut, halve, halve_topics, merge
+from lasso_trio.routing.split import Cap, Log, Part, SeamConflict, cut, halve, halve_topics, merge
 
 IN_FLIGHT: Final = 8
 MAX_BYTES: Final = 128 * 1024 * 1024
@@ -86,12 +87,21 @@ class Job:
             if self.lost is not None:
                 return self.lost
             try:
-                logs = merge([part for part, _ in self.found])
+                logs = await self._joined()
             except SeamConflict as conflict:
-                block, parts = conflict.block, self._forget(conflict.block)
+                block, parts = conflict.block, self._forget(conflict.since)
             else:
                 return self._outcome(Outcome(answer(logs), candidate=self.found[-1][1]))
         return self._outcome(Outcome(error=_disagreement(block)))
+
+    async def _joined(self) -> list[Log]:
+        """All logs in order. Raises SeamConflict."""
+        logs, anchor = merge([part for part, _ in self.found]), anchor_of(self.found)
+        conflict = None if anchor is None else await conflict_in(self.call, self.rng, self.found, anchor)
+        if conflict is not None:
+            self.prefer = self.prefer or anchor
+            raise conflict
+        return logs
 
     async def _get(self, query: LogQuery, nursery: trio.Nursery) -> None:
         """One part: answered, cut into smaller ones, or lost and everything with it."""

@@ -1,8 +1,9 @@
 """How an `eth_getLogs` is cut into parts, and how the parts' answers become one again. Pure.
 
 Neighbouring parts share one block, where they are long enough for that to cost next to nothing: both tell the logs of
-the seam, and if they tell different ones, the parts come from different histories and do not belong together. The
-merged logs are in a node's order (block, then log index), each once, and all logs of a block carry the same block hash.
+the seam, and if they tell different ones, the parts come from different histories and do not belong together (a seam
+without logs tells nothing: `log_branch` looks further). The merged logs are in a node's order (block, then log index),
+each once, and all logs of a block carry the same block hash.
 """
 
 from __future__ import annotations
@@ -64,11 +65,12 @@ class Part:
 
 
 class SeamConflict(LassoError):
-    """Two parts (or two logs of one) tell of different blocks at one height."""
+    """Two parts (or two logs of one) tell of different blocks at one height. `since`: from where on they may differ."""
 
-    def __init__(self, block: int) -> None:
+    def __init__(self, block: int, since: int | None = None) -> None:
         super().__init__(f"parts disagree on block {block}")
         self.block = block
+        self.since = block if since is None else since
 
 
 def fewest_parts(query: LogQuery, caps: Iterable[Cap]) -> Cap | None:

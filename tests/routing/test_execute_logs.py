@@ -159,6 +159,45 @@ async def test_parts_of_different_histories_are_not_put_together(autojump_clock:
     assert refetched
 
 
+def told_heads(chain: Any, height: int, finalized: int | None) -> None:
+    for candidate in chain.candidates:
+        candidate.head.tell(height, trio.current_time(), 12.0)
+        candidate.head.finalized = finalized
+
+
+@pytest.mark.parametrize("finalized", [20, None])
+async def test_histories_are_told_apart_where_nobody_logged_anything_at_the_seam(
+    autojump_clock: Clock, net: Build, finalized: int | None
+) -> None:
+    logs = [
+        {"blockNumber": hex(n), "logIndex": "0x0", "blockHash": f"0x{n:064x}", "address": "0x1", "topics": []}
+        for n in range(60, 190)
+        if n % 19
+    ]
+    nodes = {"a": Node(20, salt=1, salt_from=50), "b": Node(20)}
+    stated = {name: Capabilities(limits=Limits(max_block_range=19)) for name in nodes}
+    _, chain, ask = net(nodes, logs, capabilities=stated, routing=Routing(Strategy.LOAD_BALANCED), seed=3)
+    for _ in range(10):
+        told_heads(chain, 170, finalized)
+        found = logs_in(await ask(0, 199))
+        assert (len(found), len({log["blockHash"][66:] for log in found})) == (len(logs), 1)
+    assert nodes["a"].blocks_told + nodes["b"].blocks_told <= 20
+
+
+@pytest.mark.parametrize(("names", "finalized"), [("ab", 199), ("a", 20)])
+async def test_what_is_final_or_told_by_one_costs_no_look_at_a_block(
+    autojump_clock: Clock, net: Build, names: str, finalized: int
+) -> None:
+    nodes = {name: Node(100) for name in names}
+    stated = {name: Capabilities(limits=Limits(max_block_range=99)) for name in names}
+    logs = random_logs(Random(1), 200, 90)
+    _, chain, ask = net(nodes, logs, capabilities=stated, routing=Routing(Strategy.LOAD_BALANCED), seed=3)
+    for _ in range(5):
+        told_heads(chain, 200, finalized)
+        assert logs_in(await ask(0, 199)) == logs
+    assert sum(node.blocks_told for node in nodes.values()) == 0
+
+
 async def test_an_upstream_that_contradicts_itself_is_not_believed(autojump_clock: Clock, net: Build) -> None:
     one = {"blockNumber": "0x5", "logIndex": "0x0", "blockHash": "0xA", "address": "0x1", "topics": []}
     stated = {"a": Capabilities(limits=Limits(max_block_range=100))}

@@ -1,0 +1,105 @@
+"""Whether the parts of an `eth_getLogs` that several providers told are of one history, where that is not final yet.
+
+A seam says so only if somebody logged something in its block. Each log names its block, and a block its ancestors: the
+newest log that a provider told is held against the one that told the newest part, and if that knows the same block at
+this height, all that the two told fits. One cheap read for each provider beside the first, none where one told all, or
+where nothing is above the finalized block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Final
+
+import attrs
+import msgspec
+
+from lasso_trio.jsonrpc.methods import Method, known
+from lasso_trio.jsonrpc.reply import Reply
+from lasso_trio.routing.candidate import Candidate
+from lasso_trio.routing.execute import Call, execute
+from lasso_trio.routing.plan import build
+from lasso_trio.routing.split import Log, Part, SeamConflict
+
+YOUNG_BLOCKS: Final = 128
+"""So many below the head are not final where nobody tells what is."""
+
+Told = tuple[Part, Candidate | None]
+
+
+def _block_method() -> Method:
+    method = known("eth_getBlockByNumber")
+    assert method is not None
+    return method
+
+
+_BLOCK: Final = _block_method()
+
+
+class _Block(msgspec.Struct):
+    hash: str
+
+
+class _Envelope(msgspec.Struct):
+    result: _Block | None
+
+
+_decode: Final = msgspec.json.Decoder(_Envelope).decode
+
+
+def anchor_of(found: Sequence[Told]) -> Candidate | None:
+    """Who told the newest part."""
+    return max(found, key=lambda told: told[0].query.last)[1]
+
+
+def doubts(found: Sequence[Told], anchor: Candidate, settled: int) -> list[Log]:
+    """The newest log above `settled` of each other provider, except where `anchor` told one of that block too."""
+    newest: dict[str, Log] = {}
+    shared = set[int]()
+    for part, who in found:
+        last = part.logs[-1] if part.logs else None
+        if who is None or last is None or last.block <= settled:
+            continue
+        instance = who.channel.instance_id
+        if instance == anchor.channel.instance_id:
+            shared.update(log.block for log in part.logs)
+        elif instance not in newest or newest[instance].block < last.block:
+            newest[instance] = last
+    return [log for log in newest.values() if log.block not in shared]
+
+
+async def conflict_in(call: Call, rng: Random, found: Sequence[Told], anchor: Candidate) -> SeamConflict | None:
+    """About a block that `anchor` knows another one for; None if there is none, or if it does not say."""
+    settled = _settled(call)
+    if settled is None:
+        return None
+    for log in doubts(found, anchor, settled):
+        known_hash = await _hash_at(call, rng, anchor, log.block)
+        if known_hash is not None and known_hash.lower() != log.hash.lower():
+            return SeamConflict(log.block, since=settled + 1)
+    return None
+
+
+def _settled(call: Call) -> int | None:
+    """Up to where there is one history. None: nobody knows where the chain is."""
+    view = call.chain.heads.view(call.clock())
+    if view.finalized is not None or view.consensus is None:
+        return view.finalized
+    return view.consensus - YOUNG_BLOCKS
+
+
+async def _hash_at(call: Call, rng: Random, who: Candidate, block: int) -> str | None:
+    now, plan = call.clock(), call.plan
+    alone = build(plan.strategy, [who], (), _BLOCK, plan.version, now)
+    asking = attrs.evolve(call, method=_BLOCK, params=b'["0x%x",false]' % block, plan=alone, stream=False, watch=None)
+    outcome = await execute(asking, rng)
+    return None if outcome.failed or outcome.reply is None else _hash_in(outcome.reply)
+
+
+def _hash_in(reply: Reply) -> str | None:
+    try:
+        found = _decode(reply.splice(b"0")).result
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return None if found is None else found.hash
