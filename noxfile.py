@@ -119,7 +119,10 @@ def soak(session: nox.Session) -> None:
 
 @nox.session
 def e2e(session: nox.Session) -> None:
-    """Real nodes, real clients, the pages' commands: E2E_TOOLBOX is where viem and ethers are, E2E_ANVIL the node."""
+    """Real nodes, real clients, the pages' commands: E2E_TOOLBOX is where viem and ethers are, E2E_ANVIL the node.
+
+    Streams go through 45 s of misfortunes; E2E_STREAM_S=180 makes it three minutes (`-- -k test_subscriptions.py`).
+    """
     toolbox = Path(os.environ.get("E2E_TOOLBOX", ROOT / ".toolbox"))
     anvil = toolbox / "node_modules" / "@foundry-rs" / "anvil-linux-amd64" / "bin" / "anvil"
     tools = {"E2E_TOOLBOX": str(toolbox), "E2E_ANVIL": os.environ.get("E2E_ANVIL", str(anvil))}
