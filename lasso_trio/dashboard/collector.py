@@ -71,7 +71,7 @@ class Figures:
 
     @classmethod
     def of(cls, window: Window) -> Figures:
-        found = [window.quantile(q) for q in (0.50, 0.95, 0.99)]
+        found = window.quantiles(0.50, 0.95, 0.99)
         p50, p95, p99 = (None if seconds is None else round(seconds * 1000, 2) for seconds in found)
         return cls(window.latency.count, window.failures, p50, p95, p99)
 

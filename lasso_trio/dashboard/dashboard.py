@@ -21,8 +21,9 @@ from lasso_trio.dashboard.board import Board
 from lasso_trio.dashboard.feed import Feed
 from lasso_trio.dashboard.gate import Gate
 from lasso_trio.dashboard.issues import FAILOVER, IssueLog
-from lasso_trio.dashboard.pages import Pages, encode
+from lasso_trio.dashboard.pages import Pages
 from lasso_trio.dashboard.series import STEP_S
+from lasso_trio.dashboard.shared_pages import encode
 from lasso_trio.dashboard.snapshot import snapshot
 from lasso_trio.routing.routed_chain import RoutedChain
 

@@ -32,6 +32,7 @@ from lasso_trio.dashboard.provider_view import by_provider, provider_panel
 from lasso_trio.dashboard.races_view import races_page
 from lasso_trio.dashboard.series import Range
 from lasso_trio.dashboard.series_page import Question, series_page
+from lasso_trio.dashboard.shared_pages import FRESH_S, SharedPages, encode
 from lasso_trio.dashboard.snapshot import snapshot
 from lasso_trio.dashboard.streams_view import streams_page
 from lasso_trio.dashboard.system_view import system_page
@@ -42,14 +43,9 @@ from lasso_trio.server.straight_body import StraightBody
 
 Row = dict[str, Any]
 JSON: Final = "application/json; charset=utf-8"
-FRESH_S: Final = 1.0
-"""Several viewers of one table share what was made within this time."""
-LARGE_FRESH_S: Final = 5.0
-"""The same, for the table that may be large."""
-MOST_PAGES: Final = 64
+SLOW_FRESH_S: Final = 5.0
+"""The table that may be large, and lines that get a point in so many seconds."""
 ISSUES: Final = 200
-
-encode: Final = msgspec.json.Encoder().encode
 
 
 @attrs.define(eq=False)
@@ -58,8 +54,7 @@ class Pages:
     feed: Feed
     gate: Gate
     assets: Assets
-    _made: dict[str, tuple[float, bytes]] = attrs.field(factory=dict)
-    _making: trio.Lock = attrs.field(factory=trio.Lock)
+    shared: SharedPages = attrs.field(factory=SharedPages)
 
     def serve(self, app: QuartTrio) -> None:
         """Let `app` answer below `/dashboard`."""
@@ -147,18 +142,11 @@ class Pages:
             raise Refused(404, {"error": "no such chain"})
         return found
 
-    async def _shared(self, make: Callable[[], Row | Awaitable[Row]], fresh_s: float = FRESH_S) -> Response:
-        """The same answer to all who ask the same within `fresh_s`; one is made at a time."""
-        key = request.path
-        async with self._making:
-            now, made = trio.current_time(), self._made.get(key)
-            if made is None or now - made[0] >= fresh_s:
-                row = make()
-                made = (now, encode(row if isinstance(row, dict) else await row))
-                if len(self._made) >= MOST_PAGES:
-                    self._made.clear()
-                self._made[key] = made
-        return Response(made[1], content_type=JSON)
+    async def _shared(
+        self, make: Callable[[], Row | Awaitable[Row]], fresh_s: float = FRESH_S, key: str = ""
+    ) -> Response:
+        """The same answer to all who ask the same. `key`: what that is, beside the path."""
+        return Response(await self.shared.get(request.path + key, make, fresh_s), content_type=JSON)
 
     async def _profiles(self) -> Response:
         origin = origin_of(self.board.settings, self.gate.scheme, request.host)
@@ -207,7 +195,7 @@ class Pages:
 
     async def _metrics(self, profile: str, chain: str) -> Response:
         routed = self._routed(profile, chain)
-        return await self._shared(lambda: metrics_page(routed, trio.current_time()), LARGE_FRESH_S)
+        return await self._shared(lambda: metrics_page(routed, trio.current_time()), SLOW_FRESH_S)
 
     async def _series(self, profile: str, chain: str) -> Response:
         routed, args = self._routed(profile, chain), request.args
@@ -216,10 +204,9 @@ class Pages:
         asked = Question(
             Range(args.get("range", Range.MINUTES)), args.get("provider"), args.get("transport"), args.get("method")
         )
-        row = series_page(self.board, routed, asked)
-        if row is None:
+        if asked.provider is not None and not routed.has_provider(asked.provider):
             raise Refused(404, {"error": "no such provider"})
-        return _json(row)
+        return await self._shared(lambda: series_page(self.board, routed, asked), SLOW_FRESH_S / 2, f" {asked}")
 
     async def _try(self) -> Response:
         if request.mimetype != "application/json":

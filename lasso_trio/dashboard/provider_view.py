@@ -37,7 +37,8 @@ def milliseconds(seconds: float | None) -> float | None:
 
 
 def percentiles(window: Window) -> Row:
-    return {f"p{q}_ms": milliseconds(window.quantile(q / 100)) for q in (50, 95, 99)}
+    p50, p95, p99 = window.quantiles(0.50, 0.95, 0.99)
+    return {"p50_ms": milliseconds(p50), "p95_ms": milliseconds(p95), "p99_ms": milliseconds(p99)}
 
 
 def percent(part: float, whole: float) -> float | None:

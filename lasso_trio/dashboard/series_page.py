@@ -28,10 +28,8 @@ class Question:
         return self.provider is None and self.transport is None and self.method is None
 
 
-def series_page(board: Board, routed: RoutedChain, asked: Question) -> Row | None:
-    """None when the chain has no such provider. Columns are empty when nothing was ever noted."""
-    if asked.provider is not None and not routed.has_provider(asked.provider):
-        return None
+def series_page(board: Board, routed: RoutedChain, asked: Question) -> Row:
+    """Columns are empty when nothing was ever noted, as of a provider that the chain does not have."""
     wall = board.wall()
     points = together([line.points(asked.range, wall) for line in _lines(board, routed, asked)])
     row: Row = {

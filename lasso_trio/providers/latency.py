@@ -14,7 +14,7 @@ grown by 1/32.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import ceil, inf, log
 from typing import Final
 
@@ -107,6 +107,12 @@ class Window:
             return None
         return _product_limit(self.latency.buckets, self.censored.buckets, q)
 
+    def quantiles(self, *qs: float) -> list[float | None]:
+        """`quantile` of each of `qs`, which rise, for the price of one."""
+        if not self.latency.count:
+            return [None] * len(qs)
+        return [*_product_limits(self.latency.buckets, self.censored.buckets, qs)]
+
 
 def _product_limit(seen: Mapping[int, int], censored: Mapping[int, int], q: float) -> float:
     """Kaplan-Meier over buckets. The largest time counts as an answer (Efron), so a value always exists."""
@@ -119,6 +125,23 @@ def _product_limit(seen: Mapping[int, int], censored: Mapping[int, int], q: floa
             break
         at_risk -= answers + censored.get(bucket, 0)
     return MIDDLES[bucket]
+
+
+def _product_limits(seen: Mapping[int, int], censored: Mapping[int, int], qs: Sequence[float]) -> Iterator[float]:
+    """As above for each of `qs`, which rise."""
+    at_risk, surviving, targets = sum(seen.values()) + sum(censored.values()), 1.0, [1 - q + 1e-12 for q in qs]
+    bucket = found = 0
+    for bucket in sorted(seen.keys() | censored.keys()):
+        answers = seen.get(bucket, 0)
+        surviving *= 1 - answers / at_risk
+        while answers and surviving <= targets[found]:
+            yield MIDDLES[bucket]
+            found += 1
+            if found == len(targets):
+                return
+        at_risk -= answers + censored.get(bucket, 0)
+    for _ in targets[found:]:
+        yield MIDDLES[bucket]
 
 
 class Evidence:

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
-from lasso_trio.dashboard.metrics_page import metrics_page
+import pytest
+import trio
+
+from lasso_trio.dashboard.metrics_page import AT_ONCE, metrics_page
 from lasso_trio.providers.catalogue import VERDICTS, Category
+from lasso_trio.providers.latency import Evidence, Window
 from lasso_trio.server.metrics_view import chain_metrics
 from tests.dashboard.boards import KEY, NOW, answered, board_of, channel, routed_of
 
@@ -50,3 +54,35 @@ async def test_before_the_first_call_there_is_nothing() -> None:
     assert page["methods"] == []
     assert [row["p50_ms"] for row in page["providers"]] == [None, None]
     assert [row["p99_to_p50"] for row in page["providers"]] == [None, None]
+
+
+async def test_each_evidence_is_read_once_however_many_cells_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    board, read, window = board_of(), list[Evidence](), Evidence.window
+    for number in range(20):
+        answered(board, "alpha:http", 1, 0.02, f"eth_{number}")
+        answered(board, "beta:http", 1, 0.02, f"eth_{number}")
+
+    def counted(evidence: Evidence, now: float) -> Window:
+        read.append(evidence)
+        return window(evidence, now)
+
+    monkeypatch.setattr(Evidence, "window", counted)
+    page = await metrics_page(routed_of(board), NOW)
+    assert len(page["methods"]) == 20
+    assert len(read) == 40
+
+
+async def test_others_may_run_while_it_is_made(nursery: trio.Nursery) -> None:
+    board, turns = board_of(), 0
+    for number in range(10 * AT_ONCE):
+        answered(board, "alpha:http", 1, 0.02, f"eth_{number}")
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await trio.lowlevel.checkpoint()
+
+    nursery.start_soon(others)
+    await metrics_page(routed_of(board), NOW)
+    assert turns >= 10

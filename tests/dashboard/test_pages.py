@@ -8,7 +8,10 @@ from trio.testing import MockClock
 
 from lasso_trio.config.secret import Secret
 from lasso_trio.dashboard import pages
+from lasso_trio.dashboard.board import Board
 from lasso_trio.dashboard.feed import MOST_VIEWERS
+from lasso_trio.dashboard.series_page import Question, series_page
+from lasso_trio.routing.routed_chain import RoutedChain
 from tests.dashboard.boards import (
     KEY,
     answered,
@@ -151,12 +154,22 @@ async def test_the_large_table_is_made_once_in_five_seconds_whoever_asks(autojum
     assert (await web.json(path))["at"] != first["at"]
 
 
-async def test_what_is_kept_for_others_is_bounded(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "MOST_PAGES", 2)
-    web = web_of()
-    for what in ("snapshot", "races", "streams", "chains/eth"):
-        await web.json(f"/dashboard/api/public/{what}")
-        assert len(web.dashboard.pages._made) <= 2
+async def test_a_line_is_made_once_for_all_who_ask_for_it_and_another_for_each_question(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web, made = web_of(), list[Question]()
+
+    def counted(board: Board, routed: RoutedChain, asked: Question) -> dict[str, Any]:
+        made.append(asked)
+        return series_page(board, routed, asked)
+
+    monkeypatch.setattr(pages, "series_page", counted)
+    path = "/dashboard/api/public/series/eth"
+    for _ in range(5):
+        assert (await web.json(f"{path}?provider=alpha"))["provider"] == "alpha"
+        assert (await web.json(f"{path}?provider=beta"))["provider"] == "beta"
+    assert made == [Question(provider="alpha"), Question(provider="beta")]
+    assert (await web.client.get(f"{path}?provider=nobody")).status_code == 404
 
 
 async def test_snapshots_come_as_events_until_the_node_drains(autojump_clock: MockClock, nursery: trio.Nursery) -> None:

@@ -73,6 +73,12 @@ def test_without_censored_attempts_a_window_agrees_with_its_histogram(seen: list
     assert window(seen, []).quantile(q) == histogram(seen).quantile(q)
 
 
+@given(st.lists(durations), st.lists(durations), st.lists(quantiles, min_size=1).map(sorted))
+def test_several_quantiles_at_once_are_those_one_by_one(seen: list[float], left: list[float], qs: list[float]) -> None:
+    found = window(seen, left)
+    assert found.quantiles(*qs) == [found.quantile(q) for q in qs]
+
+
 @given(st.lists(durations, min_size=1), st.lists(durations), durations, quantiles)
 def test_one_more_censored_attempt_never_lowers_a_quantile(
     seen: list[float], censored: list[float], one_more: float, q: float
