@@ -17,7 +17,7 @@ import structlog
 import trio
 
 from lasso_trio.subscriptions.feed import Arrival, FeedSource, NotConnected, Refused
-from lasso_trio.subscriptions.feed_quality import FeedQuality, Trouble
+from lasso_trio.subscriptions.feed_quality import TROUBLE_S, FeedQuality, Trouble
 
 log = structlog.get_logger(__name__)
 
@@ -114,11 +114,17 @@ class FeedSet:
             self._refused(feed.source.instance_id, why)
             feed.scope.cancel("it tells something else")
 
-    def has_better(self, feed: OpenFeed, handicap_s: float = 0.0) -> bool:
-        """Is there a provider that is likely to do better, if `feed` is taken to be worse by `handicap_s`?"""
+    def has_better(self, feed: OpenFeed) -> bool:
+        """Is there a provider that is likely to do better?"""
         now = trio.current_time()
-        mine = self.quality(feed.source.instance_id).score(now) + handicap_s
+        mine = self.quality(feed.source.instance_id).score(now)
         return any(self.quality(source.instance_id).score(now) < mine for source in self._free(now))
+
+    def has_sound(self, feed: OpenFeed) -> bool:
+        """Is there one to replace `feed`, in trouble, that had none for a minute? Else two would take turns."""
+        now = trio.current_time()
+        bearable = (self.quality(feed.source.instance_id).lag_s or 0.0) + TROUBLE_S / 2
+        return any(self.quality(source.instance_id).score(now) < bearable for source in self._free(now))
 
     def look_again(self) -> None:
         """The sources are others than before: who is none any more is left, who is new may be asked."""

@@ -17,7 +17,7 @@ from typing import Final
 import attrs
 
 from lasso_trio.subscriptions.feed_ledger import Event, Ledger
-from lasso_trio.subscriptions.feed_quality import TROUBLE_S, Trouble
+from lasso_trio.subscriptions.feed_quality import Trouble
 from lasso_trio.subscriptions.feed_set import FeedSet, OpenFeed
 
 MOST_MISSES: Final = 3.0
@@ -92,7 +92,7 @@ class FeedWatch:
         if feed.behind < self.silent_after or now - feed.behind_since < late_s:
             return False
         lasts = self._passed_at - feed.at >= silence_s
-        return lasts and (self.feeds.has_better(feed, TROUBLE_S) or now - feed.opened_at >= AGAIN_S)
+        return lasts and (self.feeds.has_sound(feed) or now - feed.opened_at >= AGAIN_S)
 
     def _reckon(self, feed: OpenFeed, lost: Iterable[Event], now: float) -> None:
         owed = [event for event in lost if feed.opened_at + SETTLED_S <= event.at]
@@ -106,7 +106,7 @@ class FeedWatch:
 
     def _punish(self, feed: OpenFeed, why: Trouble, now: float) -> None:
         """Replace it, if another may do better; a poor one is better than none."""
-        if self.feeds.has_better(feed, TROUBLE_S):
+        if self.feeds.has_sound(feed):
             self.feeds.drop(feed, why)
         else:
             self.feeds.quality(feed.source.instance_id).suffered(why, now)

@@ -99,6 +99,20 @@ async def test_the_better_ones_are_chosen(nursery: trio.Nursery) -> None:
     assert watcher.feeds.has_better(watcher.feeds.feeds["b"])
 
 
+async def test_who_is_in_trouble_is_not_replaced_by_who_was_a_moment_ago(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    watcher = await started(nursery)
+    assert watcher.feeds.has_sound(watcher.feeds.feeds["a"])
+    watcher.feeds.drop(watcher.feeds.feeds["b"], Trouble.STALL)
+    await trio.sleep(10)
+    assert watcher.open == "ac"
+    assert not watcher.feeds.has_sound(watcher.feeds.feeds["a"])
+    await trio.sleep(60)
+    assert watcher.feeds.has_sound(watcher.feeds.feeds["a"])
+    assert watcher.feeds.free == 1
+
+
 async def test_one_that_refuses_is_not_asked_again_soon(nursery: trio.Nursery) -> None:
     watcher = Watcher()
     watcher.sources[0].refuses = ("x",)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import attrs
 import trio
@@ -58,19 +59,28 @@ class Partial(SimulatedSource):
 
     share: float = 0.0
     late_s: float = 0.0
+    nursery: trio.Nursery | None = None
 
     def _send(self, feed: SimulatedFeed, result: bytes) -> None:
         if feed.kind != "logs":
             super()._send(feed, result)
         elif self.rng.random() < self.share:
-            feed.send.send_nowait(Arrival(result, trio.current_time() + self.late_s))
+            assert self.nursery is not None
+            self.nursery.start_soon(self._send_late, feed, result)
+
+    async def _send_late(self, feed: SimulatedFeed, result: bytes) -> None:
+        await trio.sleep(self.late_s)
+        with suppress(trio.ClosedResourceError):
+            feed.send.send_nowait(Arrival(result, trio.current_time()))
 
 
 async def bad(scene: Scene, share: float, late_s: float = 0.0) -> FeedQuality:
     """What the logs' quality of the second provider is after a while, which is one of two that feed at first."""
-    scene.sources[1] = Partial("b", scene.chain, share=share, late_s=late_s)
-    client = await scene.join('["logs"]')
-    await scene.grow(20, settle_s=2.0)
+    async with trio.open_nursery() as nursery:
+        scene.sources[1] = Partial("b", scene.chain, share=share, late_s=late_s, nursery=nursery)
+        client = await scene.join('["logs"]')
+        await scene.grow(20, settle_s=2.0)
+        await trio.sleep(2)
     stream = stream_of(scene)
     assert set(stream.feeds.feeds) == {"a", "c"}
     assert sorted(fold_logs(client.results)) == sorted(scene.logs(1001))

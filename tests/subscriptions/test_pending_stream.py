@@ -123,6 +123,14 @@ async def test_when_all_are_mute_others_are_tried(autojump_clock: MockClock) -> 
         assert len(client.results) == 5
 
 
+async def test_of_several_that_are_mute_none_is_opened_again_and_again(autojump_clock: MockClock) -> None:
+    async with Scene.open() as scene:
+        client = await scene.join(HASHES)
+        await told(scene.sources[2:], 0, 600)
+        assert len(client.results) > 550
+        assert stream_of(scene).feeds.failovers < 15
+
+
 async def test_where_there_are_no_transactions_others_are_tried_ever_more_seldom(autojump_clock: MockClock) -> None:
     async with Scene.open() as scene:
         await scene.join(HASHES)
