@@ -87,10 +87,8 @@ class Dialogue:
     async def _call(self, route: Route, request: Request, *, meta: bool) -> None:
         share = Share(self.room)
         try:
-            answered = await self._in_turn(route, request, share, meta)
-            texts = [text for text in (answered.text, answered.meta) if text is not None]
-            if texts:
-                await self.put(*texts)
+            texts = (await self._in_turn(route, request, share, meta)).texts
+            await self._put_and_start(texts, [])
         finally:
             share.release()
 

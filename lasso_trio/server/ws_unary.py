@@ -92,6 +92,11 @@ class Answered:
     text: bytes | None
     meta: bytes | None = None
 
+    @property
+    def texts(self) -> list[bytes]:
+        """What is to be sent, in its order."""
+        return [text for text in (self.text, self.meta) if text is not None]
+
 
 @attrs.define(eq=False)
 class Unary:
@@ -128,9 +133,7 @@ class Unary:
     async def _one(self, exchange: Exchange, request: Request, room: Room, beside: bool) -> Answered:
         route = exchange.route
         if route.explain:
-            answer = explanation(self.service, exchange, request)
-            assert isinstance(answer.body, bytes)
-            return Answered(answer.body)
+            return self._explained(exchange, request)
         served = await self.service.serve(
             route.routed_chain, route.wish, request, exchange.started, stream=False, room=room
         )
@@ -144,6 +147,11 @@ class Unary:
             return Answered(_unless_notification(request, text), _NOTIFICATION % meta)
         return Answered(_unless_notification(request, with_members(text, meta_member(meta))))
 
+    def _explained(self, exchange: Exchange, item: Request | Invalid) -> Answered:
+        answer = explanation(self.service, exchange, item)
+        assert isinstance(answer.body, bytes)
+        return Answered(answer.body)
+
     async def many(
         self, route: Route, items: list[Request | Invalid], room: Room, turns: Turns, meta: Container[int] = ()
     ) -> list[Answered]:
@@ -152,8 +160,8 @@ class Unary:
         Raises only Cancelled. `meta`: positions of the calls to tell of beside their answers.
         """
         exchange = Exchange(route, request_id.made(), trio.current_time())
-        if not items:
-            return []
+        if route.explain:
+            return [self._explained(exchange, item) for item in items]
         beside = range(len(items)) if tells_beside(route) else meta
         result = await run_batch(self.service, self.record, exchange, items, room, turns, beside)
         told = result.beside

@@ -250,6 +250,8 @@ async def test_calls_can_be_explained_instead(ws_world: Make) -> None:
     client = await world.connect("/ws/rpc/eth?explain=1")
     await client.call("eth_call")
     assert (await client.json())["result"] == {"explained": True}
+    explained, invalid = await told(client, '[{"id":1,"method":"eth_call"},7]')
+    assert (explained["result"], invalid["error"]["code"]) == ({"explained": True}, -32600)
     assert world.service.asked == []
 
 
