@@ -250,7 +250,7 @@ def restore(archive: Path, directory: Path | None, *, force: bool, dry_run: bool
 def check(directory: Path | None, *, listing: bool, **options: Any) -> None:  # noqa: ANN401
     """Walk through the production checklist.
 
-    Exit codes: 0; 1 a check failed; 2 the command line is wrong, or it was broken off.
+    Exit codes: 0; 1 a check failed; 2 the command line is wrong, not all could be looked at, or it was broken off.
     """
     with _exit_codes():
         from lasso_trio.check import command

@@ -30,7 +30,8 @@ OF_SCRIPTS = {"LASSO_PYTHON", "LASSO_IMAGE", "LASSO_PROFILES"}
 LOCAL = ("127.0.0.1", "localhost")
 SAMPLES = {
     "detail": "", "reason": "r", "why": "w", "path": "/rpc/x", "limit": 1, "retry_after_ms": 1, "slug": "s",
-    "name": "n", "profile": "p", "provider": "x", "chain_id": 1, "method": "m", "retry_after_s": 1.0, "status": 502, "others_shut": False,
+    "name": "n", "profile": "p", "provider": "x", "chain_id": 1, "method": "m", "retry_after_s": 1.0, "status": 502,
+    "others_shut": False,
 }  # fmt: skip
 
 
