@@ -18,7 +18,7 @@ from typing import Final
 from lasso_trio.providers.breaker import State
 from lasso_trio.providers.channel import Channel
 from lasso_trio.providers.head import ChainCheck
-from lasso_trio.providers.prober import Prober
+from lasso_trio.providers.watched import Watched
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.routed_chain import RoutedChain
 
@@ -94,10 +94,10 @@ def _ailing(routed: RoutedChain, candidate: Candidate, live: Sequence[Channel], 
         why = _failing(channel, now)
         if why:
             return Status.DEGRADED, why
-    prober = prober_of(routed, candidate)
-    if prober is not None and prober.schedule.failures >= FAILURES - 1:
-        return Status.DEGRADED, f"{prober.schedule.failures} probes in a row failed"
-    if _lost_its_socket(routed, candidate):
+    watched = _watched(routed, candidate)
+    if watched.failures >= FAILURES - 1:
+        return Status.DEGRADED, f"{watched.failures} probes in a row failed"
+    if watched.sessions and not watched.connected:
         return Status.DEGRADED, "its WebSocket was lost and is being connected again"
     lag = routed.heads.lag(candidate.channel.instance_id, now)
     most = routed.chain.selection.max_lag_blocks or LAG_BLOCKS
@@ -126,12 +126,6 @@ def _idle(candidates: Sequence[Candidate], channels: Sequence[Channel], live: Se
     return Status.HEALTHY, "" if len(live) == len(channels) else "its WebSocket is being connected"
 
 
-def _lost_its_socket(routed: RoutedChain, candidate: Candidate) -> bool:
-    instance = routed.registry.instances.get(candidate.channel.instance_id)
-    keeper = None if instance is None else instance.keeper
-    return keeper is not None and not keeper.connected and keeper.sessions > 0
-
-
-def prober_of(routed: RoutedChain, candidate: Candidate) -> Prober | None:
+def _watched(routed: RoutedChain, candidate: Candidate) -> Watched:
     instance = routed.registry.instances.get(candidate.channel.instance_id)  # a reload may have taken it away
-    return None if instance is None else instance.prober
+    return Watched() if instance is None else instance.watched

@@ -87,6 +87,8 @@ class Channel:
     unknown: UnknownErrors = attrs.field(factory=UnknownErrors)
     """Error texts of this channel that the catalogue does not know."""
     in_flight: int = 0
+    live_elsewhere: bool = False
+    """Another process has its open session. Only of copies that are shown: no call can go out there."""
     heard_at: float = -inf
     """When it last answered a call well."""
     cordoned: bool = False
@@ -103,7 +105,7 @@ class Channel:
     @property
     def live(self) -> bool:
         """Can a call be dispatched now? HTTP always can; a WebSocket needs a keeper with an open session."""
-        return self.pool is not None
+        return self.pool is not None or self.live_elsewhere
 
     def cordon(self, *, out: bool, now: float = -inf) -> None:
         """Take it out of service, or back in. Calls in flight are untouched.

@@ -23,6 +23,7 @@ from lasso_trio.providers.head import Head
 from lasso_trio.providers.learned import LearnedLimits
 from lasso_trio.providers.pacing import Pacing
 from lasso_trio.providers.prober import Prober
+from lasso_trio.providers.watched import Watched
 from lasso_trio.upstream.endpoint import Endpoint
 from lasso_trio.upstream.http1 import Pool
 
@@ -46,6 +47,13 @@ class Instance:
     head: Head = attrs.field(factory=Head)
     prober: Prober | None = None
     keeper: Any = None
+    watched_elsewhere: Watched | None = None
+    """What another process tells, as long as that one looks and not this one."""
+
+    @property
+    def watched(self) -> Watched:
+        """What is seen of it, for people."""
+        return self.watched_elsewhere or Watched.by(self.prober, self.keeper)
 
     def allow(self, terms: Allowance) -> None:
         """Keep to `terms` from now on; what was spent already counts."""

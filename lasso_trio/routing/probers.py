@@ -44,11 +44,17 @@ def make_probers(directory: Directory) -> list[Prober]:
 
 def look_at(directory: Directory, now: float) -> None:
     """Somebody looks at all of it: probe as if clients used every chain, for five minutes from the last time that this
-    was said. An idle instance is asked anew within two seconds. Does nothing where another process probes.
+    was said. An idle instance is asked anew within two seconds. Where another process probes it is counted, to be told
+    to that one.
     """
-    for instance in directory.registry.instances.values():
+    instances, unprobed = directory.registry.instances, set()
+    for id_, instance in instances.items():
         if instance.prober is not None:
             instance.prober.touch(now)
+        elif Transport.HTTP in instance.channels:
+            unprobed.add(id_)
+    for chain in directory.chains():
+        chain.counts.elsewhere += not unprobed.isdisjoint(chain.heads.heads)
 
 
 def _rules(chains: list[RoutedChain], instance_id: str) -> tuple[ErrorRule, ...]:

@@ -53,7 +53,8 @@ class ChainCounts:
     written: int = 0
     """Calls that are over and may have changed something: what was read before them is old."""
     elsewhere: int = 0
-    """How often another worker of the node said that its clients use the chain."""
+    """How often another worker of the node said that its clients use the chain, or somebody looks at it; and how often
+    somebody was seen to look at it here where another worker probes."""
     sent: int = 0
     """Calls that were dispatched to a provider, each once however many attempts it took; of a query that was cut, each
     part. Neither what was shared, kept or answered here, nor signed transactions."""

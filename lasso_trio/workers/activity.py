@@ -1,4 +1,5 @@
-"""Which chains clients use at the other workers: the keeping one looks seldom at a chain that nobody uses.
+"""Which chains clients use, or somebody looks at, at the other workers: the keeping one looks seldom at one of which
+neither is true.
 
 Read from counts that are kept anyway, every two seconds; a call pays nothing for it.
 """
@@ -49,13 +50,18 @@ class Activity:
     def _used(self) -> list[Place]:
         """Since the last look."""
         before = self._seen
-        self._seen = {_place(c): c.counts.calls + c.own_counts.calls for c in self.directory().chains()}
-        return [place for place, calls in self._seen.items() if calls != before.get(place, 0)]
+        self._seen = {_place(chain): _signs(chain) for chain in self.directory().chains()}
+        return [place for place, signs in self._seen.items() if signs != before.get(place, 0)]
 
     def _hear(self, _: int, payload: bytes) -> None:
         used = set(_decode(payload))
         for chain in self.directory().chains():
             chain.counts.elsewhere += _place(chain) in used
+
+
+def _signs(chain: RoutedChain) -> int:
+    """Calls of clients, what is read for subscriptions, and looks at it."""
+    return chain.counts.calls + chain.own_counts.calls + chain.counts.elsewhere
 
 
 def _place(chain: RoutedChain) -> Place:

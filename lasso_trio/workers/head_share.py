@@ -1,6 +1,7 @@
 """What the keeping worker sees of each instance, told to the others: they look at nothing themselves.
 
-    keeping: a head moves, a socket comes or goes ─► marked ─► told to all · a worker joins, or asks ─► told all
+    keeping: a head moves, a probe failed, a socket comes or goes ─► marked ─► told to all
+             a worker joins, or asks ─► told all
     others:  heard ─► adopted, the plans made anew where a verdict changed · nobody keeps ─► headers are lost
 
 A worker that does not keep serves an instance only when it was told what the keeping one knows of its chain.
@@ -19,6 +20,7 @@ import trio
 from lasso_trio.providers.branch import Header
 from lasso_trio.providers.head import ChainCheck, HeadNews
 from lasso_trio.providers.registry import Instance, Registry
+from lasso_trio.providers.watched import Watched
 from lasso_trio.workers.bus import Bus
 from lasso_trio.workers.shared_clock import SharedClock
 
@@ -28,11 +30,13 @@ AGAIN: Final = "heads.again"
 
 
 class InstanceNews(msgspec.Struct, array_like=True, frozen=True):
-    """`connected`: its WebSocket has a session."""
+    """`failures`, `connected`, `sessions`: see `Watched`."""
 
     instance: str
     head: HeadNews
+    failures: int
     connected: bool
+    sessions: int
 
 
 class Heard(msgspec.Struct, array_like=True, frozen=True):
@@ -118,9 +122,10 @@ class HeadShare:
         return list(self._awaited.values())
 
     def lose(self) -> None:
-        """Who told headers is gone."""
+        """Who told of them is gone, or it is us now."""
         for instance in self.registry.instances.values():
             instance.head.lose()
+            instance.watched_elsewhere = None
 
     # Telling…
 
@@ -155,7 +160,11 @@ class HeadShare:
 
     def _news(self, ids: dict[str, None] | dict[str, Instance]) -> list[InstanceNews]:
         found = [instance for id_ in ids if (instance := self.registry.instances.get(id_)) is not None]
-        return [InstanceNews(i.id, shifted(i.head.news(), self.clock.offset), _connected(i)) for i in found]
+        return [self._told(instance) for instance in found]
+
+    def _told(self, instance: Instance) -> InstanceNews:
+        head, watched = shifted(instance.head.news(), self.clock.offset), instance.watched
+        return InstanceNews(instance.id, head, watched.failures, watched.connected, watched.sessions)
 
     # Hearing…
 
@@ -177,6 +186,7 @@ class HeadShare:
             return False
         changed = instance.head.adopt(shifted(news.head, -self.clock.offset))
         self._known.add(instance.id)
+        instance.watched_elsewhere = Watched(news.failures, news.connected, news.sessions)
         self.on_connected(instance.id, news.connected)
         awaited = None if instance.head.check is ChainCheck.PENDING else self._awaited.pop(instance.id, None)
         if awaited is not None:
@@ -197,7 +207,3 @@ def shifted(head: HeadNews, by: float) -> HeadNews:
     """With its times `by` seconds later."""
     height, at = head.aged
     return attrs.evolve(head, at=head.at + by, aged=(height, at + by))
-
-
-def _connected(instance: Instance) -> bool:
-    return instance.keeper is not None and bool(instance.keeper.connected)

@@ -13,6 +13,7 @@ from typing import Protocol, cast
 
 import attrs
 
+from lasso_trio.config.profile import Transport
 from lasso_trio.providers.channel import Channel
 from lasso_trio.providers.latency import Evidence, Window
 from lasso_trio.routing.candidate import Candidate
@@ -105,6 +106,8 @@ class WholeDirectory:
         for id_, instance in directory.registry.instances.items():
             seen = registry.instances[id_] = copy.copy(instance)
             seen.channels = {transport: self._channel(channel) for transport, channel in instance.channels.items()}
+            if Transport.WS in seen.channels:
+                seen.channels[Transport.WS].live_elsewhere = instance.watched.connected
             channels |= {instance.channels[transport]: each for transport, each in seen.channels.items()}
         profiles = {slug: self._profile(profile, channels, now) for slug, profile in directory.profiles.items()}
         return attrs.evolve(directory, profiles=profiles, registry=registry)

@@ -9,9 +9,10 @@ import pytest
 
 from lasso_trio.dashboard.board import Board
 from lasso_trio.dashboard.provider_view import by_provider
-from lasso_trio.dashboard.status import Status, chain_status, prober_of, provider_status
+from lasso_trio.dashboard.status import Status, chain_status, provider_status
 from lasso_trio.providers.catalogue import Category
 from lasso_trio.providers.head import ChainCheck
+from lasso_trio.providers.watched import Watched
 from tests.dashboard.boards import NOW, answered, board_of, candidate, channel, routed_of
 
 
@@ -113,9 +114,18 @@ async def test_probes_that_fail_are_told() -> None:
     instance.prober = SimpleNamespace(schedule=SimpleNamespace(failures=2))  # type: ignore[assignment]
     answered(board, "beta:http", 1, 0.01)
     assert told(board) == (Status.DEGRADED, "2 probes in a row failed")
-    assert prober_of(routed_of(board), candidate(board, "beta:http")) is instance.prober
     del routed_of(board).registry.instances["1:beta:0"]
-    assert prober_of(routed_of(board), candidate(board, "beta:http")) is None
+    assert told(board)[0] is Status.HEALTHY
+
+
+async def test_what_the_keeping_worker_sees_is_told_by_all() -> None:
+    board = board_of()
+    instance = routed_of(board).registry.instances["1:alpha:0"]
+    answered(board, "alpha:http", 1, 0.01)
+    instance.watched_elsewhere = Watched(failures=2, connected=True, sessions=1)
+    assert told(board, "alpha") == (Status.DEGRADED, "2 probes in a row failed")
+    instance.watched_elsewhere = Watched(sessions=1)
+    assert told(board, "alpha") == (Status.DEGRADED, "its WebSocket was lost and is being connected again")
 
 
 @pytest.mark.parametrize(

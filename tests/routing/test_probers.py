@@ -64,7 +64,6 @@ def test_who_has_a_prober_gets_no_second_one() -> None:
 
 def test_who_looks_at_it_wakes_every_prober_there_is() -> None:
     names = directory()
-    look_at(names, 0.0)  # nobody probes yet
     probers = make_probers(names)
 
     def idle(now: float) -> list[bool]:
@@ -73,3 +72,12 @@ def test_who_looks_at_it_wakes_every_prober_there_is() -> None:
     assert (idle(0.0), idle(IDLE_S)) == ([False, False], [True, True])
     look_at(names, 1000.0)
     assert (idle(1000.0 + IDLE_S - 1), idle(1000.0 + IDLE_S)) == ([False, False], [True, True])
+
+
+def test_where_another_process_probes_a_look_is_counted_for_it() -> None:
+    names = directory()
+    look_at(names, 0.0)
+    assert {chain.counts.elsewhere for chain in names.chains()} == {1}
+    make_probers(names)
+    look_at(names, 1.0)
+    assert {chain.counts.elsewhere for chain in names.chains()} == {1}

@@ -7,6 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from lasso_trio.providers.probe_schedule import IDLE_S
+from lasso_trio.routing.probers import look_at
 from tests.workers.team import Team, team_of
 
 Patch = pytest.MonkeyPatch
@@ -27,6 +28,20 @@ async def test_clients_of_a_worker_that_does_not_keep_keep_the_probes_going(
         assert await probes_in(team, 60) < busy / 2
         for _ in range(70):
             assert await team[team.followers[0]].ask("eth_gasPrice")
+            await trio.sleep(1)
+        assert await probes_in(team, 60) >= busy - 3
+
+
+async def test_somebody_who_looks_at_a_worker_that_does_not_keep_keeps_the_probes_going(
+    autojump_clock: MockClock, monkeypatch: Patch
+) -> None:
+    async with team_of(3, monkeypatch) as team:
+        busy = await probes_in(team, 60)
+        await trio.sleep(IDLE_S)
+        assert await probes_in(team, 60) < busy / 2
+        follower = team[team.followers[0]]
+        for _ in range(10):
+            look_at(follower.reloading.handler.directory, trio.current_time())
             await trio.sleep(1)
         assert await probes_in(team, 60) >= busy - 3
 

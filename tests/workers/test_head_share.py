@@ -7,10 +7,13 @@ import trio
 from trio.testing import MockClock
 
 from lasso_trio.config.profile_set import ProfileSet
+from lasso_trio.dashboard.status import provider_status
 from lasso_trio.providers.branch import Branch, Header
 from lasso_trio.providers.head import ChainCheck
 from lasso_trio.providers.probe_answer import Kind, ProbeAnswer
-from tests.workers.team import Team, team_of
+from lasso_trio.workers.heard_figures import HeardFigures
+from lasso_trio.workers.whole_directory import WholeDirectory
+from tests.workers.team import Colleague, Team, team_of
 
 Patch = pytest.MonkeyPatch
 
@@ -93,6 +96,44 @@ async def test_what_a_worker_says_that_does_not_keep_is_not_believed(
         await team.crew.settle()
         assert team[other].instance("a").head.height != 9999
         assert team[team.keeper].instance("a").head.height != 9999
+
+
+def said_of(colleague: Colleague, name: str) -> tuple[str, str, list[bool]]:
+    """A provider's word on the dashboard, why, and whether its channels are live."""
+    now = trio.current_time()
+    whole = WholeDirectory(HeardFigures()).of(colleague.reloading.handler.directory, now)
+    (routed,) = whole.chains()
+    mine = [candidate for candidate in routed.candidates if candidate.provider.id == name]
+    status, why = provider_status(routed, mine, now)
+    return status.value, why, [candidate.channel.live for candidate in mine]
+
+
+async def test_all_workers_say_the_same_of_a_provider_as_its_sockets_and_probes_go(
+    autojump_clock: MockClock, monkeypatch: Patch
+) -> None:
+    async with team_of(3, monkeypatch) as team:
+
+        def said() -> tuple[str, str, list[bool]]:
+            told = [said_of(colleague, "a") for colleague in team.colleagues.values()]
+            assert all(each == told[0] for each in told), told
+            return told[0]
+
+        assert said() == ("healthy", "", [True, True])
+        keeping = team[team.keeper].instance("a")
+        assert keeping.prober is not None
+        keeping.prober.schedule.failures = 2
+        keeping.head.touched()
+        await team.crew.settle()
+        assert said() == ("degraded", "2 probes in a row failed", [True, True])
+        keeping.prober.schedule.failures = 0
+        team.network.down.add("a")
+        team.network.nodes["a"].drop_websockets()
+        await trio.sleep(0.1)
+        assert said() == ("degraded", "its WebSocket was lost and is being connected again", [True, False])
+        await team.kill(team.keeper)
+        team.network.down.clear()
+        await trio.sleep(20)
+        assert said() == ("healthy", "", [True, True])
 
 
 async def test_an_instance_that_a_reload_brings_is_asked_about(autojump_clock: MockClock, monkeypatch: Patch) -> None:
