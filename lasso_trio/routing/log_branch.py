@@ -92,7 +92,8 @@ def _settled(call: Call) -> int | None:
 async def _hash_at(call: Call, rng: Random, who: Candidate, block: int) -> str | None:
     now, plan = call.clock(), call.plan
     alone = build(plan.strategy, [who], (), _BLOCK, plan.version, now)
-    asking = attrs.evolve(call, method=_BLOCK, params=b'["0x%x",false]' % block, plan=alone, stream=False, watch=None)
+    params = b'["0x%x",false]' % block
+    asking = attrs.evolve(call, method=_BLOCK, params=params, plan=alone, stream=False, room=None, watch=None)
     outcome = await execute(asking, rng)
     return None if outcome.failed or outcome.reply is None else _hash_in(outcome.reply)
 

@@ -308,6 +308,15 @@ async def test_parts_with_old_blocks_go_to_archives_and_others_to_everybody(auto
     assert (nodes["a"].asked, nodes["b"].asked) == (2, 9)  # 891 to 989, and the rest
 
 
+async def test_a_block_named_by_its_hash_may_be_old_and_goes_to_archives(autojump_clock: Clock, world: Build) -> None:
+    it = world({"a": Faults(), "b": Faults()})
+    block = (await it.ask("eth_getBlockByNumber", '["0x3e0",false]'))["result"]["hash"]
+    it["a"].provider, it.routed._pruned = attrs.evolve(it["a"].provider, archival=False), True
+    found = (await it.ask("eth_getLogs", f'[{{"blockHash":"{block}"}}]'))["result"]
+    assert {log["blockHash"] for log in found} == {block}
+    assert (it.provider("a").calls["eth_getLogs"], it.provider("b").calls["eth_getLogs"]) == (0, 1)
+
+
 async def test_what_a_provider_told_of_its_depth_keeps_older_parts_from_it(autojump_clock: Clock, net: Build) -> None:
     stated = {name: Capabilities(limits=Limits(max_block_range=99)) for name in "ab"}
     nodes = {"a": Node(100), "b": Node(100)}

@@ -14,9 +14,10 @@ from lasso_trio.config.profile import Strategy
 from lasso_trio.devnet import Failure, Faults
 from lasso_trio.devnet import Kind as FailureKind
 from lasso_trio.jsonrpc.methods import known
+from lasso_trio.jsonrpc.reply import check
 from lasso_trio.routing.call import Call
 from lasso_trio.routing.candidate import Candidate
-from lasso_trio.routing.log_branch import YOUNG_BLOCKS, anchor_of, conflict_in, doubts
+from lasso_trio.routing.log_branch import YOUNG_BLOCKS, _hash_in, anchor_of, conflict_in, doubts
 from lasso_trio.routing.log_filter import LogQuery
 from lasso_trio.routing.split import Log, Part
 
@@ -104,3 +105,8 @@ async def test_who_does_not_say_contradicts_nobody(autojump_clock: Clock, world:
     it.provider("a").plan.set(Faults())
     unborn: list[tuple[Part, Candidate | None]] = [(part(900, 99_999, 99_999), b), (part(100_000, 100_001), a)]
     assert await conflict_in(call_of(it), Random(1), unborn, a) is None
+
+
+@pytest.mark.parametrize("result", [b"null", b'"0x1"', b"{}", b'{"hash":1}'])
+def test_what_is_no_block_has_no_hash(result: bytes) -> None:
+    assert _hash_in(check(b'{"jsonrpc":"2.0","id":1,"result":%b}' % result, 1)) is None
