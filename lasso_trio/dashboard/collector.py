@@ -105,6 +105,7 @@ class Collector:
                 yield from self._channel(channel, grown, now, wall)
         for routed in tuple(directory.chains()):
             self._chain(routed, grown, now, wall)
+            yield
         self._figures.clear()
         for group in _groups(directory):
             self.figures(group)  # now, and not in a snapshot, which may not take long

@@ -25,6 +25,7 @@ from lasso_trio.dashboard.pages import Pages
 from lasso_trio.dashboard.series import STEP_S
 from lasso_trio.dashboard.shared_pages import encode
 from lasso_trio.dashboard.snapshot import snapshot
+from lasso_trio.routing.probers import look_at
 from lasso_trio.routing.routed_chain import RoutedChain
 
 
@@ -36,9 +37,10 @@ class Dashboard:
 
     @classmethod
     def of(cls, board: Board) -> Self:
-        def build(profile: str, tick: int) -> bytes | None:
+        async def build(profile: str, tick: int) -> bytes | None:
+            look_at(board.directory(), trio.current_time())
             found = board.whole.directory().find(profile)
-            return None if found is None else encode(snapshot(board, found, tick, trio.current_time()))
+            return None if found is None else encode(await snapshot(board, found, tick))
 
         feed = Feed(build, on_first=lambda: board.activity.watch(board.doors), on_none=board.activity.leave)
         board.viewers = lambda: len(feed.viewers)

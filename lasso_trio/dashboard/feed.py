@@ -12,7 +12,7 @@ end when the node drains.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from secrets import token_hex
 from typing import Final
@@ -35,7 +35,7 @@ TURN: Final = 4
 HELLO: Final = b"retry: 2000\n\n"
 HEARTBEAT: Final = b": heartbeat\n\n"
 
-Build = Callable[[str, int], bytes | None]
+Build = Callable[[str, int], Awaitable[bytes | None]]
 """A profile's snapshot as JSON, for a tick; None when there is no such profile any more."""
 
 
@@ -173,18 +173,21 @@ class Feed:
         while True:
             await self._somebody.wait()
             due = trio.current_time() + TICK_S
-            await self._hand_out(self._built())
+            await self._hand_out(await self._built())
             await trio.sleep_until(due)
 
-    def _built(self) -> dict[str, Snapshot]:
+    async def _built(self) -> dict[str, Snapshot]:
         """One snapshot per profile that is looked at."""
         self.tick += 1
+        made: dict[str, Snapshot] = {}
         for profile in {viewer.profile for viewer in self.viewers}:
-            data = self.build(profile, self.tick)
+            data = await self.build(profile, self.tick)
             if data is not None:
                 text = event("snapshot", data, self._id(self.tick))
-                self._last[profile] = Snapshot(self.tick, text, chunk(text))
-        return {profile: made for profile, made in self._last.items() if made.tick == self.tick}
+                made[profile] = Snapshot(self.tick, text, chunk(text))
+        if self.viewers:  # all at once: who comes while they are built is handed them, and not given them before
+            self._last.update(made)
+        return made
 
     async def _hand_out(self, made: dict[str, Snapshot]) -> None:
         now, left = trio.current_time(), TURN

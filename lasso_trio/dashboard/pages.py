@@ -32,7 +32,7 @@ from lasso_trio.dashboard.provider_view import by_provider, provider_panel
 from lasso_trio.dashboard.races_view import races_page
 from lasso_trio.dashboard.series import Range
 from lasso_trio.dashboard.series_page import Question, series_page
-from lasso_trio.dashboard.shared_pages import FRESH_S, SharedPages, encode
+from lasso_trio.dashboard.shared_pages import FRESH_S, REST, SharedPages, encode
 from lasso_trio.dashboard.snapshot import snapshot
 from lasso_trio.dashboard.streams_view import streams_page
 from lasso_trio.dashboard.system_view import system_page
@@ -143,10 +143,10 @@ class Pages:
         return found
 
     async def _shared(
-        self, make: Callable[[], Row | Awaitable[Row]], fresh_s: float = FRESH_S, key: str = ""
+        self, make: Callable[[], Row | Awaitable[Row]], fresh_s: float = FRESH_S, *, key: str = "", rest: int = REST
     ) -> Response:
         """The same answer to all who ask the same. `key`: what that is, beside the path."""
-        return Response(await self.shared.get(request.path + key, make, fresh_s), content_type=JSON)
+        return Response(await self.shared.get(request.path + key, make, fresh_s, rest), content_type=JSON)
 
     async def _profiles(self) -> Response:
         origin = origin_of(self.board.settings, self.gate.scheme, request.host)
@@ -157,7 +157,7 @@ class Pages:
 
     async def _snapshot(self, profile: str) -> Response:
         found = self._find(profile)
-        return await self._shared(lambda: snapshot(self.board, found, self.feed.tick, trio.current_time()))
+        return await self._shared(lambda: snapshot(self.board, found, self.feed.tick), rest=0)
 
     async def _issues(self, profile: str) -> Response:
         return _json({"issues": self.board.issues.rows(Sight.of(self._find(profile)), ISSUES)})
@@ -206,7 +206,7 @@ class Pages:
         )
         if asked.provider is not None and not routed.has_provider(asked.provider):
             raise Refused(404, {"error": "no such provider"})
-        return await self._shared(lambda: series_page(self.board, routed, asked), SLOW_FRESH_S / 2, f" {asked}")
+        return await self._shared(lambda: series_page(self.board, routed, asked), SLOW_FRESH_S / 2, key=f" {asked}")
 
     async def _try(self) -> Response:
         if request.mimetype != "application/json":

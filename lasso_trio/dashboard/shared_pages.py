@@ -38,8 +38,10 @@ class _Page:
 class SharedPages:
     _pages: dict[str, _Page] = attrs.field(factory=dict)
 
-    async def get(self, key: str, make: Callable[[], Row | Awaitable[Row]], fresh_s: float = FRESH_S) -> bytes:
-        """The page as JSON, at most `fresh_s` seconds old or as old as its cost makes it.
+    async def get(
+        self, key: str, make: Callable[[], Row | Awaitable[Row]], fresh_s: float = FRESH_S, rest: int = REST
+    ) -> bytes:
+        """The page as JSON, at most `fresh_s` seconds old, or `rest` times what it took.
 
         Each is made once at a time, and others meanwhile. What `make` raises passes; who waits for it tries again.
         """
@@ -50,7 +52,7 @@ class SharedPages:
                 row = make()
                 page.body = encode(row if isinstance(row, dict) else await row)
                 made = trio.current_time()
-                page.until = made + min(max(fresh_s, REST * (made - began)), LONGEST_FRESH_S)
+                page.until = made + min(max(fresh_s, rest * (made - began)), LONGEST_FRESH_S)
             return page.body
 
     def _room_for(self, key: str) -> _Page:

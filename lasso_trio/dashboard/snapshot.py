@@ -1,8 +1,14 @@
-"""What every viewer of a profile gets each second: one value, built once and encoded once. Pure reading."""
+"""What every viewer of a profile gets each second: one value, built once and encoded once. Pure reading.
+
+A large profile is worth some tens of milliseconds, so it is built chain by chain and calls go in between: its chains
+may be some milliseconds apart.
+"""
 
 from __future__ import annotations
 
 from typing import Any, Final
+
+import trio
 
 from lasso_trio import __version__
 from lasso_trio.dashboard.board import Board
@@ -23,8 +29,17 @@ ISSUES: Final = 20
 TROUBLE_S: Final = 300.0
 
 
-def snapshot(board: Board, profile: RoutedProfile, tick: int, now: float) -> Row:
-    chains = [chain_row(board, routed, now) for routed in profile.chains]
+async def snapshot(board: Board, profile: RoutedProfile, tick: int) -> Row:
+    """Cancelled: stops between two chains."""
+    chains: list[Row] = []
+    for routed in profile.chains:
+        await trio.lowlevel.checkpoint()
+        chains.append(chain_row(board, routed, trio.current_time()))
+    await trio.lowlevel.checkpoint()
+    return _whole(board, profile, tick, chains, trio.current_time())
+
+
+def _whole(board: Board, profile: RoutedProfile, tick: int, chains: list[Row], now: float) -> Row:
     races = race_sums(profile)
     sight = Sight.of(profile)
     return {

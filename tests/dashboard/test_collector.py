@@ -105,10 +105,10 @@ async def test_what_a_reload_took_away_is_forgotten() -> None:
     assert channel_key(channel(board, "alpha:http")) not in board.collector.windows
 
 
-async def test_a_round_lets_others_run_after_each_channel() -> None:
+async def test_a_round_lets_others_run_after_each_channel_and_each_chain() -> None:
     board = board_of()
     groups = len({"alpha", "beta", "the chain", "the profile"})
-    assert len(list(board.collector.round(board.directory(), NOW, WALL))) == 3 + groups
+    assert len(list(board.collector.round(board.directory(), NOW, WALL))) == 3 + 1 + groups
 
 
 async def test_figures_are_those_of_the_last_round() -> None:

@@ -36,6 +36,17 @@ async def test_calls_are_watched_only_while_somebody_looks(autojump_clock: MockC
     assert not board.activity.watching
 
 
+async def test_who_looks_keeps_the_probes_going(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
+    dashboard = Dashboard.of(board_of())
+    seen = next(iter(dashboard.board.directory().chains())).counts
+    nursery.start_soon(dashboard.run)
+    await trio.sleep(5)
+    assert seen.elsewhere == 0  # it stands for a worker that does not probe
+    with dashboard.feed.viewing("public"):
+        await trio.sleep(2.5)
+        assert seen.elsewhere == 3
+
+
 async def test_it_listens_to_the_log_while_it_runs() -> None:
     dashboard = Dashboard.of(board_of())
     before = list(structlog.get_config()["processors"])
@@ -49,8 +60,8 @@ async def test_it_listens_to_the_log_while_it_runs() -> None:
 
 async def test_a_profile_that_is_gone_has_no_snapshot() -> None:
     dashboard = Dashboard.of(board_of())
-    assert dashboard.feed.build("nope", 1) is None
-    assert b'"tick":1' in (dashboard.feed.build("public", 1) or b"")
+    assert await dashboard.feed.build("nope", 1) is None
+    assert b'"tick":1' in (await dashboard.feed.build("public", 1) or b"")
 
 
 async def test_when_the_node_drains_it_is_closed() -> None:

@@ -25,7 +25,7 @@ from lasso_trio.dashboard.feed import (
 from lasso_trio.server.straight_body import chunk
 
 
-def build(profile: str, tick: int) -> bytes | None:
+async def build(profile: str, tick: int) -> bytes | None:
     return None if profile == "gone" else f"{profile} {tick}".encode()
 
 
@@ -167,7 +167,7 @@ async def test_a_heartbeat_is_due_only_when_nothing_was_written_for_so_long(
     autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
     known, body = {"a"}, Straight()
-    feed = Feed(lambda profile, tick: build(profile, tick) if profile in known else None)
+    feed = Feed(lambda profile, tick: build(profile if profile in known else "gone", tick))
     nursery.start_soon(feed.run)
     nursery.start_soon(view, feed, body)
     await trio.sleep(20.5)
@@ -281,6 +281,40 @@ async def test_a_snapshot_made_while_a_stream_begins_comes_once(
     await wait_all_tasks_blocked()
     assert [b"data: a %d\n" % n in piece for n, piece in enumerate(await pull(stream, 2), 1)] == [True, True]
     await stream.aclose()
+
+
+async def test_who_comes_while_snapshots_are_built_gets_the_new_one_once(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    async def slow(profile: str, tick: int) -> bytes | None:
+        await trio.sleep(0.1)
+        return await build(profile, tick)
+
+    feed = Feed(slow)
+    first, other = feed.stream("a"), feed.stream("b")
+    await pull(first, 1)
+    await pull(other, 1)
+    nursery.start_soon(feed.run)
+    await trio.sleep(0.15)  # that of one profile is built
+    late = [feed.stream("a"), feed.stream("b")]
+    for stream in late:
+        assert [b"data" in piece for piece in await pull(stream, 3)] == [False, True, True]
+        assert feed.tick == 2 if stream is late[0] else feed.tick >= 2
+    for stream in (first, other, *late):
+        await stream.aclose()
+
+
+async def test_what_was_built_when_all_had_gone_is_not_kept(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
+    async def slow(profile: str, tick: int) -> bytes | None:
+        await trio.sleep(0.1)
+        return await build(profile, tick)
+
+    feed = Feed(slow)
+    nursery.start_soon(feed.run)
+    with feed.viewing("a"):
+        await trio.sleep(0.05)
+    await trio.sleep(0.1)
+    assert not feed._last
 
 
 async def test_the_first_who_looks_and_the_last_who_leaves_are_told() -> None:

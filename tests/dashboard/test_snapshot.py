@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+from random import Random
+
 import msgspec
 import trio
 
+from lasso_trio.config.profile import Chain, Profile, Provider
+from lasso_trio.config.profile_set import ProfileSet
+from lasso_trio.config.secret import SecretUrl
 from lasso_trio.dashboard.snapshot import snapshot
+from lasso_trio.providers.registry import Registry
+from lasso_trio.routing.directory import Directory
 from lasso_trio.telemetry.node import Readiness
 from tests.dashboard.boards import (
     KEY,
@@ -30,7 +37,7 @@ async def test_a_snapshot_has_everything_that_the_first_page_shows() -> None:
     board.activity.take(exchange_of(board, now), request_of(), served_by(board), now, "http")
     board.issues.add("cooldown.begun", "warning", {"instance": "1:beta:0", "transport": "http", "seconds": 1})
     board.issues.add("cooldown.begun", "warning", {"instance": "1:foreign:0", "transport": "http", "seconds": 1})
-    row = snapshot(board, board.directory().default, 7, now)
+    row = await snapshot(board, board.directory().default, 7)
     assert (row["tick"], row["profile"], row["node"], row["readiness"], row["uptime_s"]) == (
         7,
         "public",
@@ -54,12 +61,30 @@ async def test_no_key_is_in_it_whatever_was_told() -> None:
     error = refusal(f"https://alpha.example/v2/{KEY} refused ?apikey={KEY}")
     board.activity.take(exchange_of(board, now), request_of(), served_by(board, None, error=error), now, "http")
     board.issues.add("child.crashed", "error", {"child": "x", "error": f"OSError: wss://alpha.example/{KEY}"})
-    text = msgspec.json.encode(snapshot(board, board.directory().default, 1, now))
+    text = msgspec.json.encode(await snapshot(board, board.directory().default, 1))
     assert KEY.encode() not in text
     assert b"\n" not in text
 
 
 async def test_without_calls_it_is_whole_too() -> None:
     board = board_of(vm_metrics=False)
-    row = snapshot(board, board.directory().default, 1, trio.current_time())
+    row = await snapshot(board, board.directory().default, 1)
     assert (row["headline"]["success_percent"], row["headline"]["p50_ms"], row["system"]) == (None, None, None)
+
+
+async def test_others_may_run_between_two_chains(nursery: trio.Nursery) -> None:
+    provider = Provider("alpha", "Alpha", "1:alpha:0", SecretUrl("https://alpha.example/"))
+    chains = tuple(Chain(f"c{n}", n, f"C{n}", (provider,)) for n in range(1, 11))
+    profiles = ProfileSet.of([Profile("public", "Public", chains)])
+    board, turns = board_of(directory=Directory.of(profiles, Registry(lambda _: object(), Random(1)))), 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await trio.lowlevel.checkpoint()
+
+    nursery.start_soon(others)
+    row = await snapshot(board, board.directory().default, 1)
+    assert [chain["chain"] for chain in row["chains"]] == [f"c{n}" for n in range(1, 11)]
+    assert turns >= 10
