@@ -161,6 +161,12 @@ def no_channels() -> RpcError:
     return RpcError(SERVER_ERROR, "No channels available", category="no_channels")
 
 
+def sockets_elsewhere() -> RpcError:
+    """Who insists on a provider's WebSocket asked a worker that has none."""
+    message = "No channels available: the providers' WebSockets are at another worker of this node"
+    return RpcError(SERVER_ERROR, message, category="no_channels")
+
+
 def all_cordoned() -> RpcError:
     return RpcError(SERVER_ERROR, "No available channels: taken out of service by the operator", category="cordoned")
 

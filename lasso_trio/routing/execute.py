@@ -24,6 +24,7 @@ from lasso_trio.jsonrpc.errors import (
     no_channels,
     outcome_indeterminate,
     request_timeout,
+    sockets_elsewhere,
 )
 from lasso_trio.jsonrpc.methods import Method
 from lasso_trio.routing.attempt import Attempt
@@ -125,7 +126,17 @@ def nobody(chain: RoutedChain, method: Method, plan: Plan, now: float) -> RpcErr
         return budgets_spent(method.name, min(*spent, chain.shortest_wait(plan, now) or inf), others_shut=others_shut)
     if plan.ranked or reasons & SHUT:
         return all_circuits_open(method.name, chain.shortest_wait(plan, now))
-    return all_cordoned() if reasons and reasons <= {"cordoned", "not_connected"} else no_channels()
+    if "cordoned" in reasons and reasons <= {"cordoned", "not_connected"}:
+        return all_cordoned()
+    return sockets_elsewhere() if _connected_elsewhere(chain, plan) else no_channels()
+
+
+def _connected_elsewhere(chain: RoutedChain, plan: Plan) -> bool:
+    """Was a WebSocket left out that is open at another worker of this node?"""
+    dead = {exclusion.label for exclusion in plan.excluded if exclusion.reason == "not_connected"}
+    ids = {candidate.channel.instance_id for candidate in chain.candidates if candidate.label in dead}
+    instances = (chain.registry.instances.get(id_) for id_ in ids)
+    return any(i is not None and i.watched_elsewhere is not None and i.watched.connected for i in instances)
 
 
 def _budget_waits(method: Method, plan: Plan, now: float) -> list[float]:

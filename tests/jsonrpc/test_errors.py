@@ -29,6 +29,8 @@ CATALOGUE: list[tuple[RpcError, int, int, str, Any]] = [
     (errors.unknown_provider("x", 1, "p"), 200, -32602, "Provider 'x' not found",
      {"provider_id": "x", "chain_id": 1, "profile": "p"}),
     (errors.no_channels(), 200, -32000, "No channels available", None),
+    (errors.sockets_elsewhere(), 200, -32000,
+     "No channels available: the providers' WebSockets are at another worker of this node", None),
     (errors.request_timeout(), 200, -32007, "Request timeout", None),
     (errors.deadline_exhausted(), 200, -32000, "Request deadline exhausted", {"reason": "deadline_exhausted"}),
     (errors.outcome_indeterminate(), 200, -32000, "Upstream dispatch outcome is indeterminate", None),

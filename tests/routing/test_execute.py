@@ -340,6 +340,12 @@ async def test_nobody_who_could_serve_is_not_the_breakers_doing(autojump_clock: 
     assert (await it.ask("eth_call", "[]", Wish(provider="a")))["error"]["message"].startswith("No available channels")
 
 
+async def test_who_has_no_connection_was_not_taken_out_by_an_operator(autojump_clock: Clock, world: Build) -> None:
+    it = world({"a": Faults()})
+    it.channel("a").pool = None
+    assert (await it.ask())["error"]["message"] == "No channels available"
+
+
 # Those who were refused by a breaker between the plan and the call
 
 

@@ -6,11 +6,15 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from lasso_trio.config.profile import Transport
 from lasso_trio.devnet import Provider as SimulatedProvider
+from lasso_trio.jsonrpc.errors import sockets_elsewhere
+from lasso_trio.jsonrpc.request import Request, decode
 from lasso_trio.providers.head import ChainCheck
 from lasso_trio.providers.probe_answer import Kind, ProbeAnswer
 from lasso_trio.providers.registry import Instance
 from lasso_trio.reloading import Reloading
+from lasso_trio.routing.service import Wish
 from tests.workers.team import NAMES, team_of
 
 Patch = pytest.MonkeyPatch
@@ -67,6 +71,29 @@ async def test_instances_with_nothing_but_a_websocket_have_a_link_in_every_worke
         await trio.sleep(5)
         assert team.calls("eth_subscribe") == 2
         assert team.network.sockets == {"c": 3}  # the link that there was became the keeper's
+
+
+async def test_who_insists_on_a_websocket_is_told_that_another_worker_has_it(
+    autojump_clock: MockClock, monkeypatch: Patch
+) -> None:
+    async def said(number: int, wish: Wish) -> str:
+        colleague, request = team[number], decode(b'{"jsonrpc":"2.0","id":1,"method":"eth_gasPrice"}')
+        assert isinstance(request, Request)
+        served = await colleague.service.serve(colleague.routed, wish, request, trio.current_time(), stream=False)
+        return "" if served.outcome.error is None else served.outcome.error.message
+
+    async with team_of(2, monkeypatch) as team:
+        (follower,) = team.followers
+        for wish in (Wish(transport=Transport.WS), Wish(transport=Transport.WS, provider="a")):
+            assert await said(team.keeper, wish) == ""
+            assert await said(follower, wish) == sockets_elsewhere().message
+        team.network.down.add("a")
+        team.network.nodes["a"].drop_websockets()
+        await trio.sleep(0.1)
+        assert await said(follower, wish) == "No channels available"
+        await team.kill(team.keeper)
+        await trio.sleep(5)
+        assert await said(follower, Wish(transport=Transport.WS)) == ""
 
 
 async def test_without_probes_providers_are_trusted_by_who_keeps_and_who_follows(
