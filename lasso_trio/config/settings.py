@@ -33,6 +33,9 @@ SHORTEST_TOKEN: Final = 16
 SHORTEST_PASSWORD: Final = 8
 """Characters of a password of the dashboard."""
 
+LONGEST_PASSWORD: Final = 1024
+"""Bytes (UTF-8) of one: the login's form has room for it, however its characters are escaped."""
+
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 MOST_WORKERS: Final = 256
 MIB: Final = 1024 * 1024
@@ -286,6 +289,8 @@ def _long_enough(variables: Variables, name: str, password: str) -> Secret:
     if len(password) < SHORTEST_PASSWORD:
         what = f"{name} must give passwords of at least {SHORTEST_PASSWORD} characters, found {len(password)}"
         variables.report.add(None, what)
+    if (length := len(password.encode("utf-8", "surrogateescape"))) > LONGEST_PASSWORD:
+        variables.report.add(None, f"{name} must give passwords of at most {LONGEST_PASSWORD} bytes, found {length}")
     return Secret(password)
 
 

@@ -18,13 +18,12 @@ import attrs
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 from lasso_trio.config.secret import Secret
-from lasso_trio.config.settings import Mode, Settings
+from lasso_trio.config.settings import LONGEST_PASSWORD, Mode, Settings
 from lasso_trio.dashboard.attempts import Attempts
 
 COOKIE: Final = "lasso_dashboard"
 PATH: Final = "/dashboard"
 SESSION_S: Final = 12 * 3600
-LONGEST_PASSWORD: Final = 1024
 LONGEST_COOKIE: Final = 1024
 
 

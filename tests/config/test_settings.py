@@ -126,6 +126,9 @@ def test_who_may_look_at_the_dashboard_and_where_is_read() -> None:
     "given",
     [
         {"LASSO_DASHBOARD_PASSWORD": "short"},
+        {"LASSO_DASHBOARD_PASSWORD": "long enough" + "x" * 1014},
+        {"LASSO_DASHBOARD_PASSWORD": "é" * 513},
+        {"LASSO_DASHBOARD_USERS": "ann:" + "x" * 1025},
         {"LASSO_DASHBOARD_USERS": "ann:short"},
         {"LASSO_DASHBOARD_USERS": "ann"},
         {"LASSO_DASHBOARD_USERS": ":long enough"},

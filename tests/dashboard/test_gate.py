@@ -11,6 +11,7 @@ import trio.testing
 from structlog.testing import capture_logs
 
 from lasso_trio.config.secret import Secret
+from lasso_trio.config.settings import LONGEST_PASSWORD, Settings
 from lasso_trio.dashboard.access import COOKIE
 from lasso_trio.dashboard.attempts import EACH
 from lasso_trio.dashboard.gate import HEADERS, _safe_next, is_ours
@@ -97,6 +98,15 @@ async def test_who_logs_in_gets_a_cookie_that_scripts_and_other_sites_do_not() -
     assert "Path=/dashboard" in cookie
     assert "Secure" not in cookie
     assert (await web.client.get(API)).status_code == 200
+
+
+@pytest.mark.parametrize("letter", ["x", "%", "é", "🔑"])
+async def test_the_longest_password_that_is_taken_at_the_start_opens(letter: str) -> None:
+    longest = letter * (LONGEST_PASSWORD // len(letter.encode()))
+    settings = Settings.from_env({"LASSO_DASHBOARD_PASSWORD": longest})
+    web = web_of(dashboard_password=settings.dashboard_password)
+    assert (await enter(web, longest))[0] == 303
+    assert (await enter(web, longest[:-1]))[0] == 401
 
 
 async def test_who_logs_out_is_out() -> None:
