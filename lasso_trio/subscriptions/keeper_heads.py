@@ -3,6 +3,7 @@
     newHeads ─► each one tells the head ─► none for `timeout_s` ─► does the chain stand still? ─┬─ yes: listen on
                                                                                                └─ no: "silent"
     refused, or not wanted ─► `eth_blockNumber` every `poll_s` ─► two without an answer ─► "silent"
+                              └─ refused for now: asked for again after a minute, or when the provider said
 
 Data counts and pings do not: a balancer answers pings for a node that is gone. A lag is known as soon as a block is
 told, not at the next poll.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from math import inf
 from typing import Final, NoReturn
 
 import attrs
@@ -40,6 +42,7 @@ ASK_S: Final = 5.0
 LATE_S: Final = 1.0
 """News of one block reach the providers within about so long: who is behind by it does not lag."""
 MOST_MISSES: Final = 2
+AGAIN_S: Final = 60.0
 _HIGHEST: Final = 1 << 63
 
 
@@ -105,25 +108,33 @@ class HeadWatch:
     alone: bool = False
     _highest: int = -1
     _heard_at: float = 0.0
+    _again_at: float = inf
+    """When to ask once more for news of heads, which were refused for now."""
 
     async def run(self) -> NoReturn:
         """Until cancelled. Raises Over when the provider does not tell what it should."""
-        feed = await self._subscribe() if self.terms().new_heads else None
         try:
-            async with trio.open_nursery() as nursery:
-                if feed is not None:
-                    nursery.start_soon(self._listen, feed, name="new heads")
-                if feed is None or self.alone:
-                    nursery.start_soon(self._poll, feed is not None, name="head poll")
+            while True:
+                feed = await self._subscribe() if self.terms().new_heads else None
+                with trio.move_on_at(inf if feed is not None else self._again_at):
+                    await self._watch(feed)
         finally:
             self.head.lose()
-        raise AssertionError("neither ends by itself")
+
+    async def _watch(self, feed: Feed | None) -> None:
+        async with trio.open_nursery() as nursery:
+            if feed is not None:
+                nursery.start_soon(self._listen, feed, name="new heads")
+            if feed is None or self.alone:
+                nursery.start_soon(self._poll, feed is not None, name="head poll")
 
     async def _subscribe(self) -> Feed | None:
         try:
             return await self.feeds.open(NEW_HEADS)
         except Refused as refused:
             log.info("keeper.no_new_heads", instance=self.instance_id, said=str(refused))
+            wait_s = inf if refused.lasts else max(AGAIN_S, refused.hint_s or 0.0)
+            self._again_at = trio.current_time() + wait_s
             return None
         except NotConnected as fault:
             raise Over(Ending("mute", text=str(fault), opened=True)) from None

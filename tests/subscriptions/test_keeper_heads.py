@@ -14,7 +14,7 @@ from lasso_trio.devnet.faults import Failure, Kind
 from lasso_trio.providers.branch import Branch
 from lasso_trio.providers.probe_answer import Kind as AnswerKind
 from lasso_trio.providers.probe_schedule import Question
-from lasso_trio.subscriptions.keeper_heads import Terms, ask, read_header
+from lasso_trio.subscriptions.keeper_heads import AGAIN_S, Terms, ask, read_header
 from lasso_trio.upstream.faults import Disconnected
 from lasso_trio.upstream.websocket import ws_endpoint
 from lasso_trio.upstream.ws_link import WsLink
@@ -91,6 +91,31 @@ async def test_it_polls_where_the_provider_has_none(autojump_clock: object, nurs
     assert (keeper.connected, keeper.sessions) == (True, 1)
     assert keeper.head.height is not None
     assert [line["event"] for line in logs].count("keeper.no_new_heads") == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "after_s", "listens"),
+    [
+        ("rate limit exceeded", AGAIN_S, True),
+        ("rate limit, try again in 90s", 90.0, True),
+        ("no such thing", 90.0, False),
+    ],
+)
+async def test_heads_that_were_refused_for_now_are_asked_for_again(
+    autojump_clock: object, nursery: trio.Nursery, message: str, after_s: float, listens: bool
+) -> None:
+    refusal = Failure(Kind.RPC, methods=("eth_subscribe",), code=-32000, message=message, times=1)
+    upstream = Upstream.make(nursery, Faults(failures=(refusal,)))
+    keeper = upstream.keeper(terms=Terms(poll_s=4.0))
+    await until_connected(keeper)
+    await trio.sleep(after_s - 1)
+    assert upstream.node.calls["eth_subscribe"] == 1
+    await trio.sleep(2)
+    assert upstream.node.calls["eth_subscribe"] == 1 + listens
+    polls = upstream.node.calls["eth_blockNumber"]
+    await trio.sleep(20)
+    assert (upstream.node.calls["eth_blockNumber"] == polls) == listens
+    assert (keeper.connected, keeper.sessions, keeper.head.fresh(trio.current_time())) == (True, 1, True)
 
 
 async def test_a_refusal_of_heads_is_logged_without_our_key(autojump_clock: object, nursery: trio.Nursery) -> None:
