@@ -36,7 +36,9 @@ HEADERS: Final = {
 }
 LOGIN: Final = f"{PATH}/login"
 _FREE: Final = (LOGIN, f"{PATH}/static/")
+FORM: Final = "application/x-www-form-urlencoded"
 MOST_FORM_BYTES: Final = 8192
+"""Of what anybody may send here, without a session: room for the longest name and password."""
 
 
 @attrs.frozen(eq=False)
@@ -115,6 +117,10 @@ class Gate:
         return Response(text, status, content_type="text/html; charset=utf-8")
 
     async def _enter(self) -> Response:
+        if request.mimetype != FORM:  # others may hold files
+            return self._form(415, PATH, "That is no login form.")
+        if len(await request.get_data(as_text=False)) > MOST_FORM_BYTES:  # before it is taken apart
+            return self._form(413, PATH, "That is too much for a login form.")
         form = await request.form
         next_ = _safe_next(form.get("next", ""))
         # Only now, and without a wait up to the verdict: whoever holds back a body is not let past the count so.

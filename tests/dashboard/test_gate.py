@@ -14,7 +14,7 @@ from lasso_trio.config.secret import Secret
 from lasso_trio.config.settings import LONGEST_PASSWORD, Settings
 from lasso_trio.dashboard.access import COOKIE
 from lasso_trio.dashboard.attempts import EACH
-from lasso_trio.dashboard.gate import HEADERS, _safe_next, is_ours
+from lasso_trio.dashboard.gate import HEADERS, MOST_FORM_BYTES, _safe_next, is_ours
 from tests.dashboard.webs import Web, web_of
 
 PASSWORD = "correct horse"
@@ -107,6 +107,15 @@ async def test_the_longest_password_that_is_taken_at_the_start_opens(letter: str
     web = web_of(dashboard_password=settings.dashboard_password)
     assert (await enter(web, longest))[0] == 303
     assert (await enter(web, longest[:-1]))[0] == 401
+
+
+async def test_no_more_is_taken_of_a_stranger_than_a_login_needs() -> None:
+    web, form = locked(), "application/x-www-form-urlencoded"
+    body, path = b"password=" + b"x" * MOST_FORM_BYTES, "/dashboard/login"
+    assert (await web.client.post(path, data=body, headers={"content-type": form})).status_code == 413
+    body = b'--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n' + b"x" * 9000 + b"\r\n--b--\r\n"
+    files = {"content-type": "multipart/form-data; boundary=b"}
+    assert (await web.client.post(path, data=body, headers=files)).status_code == 415
 
 
 async def test_who_logs_out_is_out() -> None:
