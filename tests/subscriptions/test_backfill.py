@@ -173,3 +173,19 @@ async def test_numbers_that_came_into_being_meanwhile_are_found(
     reader.forks = hole.forks
     await trio.sleep(3)
     assert hole.added == list(range(1000, 1041))
+
+
+async def test_what_was_not_there_once_does_not_hold_up_a_later_hole(autojump_clock: MockClock) -> None:
+    hole = Hole()
+    reader = ForksReader(hole.forks)
+    backfill = Backfill(hole.line, reader, hole.apply, timeout_s=5.0)
+    hole.tell(hole.forks.tip, header(1010, "0x" + "aa" * 32))
+    await backfill.run()
+    hole.tell(*hole.forks.grow(12))
+    hole.forks.grow(20)
+    hole.tell(hole.forks.tip)
+    reader.reads.clear()
+    await backfill.run()
+    assert hole.added == list(range(1000, 1033))
+    assert {what for what in reader.reads if isinstance(what, int)} == set(range(1013, 1031))
+    assert len(reader.reads) == 19
