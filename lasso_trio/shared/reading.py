@@ -28,9 +28,9 @@ TIMEOUT_S: Final = 0.1
 MOST_LATE: Final = 0.25
 MEMORY: Final = 16
 """Rounds that the share of late ones is of: each weighs so much less than the one after it. At its beginning the
-engine is given up after five late ones, and when it has just come back after two.
+engine is given up after five late ones, and when it has just come back after one or two.
 """
-TRIES: Final = 8
+TRIES: Final = 4
 AT_ONCE: Final = 256
 """Look-ups of one round trip, and so many may wait for the next; more go on without."""
 

@@ -157,7 +157,8 @@ async def test_one_that_comes_back_slow_is_given_up_sooner(autojump_clock: trio.
             assert made.lane.up
             return made.late - before
 
-        assert [await late_ones() for _ in range(4)] == [5, 2, 2, 2]
+        assert await late_ones() == 5
+        assert max([await late_ones() for _ in range(9)]) <= 2
         await waits(made, 100)
         assert await late_ones() == 5
 
