@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from threading import RLock
 from time import time_ns
 from typing import Any, Final, Self
 
@@ -169,6 +170,8 @@ class IssueLog:
 
     kept: deque[Issue] = attrs.field(factory=lambda: deque(maxlen=KEPT))
     last_seq: int = 0
+    _lock: RLock = attrs.field(factory=RLock)
+    """Whoever logs adds, in whatever thread, and in the midst of another's turn."""
     _minute: int = 0
     _alike: Counter[str] = attrs.field(factory=Counter)
 
@@ -176,12 +179,17 @@ class IssueLog:
         """Never raises."""
         level = _LEVELS.get(level, level)
         kind = _kind(event, level, fields)
-        if kind is None or (kind in _RATIONED and not self._has_room(event)):
+        if kind is None:
             return
         shown = {encodable(name): plain(value) for name, value in fields.items() if not name.startswith("exc")}
+        issue = Issue(0, time_ns(), level, event, kind, _text(event, shown), shown)
+        with self._lock:
+            if kind not in _RATIONED or self._has_room(event):
+                self._keep(issue, None)
+
+    def _keep(self, issue: Issue, worker: int | None) -> None:
         self.last_seq += 1
-        text = _text(event, shown)
-        self.kept.append(Issue(self.last_seq, time_ns(), level, event, kind, text, shown))
+        self.kept.append(attrs.evolve(issue, seq=self.last_seq, worker=worker))
 
     def _has_room(self, event: str) -> bool:
         minute = time_ns() // 60_000_000_000
@@ -192,12 +200,12 @@ class IssueLog:
 
     def own_since(self, seq: int) -> list[Issue]:
         """Those that this process logged after its `seq`-th; how often calls failed over each counts for itself."""
-        return [i for i in self.kept if i.seq > seq and i.worker is None and i.event != FAILOVER]
+        return [i for i in tuple(self.kept) if i.seq > seq and i.worker is None and i.event != FAILOVER]
 
     def adopt(self, issue: Issue, worker: int) -> None:
         """What another process of the node logged."""
-        self.last_seq += 1
-        self.kept.append(attrs.evolve(issue, seq=self.last_seq, worker=worker))
+        with self._lock:
+            self._keep(issue, worker)
 
     def rows(self, sight: Sight | None, most: int) -> list[dict[str, Any]]:
         """Newest last."""
@@ -209,10 +217,10 @@ class IssueLog:
         return sum(issue.level in _BAD and issue.at_ns >= since for issue in self._seen_by(sight))
 
     def _seen_by(self, sight: Sight | None) -> list[Issue]:
-        return [issue for issue in self.kept if sight is None or sight.has(issue)]
+        return [issue for issue in tuple(self.kept) if sight is None or sight.has(issue)]
 
     def about(self, instance: str, most: int) -> list[dict[str, Any]]:
-        return [issue.row for issue in self.kept if issue.instance == instance][-most:]
+        return [issue.row for issue in tuple(self.kept) if issue.instance == instance][-most:]
 
     @contextmanager
     def listening(self) -> Iterator[None]:

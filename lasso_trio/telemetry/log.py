@@ -11,7 +11,7 @@ import atexit
 import logging
 import os
 import sys
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -21,7 +21,7 @@ import attrs
 import msgspec
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
-from structlog.typing import WrappedLogger
+from structlog.typing import Processor, WrappedLogger
 
 from lasso_trio.telemetry.scrub import encodable, plain, printable, scrub
 from lasso_trio.telemetry.sink import LogSink
@@ -66,14 +66,15 @@ def configure(*, level: str = "info", format: Format = "auto", fd: int = 1) -> L
         sys.stdout.flush()  # what was printed so far stays in front
     sink = LogSink(fd)
     render = _pretty_renderer(os.isatty(fd)) if pretty else _render_json
+    processors: list[Processor] = [_stamp, _pretty_exception if pretty else _structured_exception, render]
     structlog.configure(
-        processors=[_stamp, _pretty_exception if pretty else _structured_exception, render],
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=lambda *names: _SinkLogger(sink, names[0] if names else ""),
         cache_logger_on_first_use=False,
     )
     _adopt_stdlib(max(least, logging.WARNING))
-    sink.report_dropped = _dropped_line
+    sink.report_dropped = partial(_dropped_line, processors)
     sink.start()
     log = Log(sink, pretty, least)
     atexit.register(log.close)
@@ -147,9 +148,12 @@ def _pretty_renderer(terminal: bool) -> Callable[[WrappedLogger, str, Event], by
     return render
 
 
-def _dropped_line(count: int) -> bytes:
-    line = {"timestamp": timestamp(), "level": "warning", "event": "log.dropped", "lines": count}
-    return _encode(line) + b"\n"
+def _dropped_line(processors: Sequence[Processor], count: int) -> bytes:
+    """As any other event, for those who listen, but past the queue that was full. In the writer thread."""
+    event: Any = {"event": "log.dropped", "lines": count}
+    for process in tuple(processors):  # who listens comes and goes
+        event = process(None, "warning", event)
+    return bytes(event)
 
 
 def _of_worker(worker: int, line: bytes) -> bytes:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from threading import Thread
+
 import pytest
 import structlog
 from structlog.testing import capture_logs
@@ -161,3 +163,25 @@ def test_memory_is_bounded() -> None:
     for _ in range(500):
         issues.add("node.ready", "info", {})
     assert (len(issues.kept), issues.last_seq) == (module.KEPT, 500)
+
+
+def test_other_threads_may_log_while_it_is_read() -> None:
+    issues, go_on = IssueLog(), True
+
+    def log() -> None:
+        while go_on:
+            issues.add("child.crashed", "error", {})
+
+    threads = [Thread(target=log) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(200):
+            issues.troubles(Sight("public"), 60.0)
+            issues.own_since(0)
+    finally:
+        go_on = False
+        for thread in threads:
+            thread.join()
+    seqs = [issue.seq for issue in issues.kept]
+    assert seqs == list(range(issues.last_seq - len(seqs) + 1, issues.last_seq + 1))

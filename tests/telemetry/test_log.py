@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import Any
 
 import msgspec
 import pytest
@@ -231,3 +232,17 @@ def test_lost_lines_are_reported_once_writing_goes_on(output: Make) -> None:
     lost, following = out.events()
     assert (lost["event"], lost["lines"], lost["level"]) == ("log.dropped", 7, "warning")
     assert following["event"] == "next"
+
+
+def test_missing_lines_are_told_to_who_listens_and_to_people_in_their_format(output: Make) -> None:
+    out, heard = output(kind="pretty"), list[tuple[str, object, object]]()
+
+    def listen(_: object, level: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        heard.append((level, event["event"], event["lines"]))
+        return event
+
+    structlog.get_config()["processors"].insert(0, listen)
+    out.log.sink.dropped = 7
+    (line,) = out.text().splitlines()
+    assert heard == [("warning", "log.dropped", 7)]
+    assert re.search(r"log\.dropped +lines=7$", line)
