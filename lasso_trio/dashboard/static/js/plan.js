@@ -8,7 +8,7 @@ export function Plan({ explain, drawn }) {
   if (answer === "local") return html`<p>This node answers by itself; no provider is asked.</p>`;
   if (answer === "refused") return html`<p class="bad">It would be refused: ${explain.refusal?.message ?? JSON.stringify(explain.refusal)}</p>`;
   return html`
-    <p class="chooser">${first ? html`First <b>${first.label}</b>: ${words(first.reason)}.` : "Nobody could be asked."} ${raced(hedge)}${" "}
+    <p class="chooser">${first ? html`First <b>${first.label}</b>: ${words(first.reason)}.` : answer === "heights_first" ? "Nobody told of that block yet: all are asked how far they are, and who has come so far answers." : "Nobody could be asked."} ${raced(hedge)}${" "}
       ${explain.deadline_ms && `It may take ${duration(explain.deadline_ms)} and at most ${count(explain.most_dispatches)} attempts.`}
       ${drawn && candidates.some((row) => row.tied) && " Those who are tied are drawn anew for each call, so the call itself may have begun elsewhere."}</p>
     <ol class="plan" aria-label="Who would be asked, in this order">${candidates.map((row, i) => html`<li key=${row.label} class=${row.label === first?.label ? "first" : ""}>
