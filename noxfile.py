@@ -145,10 +145,12 @@ def browser(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """CPU, latency beside nginx, the plain stack (`-- quick`, `--docs`); `-- race|streams|scrape|viewers|workers`.
 
-    `-- replacement|spread|cluster`: a killed worker, what workers tell each other, a hundred nodes.
+    `-- replacement|spread|cluster|redis`: a killed worker, what workers tell each other, a hundred nodes, Redis gone.
     """
     if session.posargs[:1] in (["race"], ["streams"], ["scrape"], ["viewers"], ["workers"]):
         return python(session, f"tests/bench/{session.posargs[0]}.py", *session.posargs[1:])
+    if session.posargs[:1] == ["redis"]:
+        return python(session, "-m", "tests.bench.redis_away", *session.posargs[1:])
     if session.posargs[:1] in (["replacement"], ["spread"], ["cluster"]):
         return python(session, "-m", f"tests.bench.{session.posargs[0]}", *session.posargs[1:])
     return python(session, "tests/bench/run.py", *session.posargs)
