@@ -24,6 +24,7 @@ from lasso_trio.cluster.snapshot import BadSnapshot
 from lasso_trio.cluster.talk import MOST_ASK_BYTES, Refused
 from lasso_trio.routing.directory import Directory
 from lasso_trio.routing.routed_chain import RoutedChain
+from lasso_trio.server.onlookers import tells_nodes_only
 
 Row = dict[str, Any]
 _OF_PROXIES: Final = ("x-forwarded-for", "x-real-ip", "forwarded")
@@ -41,6 +42,8 @@ def serve(app: QuartTrio, cluster: ClusterDesk | None, directory: Callable[[], D
 
     async def seen(cluster: ClusterDesk) -> Response:
         wanted = request.args
+        if tells_nodes_only():
+            return _json(await cluster.overview())
         slug = wanted.get("profile")
         profile = directory().default if slug is None else directory().find(slug)
         if profile is None:
@@ -50,6 +53,8 @@ def serve(app: QuartTrio, cluster: ClusterDesk | None, directory: Callable[[], D
         if chain is not None and routed is None:
             return _json({"error": "Chain not found", "chain": chain}, 404)
         key = None if routed is None else routed.chain.key
+        if "provider" in wanted and routed is None:
+            return _json({"error": "A provider is one of a chain: chain= is needed"}, 404)
         unknown = _unknown(cluster, routed, wanted)
         if unknown:
             return _json({"error": f"{unknown.capitalize()} not found", unknown: wanted[unknown]}, 404)
@@ -73,9 +78,8 @@ def _unknown(cluster: ClusterDesk, routed: RoutedChain | None, wanted: Mapping[s
         return "node"
     if region is not None and region not in cluster.health()["regions"]:
         return "region"
-    if provider is None or (routed is not None and any(p.id == provider for p in routed.chain.providers)):
-        return ""
-    return "provider"
+    of_chain = () if routed is None else routed.chain.providers
+    return "" if provider is None or any(one.id == provider for one in of_chain) else "provider"
 
 
 def _came_through_a_proxy() -> bool:

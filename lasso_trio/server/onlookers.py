@@ -1,8 +1,8 @@
 """Who may look at the figures of a profile that is not for everybody: on the public port, whoever may call it.
 
 Figures name providers, methods and how much is called. Operators' own port (`LASSO_OPS_PORT`) asks nobody. Guesses
-count against the limit of their address, as they do for calls. Where no profile is asked for, `/api/cluster` tells of
-nodes.
+count against the limit of their address, as they do for calls. Where no profile is asked for, `/api/cluster` tells
+everybody of nodes, and of the default profile those who may call it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 import attrs
 import msgspec
 import trio
-from quart import Response, request
+from quart import Response, g, request
 from quart_trio import QuartTrio
 
 from lasso_trio.access.credential import shown
@@ -25,7 +25,8 @@ from lasso_trio.server.client_address import Network, client_address
 
 FIGURES: Final = "/api/metrics/<chain>"
 CLUSTER: Final = "/api/cluster"
-_ABOUT_A_PROFILE: Final = ("profile", "chain", "provider")
+_ABOUT_A_PROFILE: Final = ("profile", "chain", "provider", "node", "region")
+_NODES_ONLY: Final = "nodes_only"
 
 
 @attrs.frozen(eq=False)
@@ -42,28 +43,51 @@ class Onlookers:
         @app.before_request
         async def check() -> Response | None:
             profile = self._looked_at()
-            error = None if profile is None else self._refusal(profile)
+            if profile is None:
+                return None
+            if _is_about_nodes():
+                setattr(g, _NODES_ONLY, self._stops(profile) is not None)
+                return None
+            error = self._refusal(profile)
             return None if error is None else _told(error)
 
     def _looked_at(self) -> RoutedProfile | None:
         """The profile whose figures are asked for, if it is not for everybody."""
-        rule = None if request.url_rule is None else request.url_rule.rule
-        if rule != FIGURES and not (rule == CLUSTER and any(name in request.args for name in _ABOUT_A_PROFILE)):
+        if _rule() not in (FIGURES, CLUSTER):
             return None
         slug = request.args.get("profile")
         found = self.directory().default if slug is None else self.directory().find(slug)
         return None if found is None or found.profile.access.lets_anybody_in else found
 
     def _refusal(self, profile: RoutedProfile) -> RpcError | None:
+        error = self._stops(profile)
+        wait = 0.0 if error is None else profile.limit.take(client_key(self._host), 1, trio.current_time())
+        return rate_limited(profile.limit.rate, int(wait * 1000) + 1) if wait else error
+
+    def _stops(self, profile: RoutedProfile) -> RpcError | None:
+        """Why who asks may not call `profile`."""
         headers = {name.lower(): value for name, value in request.headers}
         name = (request.view_args or {}).get("chain") or request.args.get("chain", "")
         guard = self.gates.guard(profile.profile, profile.names.get(name), shown(None, headers), headers.get("origin"))
-        host = client_address(
-            request.remote_addr or "", ",".join(request.headers.getlist("x-forwarded-for")), self.trusted
-        )
-        error = None if guard is None else guard.admit(host, self.gates.clock())
-        wait = 0.0 if error is None else profile.limit.take(client_key(host), 1, trio.current_time())
-        return rate_limited(profile.limit.rate, int(wait * 1000) + 1) if wait else error
+        return None if guard is None else guard.admit(self._host, self.gates.clock())
+
+    @property
+    def _host(self) -> str:
+        forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
+        return client_address(request.remote_addr or "", forwarded, self.trusted)
+
+
+def tells_nodes_only() -> bool:
+    """Whether who asks now is to be told of nodes, and of no profile's figures."""
+    return bool(getattr(g, _NODES_ONLY, False))
+
+
+def _rule() -> str | None:
+    return None if request.url_rule is None else request.url_rule.rule
+
+
+def _is_about_nodes() -> bool:
+    return _rule() == CLUSTER and not any(name in request.args for name in _ABOUT_A_PROFILE)
 
 
 def _told(error: RpcError) -> Response:

@@ -148,7 +148,6 @@ async def test_what_is_not_there_is_not_found(cluster: Cluster, query: str, what
         ("node=nobody-1", "node"),
         ("region=mars", "region"),
         ("chain=ethereum&provider=nobody", "provider"),
-        ("provider=p0", "provider"),
     ],
 )
 async def test_names_that_are_nobodys_are_drawn_for_nobody(cluster: Cluster, query: str, what: str) -> None:
@@ -169,3 +168,10 @@ async def test_a_question_that_a_proxy_passed_on_is_no_nodes(cluster: Cluster, h
     answer = await app_of(cluster).test_client().post(PATH, data=frame, headers=length(frame) | {header: "192.0.2.1"})
     assert answer.status_code == 404
     assert not cluster.membership.strangers
+
+
+async def test_a_provider_is_asked_for_with_its_chain(cluster: Cluster) -> None:
+    answer = await app_of(cluster).test_client().get("/api/cluster?provider=p0")
+    assert (answer.status_code, (await answer.get_json())["error"]) == (
+        404, "A provider is one of a chain: chain= is needed"
+    )  # fmt: skip

@@ -9,11 +9,13 @@ from quart_trio import QuartTrio
 
 from lasso_trio.access.gates import Gates
 from lasso_trio.config.access import OPEN, AccessPolicy, Names
+from lasso_trio.routing.directory import Directory
 from lasso_trio.server.budget import ByteBudget
 from lasso_trio.server.limits import LaneLimits
 from lasso_trio.server.onlookers import CLUSTER, FIGURES, Onlookers
 from lasso_trio.server.web import make_app
 from lasso_trio.telemetry.node import Node
+from tests.dashboard.clusters import cluster_of, figures
 from tests.server.closed_world import KEY, POLICY, READER, TimeOfDay, closed
 
 
@@ -33,6 +35,26 @@ async def test_strangers_are_told_no_figures_of_a_closed_profile(path: str) -> N
     assert (await answer.get_json())["data"] == {"reason": "missing"}
     assert (await app.test_client().head(path)).status_code == 401
     assert (await app.test_client().get(path, headers={"x-lasso-api-key": KEY})).status_code in (200, 404)
+
+
+async def test_of_the_cluster_strangers_are_told_nodes_and_clients_figures_too() -> None:
+    client = cluster_app_of(closed(POLICY)).test_client()
+    told = await (await client.get("/api/cluster")).get_json()
+    assert told["nodes"]
+    assert "chains" not in told
+    told = await (await client.get("/api/cluster", headers={"x-lasso-api-key": KEY})).get_json()
+    assert told["chains"]
+    for query in ("node=us-1", "region=us", "profile=public"):
+        assert (await client.get(f"/api/cluster?{query}")).status_code == 401
+
+
+def cluster_app_of(directory: Directory) -> QuartTrio:
+    onlookers = Onlookers(lambda: directory, Gates(TimeOfDay()), ())
+    node, limits = Node("us-1", 0.0), LaneLimits()
+    own = figures([0.1] * 5, 5)
+    return make_app(
+        node, lambda: directory, None, limits, ByteBudget(), None, [onlookers.serve], cluster=cluster_of(own)
+    )
 
 
 async def test_a_key_for_some_chains_is_not_told_of_the_others() -> None:
