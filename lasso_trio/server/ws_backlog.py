@@ -5,9 +5,9 @@
     beyond these   what comes in one go without the client being slow: a replay it asked for, and a burst
 
 A burst is what was published at once and needs several pieces, as the logs of a large block do: a client that reads as
-fast as it can is behind by all of it, for a moment. So it may wait whole, once: what comes while a burst is waiting
-that began more than `BURST_S` ago has the ordinary limits. Its frames are the same for all who subscribed alike, so
-that a crowd that is behind holds them once.
+fast as it can is behind by all of it, for a moment. So it may wait whole, once, and leaves the ordinary room to what
+follows: a burst that comes while one is waiting that began more than `BURST_S` ago has the ordinary limits too. Its
+frames are the same for all who subscribed alike, so that a crowd that is behind holds them once.
 """
 
 from __future__ import annotations
@@ -81,12 +81,13 @@ class Backlog:
     def _keep(self, frame: bytes, topic: object | None, now: float) -> bool:
         if topic is REPLAYED:
             return self._keep_beyond(Waiting(frame, topic))
-        if topic is not None and topic is not BURST:
+        if topic is BURST:
+            if self._may_burst(now) and self._keep_beyond(Waiting(frame, topic)):
+                return True
+            topic = None
+        elif topic is not None:
             self._replace(topic)
-        if self._fits(frame):
-            self._keep_within(Waiting(frame, None if topic is BURST else topic))
-            return True
-        return topic is BURST and self._may_burst(now) and self._keep_beyond(Waiting(frame, topic))
+        return self._keep_within(Waiting(frame, topic))
 
     def _fits(self, frame: bytes) -> bool:
         limits = self._limits
@@ -104,12 +105,15 @@ class Backlog:
             self._let_go(older)
             self._counters.conflated += 1
 
-    def _keep_within(self, waiting: Waiting) -> None:
+    def _keep_within(self, waiting: Waiting) -> bool:
+        if not self._fits(waiting.frame):
+            return False
         self._held_messages += 1
         self._held_bytes += len(waiting.frame)
         self._queue.append(waiting)
         if waiting.topic is not None:
             self._topics[waiting.topic] = waiting
+        return True
 
     def _keep_beyond(self, waiting: Waiting) -> bool:
         if self._beyond_bytes + len(waiting.frame) > self._limits.max_held_bytes:

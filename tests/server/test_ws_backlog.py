@@ -37,20 +37,21 @@ def test_answers_are_never_refused_and_take_no_room() -> None:
 def test_all_of_a_burst_may_wait_and_what_follows_has_the_ordinary_room() -> None:
     backlog = made(queue_messages=2, queue_bytes=10)
     assert all(backlog.keep(b"burst", BURST, 0) for _ in range(100))
-    assert not backlog.keep(b"one more", None, 0)
-    assert written(backlog, 10) == b"burst" * 2  # those that had taken the ordinary room
     assert backlog.keep(b"after", None, 0)
-    assert written(backlog) == b"burst" * 98 + b"after"
+    assert backlog.keep(b"head", "heads", 0)
+    assert not backlog.keep(b"!", None, 0)
+    assert written(backlog) == b"burst" * 100 + b"after" + b"head"
     assert repr(backlog) == "<Backlog 0 frames, 0 + 0 bytes>"
 
 
-def test_bursts_of_one_moment_may_wait_together_and_a_later_one_only_when_they_are_out() -> None:
+def test_bursts_of_one_moment_may_wait_together_and_a_later_one_has_the_ordinary_room_until_they_are_out() -> None:
     backlog = made(queue_messages=1)
     assert all(backlog.keep(b"b", BURST, 5.0) for _ in range(3))
     assert backlog.keep(b"b", BURST, 5.0 + BURST_S)
-    assert not backlog.keep(b"b", BURST, 5.1 + BURST_S)
-    assert written(backlog) == b"bbbb"
+    assert [backlog.keep(b"b", BURST, 5.1 + BURST_S) for _ in range(2)] == [True, False]
+    assert written(backlog) == b"bbbbb"
     assert all(backlog.keep(b"b", BURST, 9.0) for _ in range(3))
+    assert backlog.keep(b"b", None, 9.0)
 
 
 def test_bursts_and_replays_have_a_bound_of_their_own_together() -> None:
