@@ -26,7 +26,7 @@ from lasso_trio.routing.call import MAX_DISPATCHES, Call, Progress, admitted, as
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.hedge import PASSING, WIDE_BLOCKS, is_silent, pick
 from lasso_trio.routing.outcome import Raced
-from lasso_trio.routing.winning import is_behind, is_weak, tip_of, worth_of
+from lasso_trio.routing.winning import is_behind, is_weak, patience_s, tip_of, worth_of
 from lasso_trio.upstream.call import Call as HttpCall
 
 _LOGS = known("eth_getLogs")
@@ -203,8 +203,8 @@ class Race:
         else:
             self.unwanted += [] if self.weak is None else [self.weak]
             self.weak, self.weak_worth = done, worth
-            patience = inf if behind else self.call.late_at(runner.candidate, now)
-            self.weak_until = min(self.weak_until, patience, self.call.deadline)
+            patience = patience_s(self.call.late_at(runner.candidate, now) - now, behind=behind)
+            self.weak_until = min(self.weak_until, now + patience, self.call.deadline)
 
     def _is_weak(self, done: Attempt, now: float) -> bool:
         """A last word that says little: empty, or an error that nobody knows."""

@@ -7,7 +7,7 @@ from lasso_trio.jsonrpc.reply import Reply, check
 from lasso_trio.providers.block_time import BlockTime
 from lasso_trio.providers.head import Head
 from lasso_trio.providers.heads import ChainHeads
-from lasso_trio.routing.winning import is_behind, is_weak, worth_of
+from lasso_trio.routing.winning import is_behind, is_weak, patience_s, worth_of
 
 
 def method(name: str) -> Method:
@@ -51,18 +51,25 @@ def test_an_error_is_judged_elsewhere() -> None:
     [
         (1000, 99.0, False),
         (1001, 99.0, False),
-        (999, 99.0, True),
-        (999, 87.0, False),  # asked a block's time ago: it is likely to have the next one by now
-        (998, 87.0, True),
-        (999, 60.0, True),  # stale: nobody knows whether it goes on at all
+        (999, 99.0, False),  # asked just before the block came
+        (998, 99.0, True),
+        (998, 87.0, False),  # asked a block's time ago: it is likely to have the next one by now
+        (997, 87.0, True),
+        (999, 60.0, False),
+        (998, 60.0, True),  # stale: nobody knows whether it goes on at all
         (None, 99.0, False),
     ],
 )
-def test_who_is_behind_is_below_the_tip_by_more_than_may_have_come_since(
+def test_who_is_behind_is_two_blocks_below_the_tip_with_those_that_may_have_come_since(
     height: int | None, told_at: float, behind: bool
 ) -> None:
     heads = ChainHeads({}, BlockTime(12.0), tip=1000)
     assert is_behind(Head(height=height, at=told_at, poll_s=12.0), heads, 100.0) is behind
+
+
+def test_the_weak_answer_of_one_that_is_behind_waits_longer_but_not_for_good() -> None:
+    assert patience_s(0.05, behind=False) == 0.05
+    assert patience_s(0.05, behind=True) == 0.2
 
 
 def test_nobody_is_behind_a_tip_that_nobody_knows() -> None:
