@@ -107,7 +107,7 @@ _TEXTS: Final[Mapping[str, str]] = {
     "cluster.exchange_failed": "node {node} at {address} does not tell: {reason}",
     "access.keys_not_fetched": "the keys of {source} could not be had: {reason}",
     "dashboard.login_refused": "somebody at {client} tried a wrong password",
-    "log.dropped": "{lines} lines of the log are missing: nobody reads it fast enough",
+    "log.dropped": "{lines} lines of the log are missing: its output takes them too slowly, or not at all",
     "node.ready": "the node is ready",
     "node.draining": "the node is draining",
 }

@@ -1,8 +1,9 @@
 """Where log lines go: a bounded queue and one thread that writes it out.
 
-The loop only ever appends, so a stalled terminal or pipe costs lines, never time; lost lines are counted and, once
-writing goes on, reported. What is queued is a finished line (bytes) or an object for which a renderer was registered:
-then the work of rendering is the thread's too.
+The loop only ever appends, so a stalled terminal or pipe costs lines, never time; lost lines are counted and reported:
+at the first loss and then once a minute at most, for an output that is gone loses something at each try. What is queued
+is a finished line (bytes) or an object for which a renderer was registered: then the work of rendering is the thread's
+too.
 
 The thread shares the interpreter with the loop, so it is kept rare and short: while lines keep coming it looks every
 50 ms instead of being woken (a wake-up costs the loop more than the line itself), renders few lines between two writes,
@@ -17,12 +18,15 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
+from math import inf
+from time import monotonic
 from typing import Any, Final
 
 CAPACITY: Final = 8192
 PAUSE_S: Final = 0.05
 QUIET_PAUSES: Final = 40
 LINES_PER_WRITE: Final = 32
+REPORT_EVERY_S: Final = 60.0
 
 
 class _Mark:
@@ -40,17 +44,28 @@ class LogSink:
     Any thread may `push`, also from a finalizer or a signal handler: no lock is held while Python code runs.
     """
 
-    def __init__(self, fd: int = 1, *, capacity: int = CAPACITY, pause_s: float = PAUSE_S) -> None:
+    def __init__(
+        self,
+        fd: int = 1,
+        *,
+        capacity: int = CAPACITY,
+        pause_s: float = PAUSE_S,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self.fd = fd
         self.capacity = capacity
         self.pause_s = pause_s
         self.dropped = 0
         self.report_dropped: Callable[[int], bytes] | None = None
+        """Makes the line that tells how many were lost since the last such line that was written."""
         self.sign: Callable[[bytes], bytes] | None = None
         """What is done to each line before it is written, such as saying whose it is."""
         self.turn: AbstractContextManager[object] = nullcontext()
         """Held while lines are written, where other processes write to the same output."""
+        self._clock = clock
         self._reported = 0
+        self._next_report = -inf
+        self._is_writing = True
         self._queue: deque[Any] = deque()
         self._renderers: dict[type, Callable[[Any], bytes]] = {}
         # A lock as a bell: released means rung. Unlike an Event it may be rung by whoever interrupts the ringer.
@@ -155,18 +170,28 @@ class LogSink:
 
     def _write(self, lines: list[bytes]) -> None:
         dropped = self.dropped
-        if dropped != self._reported and self.report_dropped is not None:
-            lines = [self.report_dropped(dropped - self._reported), *lines]
-        if not lines:
+        report = self._report(dropped - self._reported)
+        if not report and not lines:
             return
+        if self._put([*report, *lines]):
+            self._reported = dropped if report else self._reported
+        else:
+            self.dropped += len(lines)
+
+    def _report(self, missing: int) -> list[bytes]:
+        """The line about `missing` lines, if there are any and it is time. The last chance is taken."""
+        is_last = self._closing and self._is_writing
+        if not missing or self.report_dropped is None or (self._clock() < self._next_report and not is_last):
+            return []
+        self._next_report = self._clock() + REPORT_EVERY_S
+        return [self.report_dropped(missing)]
+
+    def _put(self, lines: list[bytes]) -> bool:
         if self.sign is not None:
             lines = [self.sign(line) for line in lines if line]
         with self.turn:
-            whole = self._write_all(b"".join(lines))
-        if whole:
-            self._reported = dropped
-        else:
-            self.dropped += len(lines)
+            self._is_writing = self._write_all(b"".join(lines))
+        return self._is_writing
 
     def _write_all(self, data: bytes) -> bool:
         view = memoryview(data)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import attrs
 import pytest
 
-from lasso_trio.telemetry.sink import LINES_PER_WRITE, LogSink
+from lasso_trio.telemetry.sink import LINES_PER_WRITE, REPORT_EVERY_S, LogSink
 
 PATIENCE_S = 20.0
 
@@ -108,6 +108,56 @@ def test_a_broken_pipe_loses_lines_and_says_so_in_the_count(pipe: Pipe, sink: Lo
     sink.push(b"b\n")
     assert sink.flush(PATIENCE_S)
     assert sink.dropped == 2
+
+
+class Reports:
+    """How many lines were said to be missing, each time; and the time, which stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.counts: list[int] = []
+        self.now = 1000.0
+
+    def clock(self) -> float:
+        return self.now
+
+    def line(self, count: int) -> bytes:
+        self.counts.append(count)
+        return b"lost %d\n" % count
+
+    def sink(self, fd: int) -> LogSink:
+        made = LogSink(fd, pause_s=0.001, clock=self.clock)
+        made.report_dropped = self.line
+        return made
+
+
+def test_an_output_that_is_gone_is_told_of_at_the_first_loss_and_then_once_a_minute(pipe: Pipe) -> None:
+    reports = Reports()
+    sink = reports.sink(pipe.writing)
+    pipe.close_reading()
+    for minute in range(3):
+        reports.now = 1000.0 + minute * REPORT_EVERY_S
+        for _ in range(10):
+            sink.push(b"a\n")
+            sink._drain()
+    assert reports.counts == [1, 10, 20]  # by then; a report that is not written is no lost line
+    assert sink.dropped == 30
+    sink.start()
+    assert sink.close(PATIENCE_S)
+    assert len(reports.counts) == 3
+
+
+def test_what_was_lost_within_the_minute_is_told_at_its_end_or_at_the_end_of_all(pipe: Pipe) -> None:
+    reports = Reports()
+    sink = reports.sink(pipe.writing)
+    for lost in (3, 4, 5):
+        sink.dropped += lost
+        sink.push(b"a\n")
+        sink._drain()
+        reports.now += 0.75 * REPORT_EVERY_S
+    sink.dropped += 6
+    sink.start()
+    assert sink.close(PATIENCE_S)
+    assert pipe.read_to_end() == b"lost 3\na\na\nlost 9\na\nlost 6\n"
 
 
 def test_after_closing_lines_count_as_dropped(pipe: Pipe, sink: LogSink) -> None:
