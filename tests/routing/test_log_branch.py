@@ -107,6 +107,35 @@ async def test_who_does_not_say_contradicts_nobody(autojump_clock: Clock, world:
     assert await conflict_in(call_of(it), Random(1), unborn, a) is None
 
 
+@pytest.mark.parametrize(("left", "took"), [(30.0, 1.0), (2.0, 0.4)])
+async def test_an_anchor_that_hangs_is_waited_for_a_moment_for_all_doubts_together(
+    autojump_clock: Clock, world: Build, left: float, took: float
+) -> None:
+    it = world({"a": Faults(failures=[Failure(FailureKind.HANG)]), "b": Faults(), "c": Faults()})
+    heads(it, 900)
+    a, b, c = it.routed.candidates
+    found: list[tuple[Part, Candidate | None]] = [
+        (part(900, 929, 920), b), (part(930, 959, 950), c), (part(960, 990), a),
+    ]  # fmt: skip
+    call, began = call_of(it), trio.current_time()
+    call.deadline = began + left
+    assert await conflict_in(call, Random(1), found, a) is None
+    assert trio.current_time() - began == pytest.approx(took)
+    assert it.provider("a").calls.total() == 2
+
+
+async def test_of_several_that_stray_the_oldest_block_is_told(autojump_clock: Clock, world: Build) -> None:
+    it = world(dict.fromkeys("abc", Faults()))
+    heads(it, 900)
+    a, b, c = it.routed.candidates
+    found: list[tuple[Part, Candidate | None]] = [
+        (part(930, 959, 950), b), (part(900, 929, 920), c), (part(960, 990), a),
+    ]  # fmt: skip
+    conflict = await conflict_in(call_of(it), Random(1), found, a)
+    assert conflict is not None
+    assert (conflict.block, conflict.since) == (920, 901)
+
+
 @pytest.mark.parametrize("result", [b"null", b'"0x1"', b"{}", b'{"hash":1}'])
 def test_what_is_no_block_has_no_hash(result: bytes) -> None:
     assert _hash_in(check(b'{"jsonrpc":"2.0","id":1,"result":%b}' % result, 1)) is None
