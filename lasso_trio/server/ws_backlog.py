@@ -8,6 +8,9 @@ A burst is what was published at once and needs several pieces, as the logs of a
 fast as it can is behind by all of it, for a moment. So it may wait whole, once, and leaves the ordinary room to what
 follows: a burst that comes while one is waiting that began more than `BURST_S` ago has the ordinary limits too. Its
 frames are the same for all who subscribed alike, so that a crowd that is behind holds them once.
+
+What was replaced keeps its place, empty, until it is reached or until such places are more than half of the queue: a
+client that reads nothing holds no more of them than of what waits.
 """
 
 from __future__ import annotations
@@ -48,6 +51,7 @@ class Backlog:
         "_held_messages",
         "_limits",
         "_queue",
+        "_replaced",
         "_topics",
     )
 
@@ -56,6 +60,7 @@ class Backlog:
         self._counters = counters
         self._queue: deque[Waiting] = deque()
         self._topics: dict[object, Waiting] = {}
+        self._replaced = 0
         self._held_messages = 0
         self._held_bytes = 0
         self._beyond_bytes = 0
@@ -101,9 +106,16 @@ class Backlog:
     def _replace(self, topic: object) -> None:
         older = self._topics.pop(topic, None)
         if older is not None:
-            older.replaced = True
             self._let_go(older)
+            older.replaced, older.frame = True, b""
             self._counters.conflated += 1
+            self._replaced += 1
+            if self._replaced * 2 > len(self._queue):
+                self._drop_replaced()
+
+    def _drop_replaced(self) -> None:
+        self._queue = deque([waiting for waiting in self._queue if not waiting.replaced])
+        self._replaced = 0
 
     def _keep_within(self, waiting: Waiting) -> bool:
         if not self._fits(waiting.frame):
@@ -141,6 +153,7 @@ class Backlog:
         while queue and (not batch or size + len(queue[0].frame) <= most):
             waiting = queue.popleft()
             if waiting.replaced:
+                self._replaced -= 1
                 continue
             self._topics.pop(waiting.topic, None)
             self._let_go(waiting)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sys import getrefcount
+
 import trio
 
 from lasso_trio.server.ws_backlog import BURST_S, Backlog, Waiting
@@ -69,6 +71,43 @@ def test_what_was_replaced_is_not_written_and_has_made_room() -> None:
     assert not backlog.keep(b"log", None, 0)
     assert written(backlog) == b"2"
     assert backlog.keep(b"log", None, 0)
+
+
+def test_what_was_replaced_is_not_held_either() -> None:
+    backlog = made()
+    backlog.add(Waiting(b"answer", written=trio.Event()))
+    for n in range(1000):
+        assert backlog.keep(b"%d" % n, "heads", 0)
+        assert len(backlog) <= 4  # as many places again as there is to be written
+    assert written(backlog) == b"answer999"
+
+
+def test_places_are_left_alone_until_they_are_more_than_half_again() -> None:
+    backlog = made()
+    assert all(backlog.keep(b"head", "heads", 0) for _ in range(3))
+    assert len(backlog) == 1
+    assert all(backlog.keep(b"log", None, 0) for _ in range(2))
+    assert backlog.keep(b"head", "heads", 0)
+    assert len(backlog) == 4
+
+
+def test_the_frame_of_what_was_replaced_goes_before_its_place_does() -> None:
+    backlog, older = made(), bytes(1000)
+    ours = getrefcount(older)
+    for frame in (b"log", older, b"head"):
+        assert backlog.keep(frame, None if frame == b"log" else "heads", 0)
+    assert len(backlog) == 3
+    assert getrefcount(older) == ours
+
+
+def test_places_of_what_was_replaced_are_counted_as_they_are_reached() -> None:
+    backlog = made()
+    assert all(backlog.keep(b"head", "heads", 0) and backlog.keep(b"log", None, 0) for _ in range(3))
+    assert written(backlog, 6) == b"loglog"
+    assert written(backlog) == b"headlog"
+    assert all(backlog.keep(b"head", "heads", 0) and backlog.keep(b"log", None, 0) for _ in range(3))
+    assert len(backlog) == 6
+    assert written(backlog) == b"loglogheadlog"
 
 
 def test_what_is_given_up_is_told_and_waits_no_more() -> None:
