@@ -26,6 +26,8 @@ _OWN_KEY = re.compile(r"(lasso_[A-Za-z0-9.-]{1,32}_)[A-Za-z0-9_-]{20,}")
 """A client's, as `access.api_key` makes them, or most of one. Whose it is may be seen."""
 _TOKEN = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?")
 """A JSON Web Token, or its first two parts: `eyJ` is how `{"` looks in base64url."""
+_BREAK = re.compile(r".*[\s\"']", re.DOTALL)
+"""Up to the last character that is in no key, URL or token."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -37,12 +39,20 @@ def scrub(text: str, limit: int = MAX_TEXT_CHARS) -> str:
     """`text`, at most `limit` characters of it, with URLs cut down to their origin and credentials masked."""
     if len(text) <= limit:
         return _masked(text)
-    seen = text[: limit + MARGIN]
-    masked, is_all = _masked(seen), len(seen) == len(text)
-    if is_all and len(masked) <= limit:
-        return masked
-    sure = limit if is_all else max(0, len(masked) - MARGIN)  # what was looked at may end in the half of a key
-    return masked[: min(limit, sure)] + "…"
+    if len(text) <= limit + MARGIN:
+        masked = _masked(text)
+        return masked if len(masked) <= limit else masked[:limit] + "…"
+    return _beginning(text[: limit + MARGIN], limit) + "…"
+
+
+def _beginning(seen: str, limit: int) -> str:
+    """Of a text that goes on after `seen`, where `seen` may end in the half of a key."""
+    whole_words = _BREAK.match(seen)
+    shown = _masked(whole_words[0])[:limit] if whole_words else ""
+    if len(shown) >= limit:
+        return shown
+    masked = _masked(seen)  # its end is one long word
+    return max(shown, masked[: max(0, min(limit, len(masked) - MARGIN))], key=len)
 
 
 def _masked(text: str) -> str:

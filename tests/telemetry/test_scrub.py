@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lasso_trio.config.secret import Secret, SecretUrl
-from lasso_trio.telemetry.scrub import MAX_TEXT_CHARS, plain, printable, scrub
+from lasso_trio.telemetry.scrub import MARGIN, MAX_TEXT_CHARS, plain, printable, scrub
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,45 @@ def test_of_a_text_too_long_to_be_looked_at_whole_no_half_of_a_key_is_seen(urls:
     assert len(shown) <= 1001
     assert "q" not in shown
     assert "HID" not in shown
+
+
+@pytest.mark.parametrize("hidden", [30, 300, 3000])
+def test_of_a_long_text_the_beginning_is_shown_however_much_of_it_was_masked(hidden: int) -> None:
+    text = f"request failed: see https://docs.example/{'a' * hidden} for more. " + "0xab12 " * 2000
+    shown = "request failed: see https://docs.example/*** for more. " + "0xab12 " * 40
+    assert scrub(text, 256) == shown[:256] + "…"
+
+
+def test_of_a_long_text_in_which_one_url_takes_all_the_room_what_stands_before_it_is_shown() -> None:
+    assert scrub(f"no answer: https://docs.example/{'a' * 5000} " + "0xab12 " * 2000, 256) == "no answer: …"
+
+
+def test_of_a_long_word_as_much_is_shown_as_is_sure() -> None:
+    assert scrub("reverted: 0x" + "ab" * 6000, 256) == "reverted: 0x" + "ab" * 122 + "…"
+
+
+words = st.sampled_from(["so", "it", '"is"', "'x'", "\u2003", "\n", "ab" * 40])
+kinds = (
+    "Bearer {}",
+    "https://e.example/{}",
+    "wss://u:{}@e.example/",
+    "/?apikey={}",
+    "lasso_mine_{}",
+    "eyJaaaaaaaaaaa.{}",
+)
+secrets = st.builds(lambda kind, size: kind.format("q" * size), st.sampled_from(kinds), st.integers(43, 900))
+
+
+@given(st.lists(words | secrets, max_size=4), secrets, st.integers(0, 40), st.sampled_from([" ", " (", "'", '"']))
+def test_wherever_a_long_text_is_cut_no_part_of_a_secret_is_seen(
+    before: list[str], secret: str, into: int, join: str
+) -> None:
+    """A URL takes the room up to the place where looking ends, which is `into` the secret."""
+    begins = " ".join([*before, "https://e.example/"])
+    room = "q" * (256 + MARGIN - into - len(join) - len(begins))
+    shown = scrub(begins + room + join + secret + " and on" * 1500, 256)
+    assert "q" not in shown
+    assert len(shown) <= 257
 
 
 def test_a_text_that_masking_makes_short_enough_is_whole() -> None:
