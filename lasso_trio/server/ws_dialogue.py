@@ -182,30 +182,58 @@ class Dialogue:
         return whole + [its.meta for its in answered if its.meta is not None], started
 
     async def _subscribe_all(self, route: Route, items: list[Item], answers: Answers) -> list[Subscription | None]:
-        """They wait for their streams together: fifty that nobody can feed take no longer than one."""
+        """What is given up makes room first, then those that are wanted take theirs in their order.
+
+        They wait for their streams together: fifty that nobody can feed take no longer than one.
+        """
+        wanted: list[tuple[int, Request]] = []
+        for position, item in enumerate(items):
+            if isinstance(item, Request) and is_about_subscriptions(item):
+                if item.method.name == "eth_unsubscribe":
+                    answers[position] = _unless_notification(item, self._unsubscribed(item))
+                else:
+                    wanted.append((position, item))
+        return await self._subscribe_in_order(route, wanted, answers) if wanted else []
+
+    async def _subscribe_in_order(
+        self, route: Route, wanted: list[tuple[int, Request]], answers: Answers
+    ) -> list[Subscription | None]:
         started: dict[int, Subscription | None] = {}
 
-        async def one(position: int, request: Request) -> None:
-            text, started[position] = await self._about_subscription(route, request)
-            answers[position] = None if request.id is None else text
+        async def one(position: int, request: Request, task_status: trio.TaskStatus[None]) -> None:
+            task_status.started()  # the next one begins when this one waits, and then it is counted
+            text, started[position] = await self._subscribed(route, request)
+            answers[position] = _unless_notification(request, text)
 
         async with trio.open_nursery() as nursery:
-            for position, item in enumerate(items):
-                if isinstance(item, Request) and is_about_subscriptions(item):
-                    nursery.start_soon(one, position, item)
-        return [started[position] for position in sorted(started)]
+            for position, item in wanted:
+                await nursery.start(one, position, item)
+        return [started[position] for position, _ in wanted]
 
     async def _about_subscription(self, route: Route, request: Request) -> tuple[bytes, Subscription | None]:
         """The answer, and the subscription that is to start when it is on its way."""
+        if request.method.name == "eth_unsubscribe":
+            return self._unsubscribed(request), None
+        return await self._subscribed(route, request)
+
+    def _unsubscribed(self, request: Request) -> bytes:
         try:
-            if request.method.name == "eth_unsubscribe":
-                self.subscriptions.unsubscribe(request.params)
-                return _result(request, b"true"), None
+            self.subscriptions.unsubscribe(request.params)
+        except RpcError as error:
+            return error.encode(request.reply_id)
+        return _result(request, b"true")
+
+    async def _subscribed(self, route: Route, request: Request) -> tuple[bytes, Subscription | None]:
+        try:
             subscription = await self.subscriptions.subscribe(route.routed_chain, request)
         except RpcError as error:
             return error.encode(request.reply_id), None
         self.unary.counters.subscribed += 1
         return _result(request, b'"%b"' % subscription.id.encode()), subscription
+
+
+def _unless_notification(request: Request, text: bytes) -> bytes | None:
+    return None if request.id is None else text
 
 
 def _result(request: Request, result: bytes) -> bytes:

@@ -161,6 +161,35 @@ async def test_subscriptions_of_a_batch_wait_together(ws_world: Make, autojump_c
     assert sorted(events) == sorted(answer["result"] for answer in answers[1:])
 
 
+async def test_what_a_batch_gives_up_makes_room_for_what_it_wants(ws_world: Make) -> None:
+    client = await ws_world(max_subscriptions=1).connect()
+    await client.call("eth_subscribe", '["newHeads"]')
+    id_ = (await client.json())["result"]
+    wants = {"id": 1, "method": "eth_subscribe", "params": ["newHeads"]}
+    for round_ in range(20):
+        both = [{"id": 2, "method": "eth_unsubscribe", "params": [id_]}, wants]
+        answers = await told(client, json.dumps(both if round_ % 2 else both[::-1]))
+        assert [answer["id"] for answer in answers] == ([2, 1] if round_ % 2 else [1, 2])
+        (id_,) = [answer["result"] for answer in answers if answer["id"] == 1]
+
+
+async def test_where_a_batch_wants_more_subscriptions_than_it_may_have_it_gets_its_first(
+    ws_world: Make, autojump_clock: trio.testing.MockClock
+) -> None:
+    client = await ws_world(max_subscriptions=8).connect()
+    items = [{"id": n, "method": "eth_subscribe", "params": ["newHeads", "late"]} for n in range(16)]
+    answers = await told(client, json.dumps(items))
+    assert ["result" in answer for answer in answers] == [True] * 8 + [False] * 8
+
+
+async def test_a_batch_gives_up_in_its_order_and_unanswered_where_no_answer_is_wanted(ws_world: Make) -> None:
+    client = await ws_world().connect()
+    await client.call("eth_subscribe", '["newHeads"]')
+    item = {"method": "eth_unsubscribe", "params": [(await client.json())["result"]]}
+    first, second = await told(client, json.dumps([item | {"id": 1}, item | {"id": 2}, item]))
+    assert (first["result"], second["error"]["message"]) == (True, "subscription not found")
+
+
 async def test_the_results_of_all_batches_together_are_bounded_by_their_sockets_room(ws_world: Make) -> None:
     world = ws_world(max_held_bytes=1000)
     client = await world.connect()
