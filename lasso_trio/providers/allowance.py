@@ -75,20 +75,27 @@ class Budget:
 
     def affords(self, method: str, now: float) -> bool:
         """Does one more call fit? A call that alone is worth more than `rps` fits when nothing else counts."""
-        if not self.affords_today(method, now):
+        if not self._affords_today(method, now):
             return False
         rps = self._rps
         return rps is None or not self._in_second or self._in_second + weight_of(method, self.terms.weights) <= rps
 
-    def affords_today(self, method: str, now: float) -> bool:
-        """The same of the day alone: for probes, which are few and must not starve where calls take every second's."""
+    def affords_probe(self, method: str, now: float) -> bool:
+        """Does a probe fit? They are few and must not starve where calls take every second's. Of the day they are held
+        against all of it, whatever this process' share is: it probes for the others too.
+        """
+        return self._fits_today(method, now, self.terms.daily)
+
+    def _affords_today(self, method: str, now: float) -> bool:
+        return self._fits_today(method, now, self._daily)
+
+    def _fits_today(self, method: str, now: float, daily: float | None) -> bool:
         self._forget(now)
-        daily = self._daily
         return daily is None or self._in_day + weight_of(method, self.terms.weights) <= daily
 
     def wait_s(self, method: str, now: float) -> float | None:
         """Until something is given back, when one more call does not fit; None when it does."""
-        if not self.affords_today(method, now):
+        if not self._affords_today(method, now):
             return max(0.0, self._back_at() - now) if self._hours else inf
         return None if self.affords(method, now) else max(0.0, self._second[0][0] - now)
 

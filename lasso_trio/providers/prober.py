@@ -35,6 +35,7 @@ from lasso_trio.upstream.http1 import Pool
 TIMEOUT_S: Final = 5.0
 LOOK_S: Final = 2.0
 """How often a prober of an idle chain looks whether the clients are back."""
+NOT_AFFORDED: Final = "the day's allowance is spent: nobody looks until there is some again"
 
 _ids: Final = count(1 << 40)  # far from those of the calls
 
@@ -135,7 +136,8 @@ class Prober:
 
     async def _asked(self, question: Question) -> Step:
         started = trio.current_time()
-        if self.channel.budget is not None and not self.channel.budget.affords_today(question.method, started):
+        if self.channel.budget is not None and not self.channel.budget.affords_probe(question.method, started):
+            self.last_error = NOT_AFFORDED
             return Step.STOP
         trial = self._witness.take_trial(started)
         try:
@@ -178,7 +180,10 @@ class Prober:
     def _pay(self, question: Question, now: float) -> None:
         self.calls.add(now)
         budget = self.channel.budget
-        if budget is not None and budget.spend(question.method, now):
+        if budget is None:
+            return
+        ranked_last = budget.over(now)
+        if budget.spend(question.method, now) and not ranked_last:
             self.channel.version.bump()
 
     def _count_failure(self, answer: ProbeAnswer) -> None:

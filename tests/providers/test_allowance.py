@@ -173,11 +173,17 @@ def test_a_day_without_calls_is_not_spent() -> None:
     assert not budget.over(NOW)
 
 
+def test_probes_have_the_whole_day_whatever_the_share() -> None:
+    budget = Budget(Allowance(daily=4), share=0.25)
+    assert spend(budget, NOW)
+    assert (budget.affords("eth_call", NOW), budget.affords_probe("eth_call", NOW)) == (False, True)
+
+
 def test_a_full_second_is_no_matter_of_the_day() -> None:
     budget = Budget(Allowance(rps=1, daily=3))
     assert spend(budget, NOW)
-    assert (budget.affords("eth_call", NOW), budget.affords_today("eth_call", NOW)) == (False, True)
-    assert not budget.affords_today("debug_traceTransaction", NOW)
+    assert (budget.affords("eth_call", NOW), budget.affords_probe("eth_call", NOW)) == (False, True)
+    assert not budget.affords_probe("debug_traceTransaction", NOW)
 
 
 def test_it_says_how_long_a_call_must_wait() -> None:
