@@ -65,7 +65,7 @@ def _classes() -> Iterator[str]:
         )
     yield "\n`repeatable`: only calls that may be repeated. `once`: such calls, one other provider. `weighted`: half a"
     yield "failure, as the deadline may be to blame. `quarantine`: out for longer. `hinted`: as told, else backing off."
-    yield "`long`: minutes to hours. A 503 that counts and has a `Retry-After` is left alone for that long, too, and"
+    yield "`long`: minutes to hours. A 503 that counts is left alone as its `Retry-After` says, for 300 s at most;"
     yield "what nobody has reported counts where a probe is told it: its question has no mistakes in it."
 
 

@@ -40,6 +40,7 @@ from lasso_trio.upstream.faults import Expired, PoolClosed, TooLarge, UpstreamFa
 from lasso_trio.upstream.reply import Reply as HttpReply
 from lasso_trio.upstream.ws_call import WsCall
 
+LONGEST_UNAVAILABLE_S: Final = 300.0
 _ids: Final = count(1)
 """Upstream ids: small integers, never used twice, so that no late answer can be taken for another's."""
 
@@ -325,10 +326,12 @@ def _hint(http: HttpReply, done: Attempt, verdict: Verdict) -> Hint:
 
 
 def _unavailable(http: HttpReply, channel: Channel) -> None:
-    """A 503 may say when it is over (RFC 9110 §15.6.4): until then it is asked last."""
+    """A 503 may say when it is over (RFC 9110 §15.6.4): until then it is asked last. It is a guess, and maybe that of a
+    proxy in between: a provider that is back sooner is found out within minutes.
+    """
     ends = http.header(b"retry-after")
     if ends is not None and (seconds := from_header(ends, datetime.now(UTC).timestamp())):
-        channel.cool(trio.current_time(), seconds)
+        channel.cool(trio.current_time(), min(seconds, LONGEST_UNAVAILABLE_S))
 
 
 def _failed(
