@@ -131,7 +131,7 @@ class Progress:
             self.forget_told(call)
             self.told = done
         if done.verdict is not None and done.verdict.learning == "archive":
-            learn_depth(done.candidate, call.method.name, call.params, call.clock())
+            _lacks_state(call, done.candidate)
         self.again += done.verdict is not None and done.verdict.failover == "once"
         if call.watch is not None:
             self.stopped = call.watch(done) or self.stopped
@@ -142,6 +142,12 @@ class Progress:
         if self.told is not None:
             drop(self.told, call.room)
             self.told = None
+
+
+def _lacks_state(call: Call, who: Candidate) -> None:
+    now, threshold = call.clock(), call.chain.chain.selection.archival_threshold
+    consensus = call.chain.heads.view(now).consensus
+    learn_depth(who, call.method.name, call.params, now, consensus=consensus, threshold=threshold)
 
 
 def _missed(done: Attempt) -> Missed:
