@@ -58,10 +58,14 @@ def asks_for_meta(message: bytes) -> bool:
 
 
 def who_asks_for_meta(batch: bytes) -> Container[int]:
-    """The positions of a batch's items that have that member. `batch` must be a JSON array."""
+    """The positions of a batch's items that have that member; none where it cannot be read as a JSON array."""
     if _ASKS not in batch:
         return ()
-    return [position for position, item in enumerate(_decode_items(batch)) if asks_for_meta(bytes(item))]
+    try:
+        items = _decode_items(batch)
+    except (msgspec.DecodeError, RecursionError):
+        return ()
+    return [position for position, item in enumerate(items) if asks_for_meta(bytes(item))]
 
 
 class Share(Room):
@@ -126,14 +130,18 @@ class Unary:
         try:
             return await self._one(exchange, request, room, meta or tells_beside(route))
         except Exception:
-            self.counters.call_crashes += 1
-            log.exception("ws.call_crashed", method=request.method.row, request_id=exchange.request_id)
-            return Answered(_unless_notification(request, internal_error().encode(request.reply_id)))
+            return self._crashed(exchange, request)
+
+    def _crashed(self, exchange: Exchange, request: Request) -> Answered:
+        """To be called where the exception is caught."""
+        self.counters.call_crashes += 1
+        log.exception("ws.call_crashed", method=request.method.row, request_id=exchange.request_id)
+        return Answered(_unless_notification(request, internal_error().encode(request.reply_id)))
 
     async def _one(self, exchange: Exchange, request: Request, room: Room, beside: bool) -> Answered:
         route = exchange.route
         if route.explain:
-            return self._explained(exchange, request)
+            return _explained(self.service, exchange, request)
         served = await self.service.serve(
             route.routed_chain, route.wish, request, exchange.started, stream=False, room=room
         )
@@ -147,10 +155,13 @@ class Unary:
             return Answered(_unless_notification(request, text), _NOTIFICATION % meta)
         return Answered(_unless_notification(request, with_members(text, meta_member(meta))))
 
-    def _explained(self, exchange: Exchange, item: Request | Invalid) -> Answered:
-        answer = explanation(self.service, exchange, item)
-        assert isinstance(answer.body, bytes)
-        return Answered(answer.body)
+    def _explained_in_batch(self, exchange: Exchange, item: Request | Invalid) -> Answered:
+        if isinstance(item, Invalid):
+            return Answered(item.error.encode(item.id))
+        try:
+            return _explained(self.service, exchange, item)
+        except Exception:
+            return self._crashed(exchange, item)
 
     async def many(
         self, route: Route, items: list[Request | Invalid], room: Room, turns: Turns, meta: Container[int] = ()
@@ -161,7 +172,7 @@ class Unary:
         """
         exchange = Exchange(route, request_id.made(), trio.current_time())
         if route.explain:
-            return [self._explained(exchange, item) for item in items]
+            return [self._explained_in_batch(exchange, item) for item in items]
         beside = range(len(items)) if tells_beside(route) else meta
         result = await run_batch(self.service, self.record, exchange, items, room, turns, beside)
         told = result.beside
@@ -180,6 +191,12 @@ def check_batch(items: list[Request | Invalid]) -> None:
 def is_about_subscriptions(item: Request | Invalid) -> bool:
     """Whether it is `eth_subscribe` or `eth_unsubscribe`."""
     return isinstance(item, Request) and item.method.name in WEBSOCKET_ONLY
+
+
+def _explained(service: Service, exchange: Exchange, request: Request) -> Answered:
+    answer = explanation(service, exchange, request)
+    assert isinstance(answer.body, bytes)
+    return Answered(answer.body)
 
 
 def _text(served: Served, id_: bytes) -> bytes:

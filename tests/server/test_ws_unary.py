@@ -3,12 +3,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import pytest
+import trio
+from structlog.testing import capture_logs
 
 from lasso_trio.jsonrpc.errors import RpcError
 from lasso_trio.jsonrpc.request import Invalid, Request, decode
 from lasso_trio.routing.client_limit import ClientLimit
 from lasso_trio.routing.room import Room
-from lasso_trio.server.ws_unary import Share, asks_for_meta, check_batch, is_about_subscriptions
+from lasso_trio.server.ws_unary import Share, asks_for_meta, check_batch, is_about_subscriptions, who_asks_for_meta
 from lasso_trio.upstream.faults import TooLarge
 from tests.server.ws_world import World, directory
 
@@ -31,6 +33,43 @@ Make = Callable[..., World]
 )
 def test_metadata_is_asked_for_by_a_member_of_the_request(message: bytes, asks: bool) -> None:
     assert asks_for_meta(message) is asks
+
+
+@pytest.mark.parametrize(
+    ("batch", "asking"),
+    [
+        (b'[{"lasso_meta":"notify"},{},7,{"lasso_meta":"notify"}]', [0, 3]),
+        (b"[{}]", []),
+        (b'[{"lasso_meta":"notify"}', []),
+        (b'[{"lasso_meta":"notify","params":' + b"[" * 5000 + b"]" * 5000 + b"}]", []),
+    ],
+)
+def test_metadata_is_asked_for_by_the_members_of_a_batchs_items(batch: bytes, asking: list[int]) -> None:
+    assert [position for position in range(9) if position in who_asks_for_meta(batch)] == asking
+
+
+async def test_a_crash_while_one_of_a_batch_is_explained_is_an_error_of_that_one_alone(
+    ws_world: Make, monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
+) -> None:
+    def explain(_: object, __: object, request: Request, ___: object) -> dict[str, bool]:
+        if request.method.name == "eth_crash":
+            raise ValueError("a mistake of ours")
+        return {"explained": True}
+
+    world = ws_world()
+    monkeypatch.setattr(type(world.service), "explain", staticmethod(explain))
+    client = await world.connect("/ws/rpc/eth?explain=1")
+    with capture_logs() as logs, trio.fail_after(5):
+        await client.say('[{"id":1,"method":"eth_call"},{"id":2,"method":"eth_crash"},7,{"id":3,"method":"eth_call"}]')
+        answers = await client.json()
+    assert [(answer["id"], answer.get("error", {}).get("code")) for answer in answers] == [
+        (1, None),
+        (2, -32603),
+        (None, -32600),
+        (3, None),
+    ]
+    assert [(line["event"], line["method"]) for line in logs] == [("ws.call_crashed", "eth_crash")]
+    assert world.lane.counters.call_crashes == 1
 
 
 def test_a_share_gives_back_what_its_call_held_and_no_more() -> None:
