@@ -56,6 +56,7 @@ SPARING: Final = 300
 AT_ONCE: Final = 16
 """Exchanges of this node that are under way together, at most. Those with nodes that do not answer have as many of
 their own: each may last its whole time-out, and who is alive must not wait for that."""
+NOT_THERE: Final = (State.UNRESPONSIVE, State.DISCONNECTED)
 MOST_PICTURES: Final = 64
 
 Row = dict[str, Any]
@@ -178,7 +179,7 @@ class Cluster:
         before, reason = peer.state, peer.reason
         nonce = secrets.token_bytes(NONCE_BYTES)
         try:
-            async with self._turn if peer.live else self._knocking:
+            async with self._knocking if peer.state in NOT_THERE else self._turn:
                 frame = question(self.seal, self.me, nonce, self.wall())
                 told = await self.lines.ask(peer.address, frame, trio.current_time() + TIMEOUT_S)
                 teller, snapshot = check_answer(self.seal, self.me, nonce, told)

@@ -47,20 +47,21 @@ def _left(peer: Peer, now: float) -> Left:
     )  # fmt: skip
 
 
-def inherit(membership: Membership, all_left: list[Left], told_at: float) -> set[Address]:
+def inherit(membership: Membership, all_left: list[Left], told_at: float, now: float) -> set[Address]:
     """Have `membership` begin with who was left, told at `told_at`. Returned: who responded, and is to be asked again.
 
-    Without figures nobody responds: they are connected until they have answered.
+    Without figures nobody responds: they are connected until they have answered. That they did is as fresh as can be:
+    each answer is no news that would have been told.
     """
     waited_for: set[Address] = set()
     for one in all_left:
         address, state = Address(one.host, one.port), State(one.state)
         if address in membership.peers or address in membership.own:
             continue
+        answered_at = -inf if one.answered_age_s is None else told_at - one.answered_age_s
         if state is State.RESPONDING:
             waited_for.add(address)
-            state = State.CONNECTED
-        answered_at = -inf if one.answered_age_s is None else told_at - one.answered_age_s
+            state, answered_at = State.CONNECTED, now
         membership.peers[address] = Peer(
             address, told_at - one.since_age_s, state, one.listed, one.node_id, one.uid, one.failures, one.reason,
             answered_at,

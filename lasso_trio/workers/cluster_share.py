@@ -166,7 +166,7 @@ class ClusterShare:
     def _role(self) -> None:
         if self.bus.keeping and not self._named.is_set():
             if self.news is not None:
-                self._waited_for = inherit(self.own.membership, self.news.peers, self._told_at)
+                self._waited_for = inherit(self.own.membership, self.news.peers, self._told_at, trio.current_time())
             self._named.set()
 
     def _welcome(self, worker: int) -> None:

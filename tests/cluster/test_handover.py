@@ -32,7 +32,7 @@ def sent(told: list[Left]) -> list[Left]:
 
 def test_an_heir_knows_the_dead_and_where_the_others_are() -> None:
     heir = Membership("us-1", "u9")
-    assert inherit(heir, sent(left(known(), 120.0)), 5.0) == {B}
+    assert inherit(heir, sent(left(known(), 120.0)), 5.0, 6.0) == {B}
     coverage = heir.coverage()
     assert (coverage.total, coverage.responding, coverage.disconnected) == (4, 1, ("ap-1",))
     assert {peer.address: peer.state for peer in heir.peers.values()} == {
@@ -45,10 +45,18 @@ def test_an_heir_knows_the_dead_and_where_the_others_are() -> None:
 
 def test_ages_go_on_from_when_they_were_told() -> None:
     heir = Membership("us-1", "u9")
-    inherit(heir, left(known(), 120.0), 5.0)
+    inherit(heir, left(known(), 120.0), 5.0, 6.0)
     assert heir.peers[C].since == 5.0 - 9.0
     assert heir.sweep(5.0 - 17.0 + REMEMBERED_S - 1.0) == []
     assert [peer.node_id for peer in heir.sweep(5.0 - 17.0 + REMEMBERED_S)] == ["ap-1"]
+
+
+def test_who_responded_is_not_forgotten_for_having_been_no_news() -> None:
+    before, heir = known(), Membership("us-1", "u9")
+    before.listed([A, D], 120.0)  # B answers on, though DNS has dropped it
+    inherit(heir, left(before, 120.0), 5.0, 5.0 + 2 * REMEMBERED_S)
+    heir.sweep(5.0 + 2 * REMEMBERED_S)
+    assert B in heir.peers
 
 
 def test_what_the_heir_knows_by_itself_stays() -> None:
@@ -56,7 +64,7 @@ def test_what_the_heir_knows_by_itself_stays() -> None:
     heir.listed([B, D], 1.0)
     heir.answered(heir.peers[B], "eu-1", "u2", snapshot(), 2.0)
     heir.answered(heir.peers[D], "us-1", "u9", snapshot(), 2.0)
-    assert inherit(heir, left(known(), 120.0), 5.0) == set()
+    assert inherit(heir, left(known(), 120.0), 5.0, 6.0) == set()
     assert heir.peers[B].live
     assert D not in heir.peers
 
