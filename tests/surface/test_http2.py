@@ -191,7 +191,7 @@ async def test_an_address_has_one_share_of_the_byte_budget_for_both(start: Start
 
 
 async def test_an_address_has_so_many_calls_at_a_time_whatever_it_speaks(start: Start) -> None:
-    surface = await start(alpha=Faults(latency=Latency.constant(400)), settings={"max_in_flight_per_ip": 1})
+    surface = await start(alpha=Faults(latency=Latency.constant(1500)), settings={"max_in_flight_per_ip": 1})
     client, lane = await speak_http2(surface), await surface.connect()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(lane.request, "POST", "/rpc/devnet", rpc("eth_gasPrice"))
