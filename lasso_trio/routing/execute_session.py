@@ -30,7 +30,7 @@ from lasso_trio.routing import archival
 from lasso_trio.routing.candidate import Candidate
 from lasso_trio.routing.execute import FIRST_SHARE, Call, execute
 from lasso_trio.routing.filters import Exclusion
-from lasso_trio.routing.outcome import Outcome
+from lasso_trio.routing.outcome import Missed, Outcome
 from lasso_trio.routing.plan import Plan, build
 from lasso_trio.routing.sessions import Session
 from lasso_trio.routing.shown_block import asked_block, is_tip, shown_block, shows_block
@@ -61,12 +61,16 @@ async def execute_session(call: Call, rng: Random, act: Act, session: Session, m
     if not call.plan.ranked:
         return await act(call, rng)
     outcome = await (reading.tip() if is_tip(call.method.name, call.params) else reading.other(act))
-    return attrs.evolve(outcome, retries=outcome.retries + reading.retries) if reading.retries else outcome
+    return reading.told_of(outcome)
 
 
 @attrs.define(eq=False)
 class Reading:
-    """One read on its way. `asked`: instances that were tried or put aside. `retries`: answers that were no use."""
+    """One read on its way. `asked`: instances that were tried or put aside.
+
+    Of what was no use: `retries`, attempts after which another was made; `missed`, those that failed; `behind`, answers
+    below the floor.
+    """
 
     call: Call
     rng: Random
@@ -76,6 +80,8 @@ class Reading:
     """The client will see the answer."""
     asked: set[str] = attrs.field(factory=set)
     retries: int = 0
+    missed: tuple[Missed, ...] = ()
+    behind: int = 0
     named: float = attrs.field(init=False)
     """The block that the call reads at, infinity if it does not say."""
 
@@ -98,9 +104,11 @@ class Reading:
                 self._show(height)
                 return outcome
             if height is None or outcome.candidate is None:
+                self._put_aside(outcome, outcome.retries)
                 break
             self.asked.add(outcome.candidate.channel.instance_id)
-            self.retries += outcome.retries + 1
+            self._put_aside(outcome, outcome.retries + 1)
+            self.behind += 1
         return self._behind()
 
     async def other(self, act: Act) -> Outcome:
@@ -110,8 +118,10 @@ class Reading:
             outcome = await self._read(act, have)
             if not _worth_repeating(outcome) or not self._left():
                 return outcome
-            self.retries += outcome.retries + 1
-            return await self._read_elsewhere(act) or outcome
+            elsewhere = await self._read_elsewhere(act)
+            if elsewhere is not None:
+                self._put_aside(outcome, outcome.retries + 1)
+            return elsewhere or outcome
         return await self._read_elsewhere(act) or self._behind()
 
     async def _read_elsewhere(self, act: Act) -> Outcome | None:
@@ -131,6 +141,17 @@ class Reading:
         if height is not None:
             self._show(height)
         return outcome
+
+    def _put_aside(self, outcome: Outcome, retries: int) -> None:
+        self.retries += retries
+        self.missed += outcome.missed
+
+    def told_of(self, outcome: Outcome) -> Outcome:
+        """The read's outcome, with what was tried before."""
+        if not self.retries and not self.missed:
+            return outcome
+        retries, missed = self.retries + outcome.retries, self.missed + outcome.missed
+        return attrs.evolve(outcome, retries=retries, missed=missed, behind=self.behind)
 
     # Decisions
 

@@ -85,6 +85,8 @@ class Outcome:
     missed: tuple[Missed, ...] = ()
     """The attempts that failed, in their order: at most as many as a call may make. Not those of the parts of a query
     that was cut."""
+    behind: int = 0
+    """Answers below the session's floor, put aside. `retries` counts what came after them; they are no failures."""
     cache: str = ""
     """`hit`, `miss`, `coalesced` or `bypass`, and why: "hit; final". Empty where neither cache nor coalescing is on."""
     failed: bool = attrs.field(init=False)

@@ -26,7 +26,7 @@ class CallTeller:
     def __call__(self, exchange: Exchange, request: Request, served: Served, ended: float) -> None:
         outcome = served.outcome
         total_s = ended - exchange.started
-        if self.log.wants(outcome.failed, total_s, outcome.retries, ended):
+        if self.log.wants(outcome.failed, total_s, outcome.retries - outcome.behind, ended):
             self.log.push(self._record(exchange, request, served, outcome, ended, total_s))
 
     def _record(
@@ -55,6 +55,8 @@ class CallTeller:
             record.hedges, record.hedge_won = outcome.hedges, outcome.hedge_won
         if outcome.missed:
             record.missed = outcome.missed
+        if outcome.behind:
+            record.behind = outcome.behind
         if exchange.route.guard is not None:
             record.client = exchange.route.guard.client
         return _with_error(record, outcome) if outcome.failed else record

@@ -102,10 +102,13 @@ class CallRecord(msgspec.Struct, gc=False):
     trace_id: str = ""
     """Of the trace that the call's spans are in; 32 hexadecimal digits."""
     missed: Sequence[Missed] = ()
+    behind: int = 0
+    """So many of the retries followed an answer that was below the session's floor, and no failure."""
 
     @property
     def level(self) -> str:
-        return "warning" if self.error_category or self.retries or self.total_s > SLOW_S else "info"
+        is_bad = self.error_category or self.retries > self.behind or self.total_s > SLOW_S
+        return "warning" if is_bad else "info"
 
 
 class CallLog:
@@ -125,11 +128,14 @@ class CallLog:
         self._troubled = log.level <= LEVELS["warning"]
         log.sink.render_with(CallRecord, pretty_line if log.pretty else json_line)
 
-    def wants(self, failed: bool, total_s: float, retries: int = 0, now: float = 0.0) -> bool:
-        """Whether this call is to be logged: ask before building its record. `now`: seconds of any clock."""
+    def wants(self, failed: bool, total_s: float, failovers: int = 0, now: float = 0.0) -> bool:
+        """Whether this call is to be logged: ask before building its record. `now`: seconds of any clock.
+
+        `failovers`: retries that followed a failure.
+        """
         if failed or total_s > SLOW_S:
             return self._troubled
-        if retries and self._has_room(now):
+        if failovers > 0 and self._has_room(now):
             return self._troubled
         return self._good and (self._all or self._dice() < self.sample_rate)
 
@@ -169,6 +175,7 @@ class _Routing(msgspec.Struct, gc=False, omit_defaults=True):
     hedges: int = 0
     hedge_won: bool = False
     failed_attempts: list[_FailedAttempt] = []
+    behind: int = 0
 
 
 class _Timing(msgspec.Struct, gc=False):
@@ -242,6 +249,7 @@ def _line(r: CallRecord) -> _Line:
             r.hedges,
             r.hedge_won,
             [_FailedAttempt(m.provider, m.transport, m.category) for m in r.missed],
+            r.behind,
         ),
         # Milliseconds, cut to the microsecond: rounding costs more than all the rest of the numbers.
         _Timing(int(r.selection_s * 1e6) / 1000, int(r.upstream_s * 1e6) / 1000, int(r.total_s * 1e6) / 1000),

@@ -24,6 +24,10 @@ async def height(it: Any, wish: Wish = MINE) -> int:
     return int((await it.ask(HEIGHT, "[]", wish))["result"], 16)
 
 
+def missed(served: Any) -> list[str]:
+    return [one.provider for one in served.outcome.missed]
+
+
 def at(*, by: str, session: str | None = "mine") -> Wish:
     return Wish(provider=by, session=session)
 
@@ -60,10 +64,24 @@ async def test_an_answer_below_is_put_aside_and_the_next_is_asked(autojump_clock
     it.service.sessions.get(("default", 1, "mine"), 0.0).told.clear()
     served = await it.serve(HEIGHT, "[]", MINE)
     assert served.outcome.candidate.provider.id == "up"
-    assert served.outcome.retries == 1
+    assert (served.outcome.retries, served.outcome.behind, served.outcome.missed) == (1, 1, ())
     assert int(json.loads(served.outcome.reply.splice(b"1"))["result"], 16) == top
     assert it.channel("behind").breaker.state(trio.current_time()) is State.CLOSED
     assert it["behind"].tally.failures == 0
+
+
+async def test_who_failed_before_and_after_an_answer_that_was_put_aside_is_told(
+    autojump_clock: Clock, world: Build
+) -> None:
+    it = world({"broken": Faults(failures=[Failure(Kind.HTTP)]), "behind": Faults(lag=3), "up": Faults()})
+    top = await height(it, at(by="up"))
+    it.provider("up").plan.set(Faults(failures=[Failure(Kind.HTTP)]))
+    it.service.sessions.get(("default", 1, "mine"), 0.0).told.clear()
+    served = await it.serve(HEIGHT, "[]", MINE)
+    assert int(json.loads(served.outcome.reply.splice(b"1"))["result"], 16) == top
+    assert missed(served)[:1] == ["broken"]
+    assert "up" in missed(served)
+    assert served.outcome.behind == 1
 
 
 async def test_who_told_less_is_asked_last_for_a_blocks_time(autojump_clock: Clock, world: Build) -> None:
@@ -159,9 +177,18 @@ async def test_when_they_fail_the_others_are_asked_for_their_height_first(autoju
     it.provider("up").plan.set(Faults(failures=[Failure(Kind.HTTP)]))
     served = await it.serve(*BALANCE, MINE)
     assert served.outcome.candidate.provider.id == "also"
-    assert served.outcome.retries == 1
+    assert (served.outcome.retries, served.outcome.behind, missed(served)) == (1, 0, ["up"])
     assert calls(it, BALANCE[0]) == {"up": 1, "also": 1}
     assert calls(it, HEIGHT) == {"up": 1, "behind": 1, "also": 1}
+
+
+async def test_when_nobody_else_will_do_each_failure_is_told_once(autojump_clock: Clock, world: Build) -> None:
+    it = world({"behind": Faults(lag=3), "up": Faults()})
+    await height(it, at(by="up"))
+    it.provider("up").plan.set(Faults(failures=[Failure(Kind.HTTP)]))
+    served = await it.serve(*BALANCE, MINE)
+    assert served.outcome.failed
+    assert (served.outcome.retries, missed(served)) == (0, ["up"])
 
 
 async def test_a_provider_that_hangs_leaves_time_for_the_others(autojump_clock: Clock, world: Build) -> None:

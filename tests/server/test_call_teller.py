@@ -141,6 +141,13 @@ def test_a_call_that_failed_over_is_told_whatever_the_rate(chain: RoutedChain, t
     assert told["routing"]["failed_attempts"] == [{"id": "b", "protocol": "http", "category": "rate_limit"}]
 
 
+def test_a_call_whose_first_answer_was_merely_behind_is_sampled_as_a_good_one(chain: RoutedChain, tell: Tell) -> None:
+    assert tell(answered(chain, retries=1, behind=1), rate=0.0) is None
+    told = line(tell(answered(chain, retries=1, behind=1)))
+    assert (told["level"], told["routing"]["behind"]) == ("info", 1)
+    assert line(tell(answered(chain, retries=2, behind=1), rate=0.0))["level"] == "warning"
+
+
 @pytest.mark.parametrize(("params", "present"), [("[]", False), ('["0x1"]', True), ("{}", True)])
 def test_params_are_told_of_but_not_told(chain: RoutedChain, tell: Tell, params: str, present: bool) -> None:
     assert line(tell(answered(chain), params=params))["params_present"] is present

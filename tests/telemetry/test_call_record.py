@@ -75,6 +75,13 @@ def test_a_call_that_failed_over_says_from_whom_and_why_and_is_a_warning() -> No
     assert "failed_attempts" not in msgspec.json.decode(json_line(record()))["routing"]
 
 
+def test_a_call_that_was_only_asked_again_because_an_answer_was_behind_is_no_warning() -> None:
+    line = msgspec.json.decode(json_line(record(retries=2, behind=2)))
+    assert (line["level"], line["routing"]["retries"], line["routing"]["behind"]) == ("info", 2, 2)
+    assert msgspec.json.decode(json_line(record(retries=2, behind=1)))["level"] == "warning"
+    assert "behind" not in msgspec.json.decode(json_line(record()))["routing"]
+
+
 def test_an_error_is_masked_before_it_is_cut() -> None:
     failed = record(error_message="x" * 245 + " Bearer " + "q" * 40, error_category="network_error")
     assert "q" not in msgspec.json.decode(json_line(failed))["response"]["error"]["message"]
