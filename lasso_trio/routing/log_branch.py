@@ -98,10 +98,11 @@ async def _look(call: Call, rng: Random, anchor: Candidate, log: Log, deadline: 
 
 def _settled(call: Call) -> int | None:
     """Up to where there is one history. None: nobody knows where the chain is."""
-    view = call.chain.heads.view(call.clock())
-    if view.finalized is not None or view.consensus is None:
-        return view.finalized
-    return view.consensus - YOUNG_BLOCKS
+    now = call.clock()
+    finalized, consensus = call.chain.height_of("finalized", now), call.chain.heads.view(now).consensus
+    if finalized is not None or consensus is None:
+        return finalized
+    return consensus - YOUNG_BLOCKS
 
 
 async def _hash_at(call: Call, rng: Random, who: Candidate, block: int, deadline: float) -> str | None:

@@ -200,11 +200,19 @@ class RoutedChain:
         return self._for_block(plan, method, params, now)
 
     def height_of(self, tag: str, now: float) -> int | None:
-        """What `latest`, `safe` or `finalized` stands for; None while nobody knows, and for other tags."""
+        """What `latest`, `safe` or `finalized` stands for; None while nobody knows, and for other tags.
+
+        Of the last two a view keeps the last height for good. Here it counts while somebody tells any: a query that
+        ended at a height which stands still would miss more with each block.
+        """
         if tag == "latest":
             return self.latest_height()
-        view = self.heads.view(now)
-        return {"safe": view.safe, "finalized": view.finalized}.get(tag)
+        view, fresh = self.heads.view(now), [head for head in self.heads.heads.values() if head.fresh(now)]
+        if tag == "safe":
+            return view.safe if any(head.safe for head in fresh) else None
+        if tag == "finalized":
+            return view.finalized if any(head.finalized for head in fresh) else None
+        return None
 
     def _build(
         self, method: Method, now: float, strategy: Strategy, transport: Transport | None, pinned: str | None

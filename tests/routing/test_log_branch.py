@@ -88,6 +88,18 @@ async def test_the_newest_parts_teller_decides_what_strays(
     assert await conflict_in(call_of(it), Random(1), [(part(0, old, old, hash_="0xB"), b), newest], a) is None
 
 
+async def test_a_finalized_block_that_nobody_tells_any_more_is_no_bound(autojump_clock: Clock, world: Build) -> None:
+    it = world({"a": Faults(), "b": Faults()})
+    heads(it, 900)
+    assert it.routed.height_of("finalized", trio.current_time()) == 900
+    heads(it, None)
+    a, b = it.routed.candidates
+    found: list[tuple[Part, Candidate | None]] = [(part(880, 899, 890, hash_="0xB"), b), (part(960, 990), a)]
+    conflict = await conflict_in(call_of(it), Random(1), found, a)
+    assert conflict is not None
+    assert conflict.since == 1000 - YOUNG_BLOCKS + 1
+
+
 async def test_without_heads_nothing_is_looked_at(autojump_clock: Clock, world: Build) -> None:
     it = world({"a": Faults(), "b": Faults()})
     a, b = it.routed.candidates

@@ -249,3 +249,26 @@ def test_for_itself_the_node_counts_apart_and_goes_the_same_ways(chain_of: Chain
     chain.adopt(chain.profile, None)
     assert chain.for_itself() is not own
     assert chain.for_itself().counts is own.counts
+
+
+@pytest.mark.parametrize("tag", ["safe", "finalized"])
+def test_a_tag_stands_for_a_height_as_long_as_somebody_tells_it(chain_of: ChainOf, tag: str) -> None:
+    chain = chain_of("a", "b")
+    a, b = (candidate.head for candidate in chain.candidates)
+    for head in (a, b):
+        head.tell(1000, NOW, 12.0)
+        setattr(head, tag, 900)
+    assert chain.height_of(tag, NOW) == 900
+    b.tell(1003, NOW + 35, 12.0)
+    assert chain.height_of(tag, NOW + 35) == 900, "b tells it"
+    setattr(b, tag, None)
+    assert chain.height_of(tag, NOW + 35) is None, "a is stale"
+    setattr(b, tag, 930)
+    assert chain.height_of(tag, NOW + 36) == 930
+
+
+def test_no_other_tag_has_a_height(chain_of: ChainOf) -> None:
+    chain = chain_of("a")
+    chain.latest_height = lambda: 1000
+    assert chain.height_of("latest", NOW) == 1000
+    assert [chain.height_of(tag, NOW) for tag in ("safe", "finalized", "pending", "earliest")] == [None] * 4
