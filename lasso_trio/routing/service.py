@@ -165,11 +165,15 @@ class Service:
         )
         try:
             flights = None if wish.alone or not method.replay_safe else chain.flights
-            if chain.cache is not None:
-                why = _past_cache(wish, method)
-                outcome = await cached(call, self.rng, act, chain.cache, bypass=why, flights=flights, wishes=wish.key)
-            elif flights is not None:
+            cache = chain.cache
+            why = "" if cache is None else _past_cache(wish, method)
+            if flights is not None and (cache is None or why):
+                # As `cached`, without its await: most calls have nothing to do with the cache.
                 outcome = await coalesced(call, self.rng, act, flights, key_of(call, wish.key))
+                if cache is not None:
+                    cache.passed(outcome, why)
+            elif cache is not None:
+                outcome = await cached(call, self.rng, act, cache, bypass=why, flights=flights, wishes=wish.key)
             else:
                 outcome = await act(call, self.rng)
         except BaseException:
@@ -283,5 +287,6 @@ def _most_dispatches(chain: RoutedChain, method: Method) -> int:
 
 def _count_trouble(counts: ChainCounts, outcome: Outcome, now: float) -> None:
     counts.errors += outcome.failed
-    counts.failovers += outcome.retries
-    counts.failover_rate.add(now, outcome.retries)
+    failovers = outcome.retries - outcome.behind  # who was only behind the client did not fail
+    counts.failovers += failovers
+    counts.failover_rate.add(now, failovers)
