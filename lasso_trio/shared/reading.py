@@ -84,8 +84,7 @@ class Reading:
                 await self._until_it_answers()
                 await self._serve()
         finally:
-            self._send_on(self._wanted)
-            self._wanted.clear()
+            self._disappoint()
 
     def _stuck(self) -> bool:
         return self._began is not None and trio.current_time() - self._began > READ_S
@@ -113,6 +112,7 @@ class Reading:
             finally:
                 self._began = None
                 self._send_on(wanted)
+        self._disappoint()  # kept until the engine is back they would be its first round, and late by as much
         await trio.sleep(self.lane.delay_s())
 
     async def _round(self, wanted: dict[tuple[bytes, bytes], _Wish]) -> None:
@@ -133,6 +133,11 @@ class Reading:
             fault = EngineFault("slow", f"{share} took longer than {READ_S * 1000:g} ms")
             self.lane.failed(fault)
             raise fault
+
+    def _disappoint(self) -> None:
+        """Who waits for a round that will not be."""
+        self._bell, (wanted, self._wanted) = trio.Event(), (self._wanted, {})
+        self._send_on(wanted)
 
     @staticmethod
     def _send_on(wanted: dict[tuple[bytes, bytes], _Wish]) -> None:

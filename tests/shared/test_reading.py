@@ -163,6 +163,44 @@ async def test_one_that_comes_back_slow_is_given_up_sooner(autojump_clock: trio.
         assert await late_ones() == 5
 
 
+async def test_what_was_wanted_when_it_was_given_up_is_not_held_against_it_when_it_is_back(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    engine = FakeEngine()
+    async with reading(engine) as made:
+
+        async def calls() -> None:
+            while True:
+                nursery.start_soon(made.look, b"k", b"e")
+                await trio.sleep(0.001)
+
+        nursery.start_soon(calls)
+        engine.takes_s = 0.02
+        await trio.sleep(5)
+        assert not made.lane.up
+        engine.takes_s, failures = 0.001, made.lane.failures
+        await trio.sleep(12)
+        assert made.lane.up
+        assert made.lane.failures == failures
+        nursery.cancel_scope.cancel()
+
+
+async def test_who_waits_for_the_next_round_when_one_fails_is_sent_on_at_once(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks_off(*_: object) -> None:
+        raise EngineFault("unreachable")
+
+    async with reading(FakeEngine()) as made:
+        monkeypatch.setattr(FakeEngine, "do", breaks_off)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(made.look, b"a", b"e")
+            await trio.sleep(0.0005)
+            found, took = await timed(made)
+        assert found is None
+        assert took < 0.001
+
+
 async def test_more_than_fit_into_a_round_go_on_without(autojump_clock: trio.testing.MockClock) -> None:
     told: list[tuple[Found | None, float]] = []
     async with reading(FakeEngine()) as made:
