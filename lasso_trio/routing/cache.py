@@ -118,6 +118,11 @@ class ChainCache:
         self._renewing.add(key)
         return True
 
+    def passed(self, outcome: Outcome, why: str) -> None:
+        """A call went past it: say so, and count it."""
+        said = outcome.cache = outcome.cache or f"bypass; {why}"
+        self.told[said] += 1
+
     def renewed(self, key: bytes) -> None:
         self._renewing.discard(key)
 
@@ -164,9 +169,9 @@ async def cached(
         act = _Together(act, flights, wishes, text or None)
     if isinstance(question, str):
         outcome = await act(call, rng)
-        outcome.cache = outcome.cache or f"bypass; {question}"
-    else:
-        outcome = await _look(call, rng, act, cache, question, cache.key(call.method.name, text))
+        cache.passed(outcome, question)
+        return outcome
+    outcome = await _look(call, rng, act, cache, question, cache.key(call.method.name, text))
     cache.told[outcome.cache] += 1
     return outcome
 

@@ -11,6 +11,10 @@ import trio.testing
 
 from lasso_trio.config.profile import CachePolicy, Routing, Strategy
 from lasso_trio.devnet import Faults, Latency
+from lasso_trio.routing import service
+from lasso_trio.routing.cache import cached
+from lasso_trio.routing.call import Call
+from lasso_trio.routing.outcome import Outcome
 from lasso_trio.routing.room import Room
 from lasso_trio.routing.service import Wish
 
@@ -123,6 +127,23 @@ async def test_with_a_cache_the_same_calls_share_as_without(autojump_clock: Cloc
         assert "coalesced" not in await together(it, alone, alone)
     assert "coalesced" not in await together(it, Wish(), Wish(), method="eth_newBlockFilter")
     it.assert_nothing_leaked()
+
+
+async def test_a_call_that_no_cache_concerns_does_not_go_by_way_of_it(
+    autojump_clock: Clock, world: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_way_of_it = list[str]()
+
+    async def watched(call: Call, *args: Any, **how: Any) -> Outcome:
+        by_way_of_it.append(call.method.name)
+        return await cached(call, *args, **how)
+
+    monkeypatch.setattr(service, "cached", watched)
+    it = world({"a": SLOW}, routing=SHARED, cache=PRICED)
+    for method in ("eth_syncing", "eth_gasPrice"):
+        await it.serve(method)
+    assert by_way_of_it == ["eth_gasPrice"]
+    assert it.routed.cache.told == {"bypass; method": 1, "miss; price": 1}
 
 
 async def test_what_is_cached_hears_which_blocks_there_are(autojump_clock: Clock, world: Build) -> None:
