@@ -17,6 +17,8 @@ from typing import Final
 
 import msgspec
 
+from lasso_trio.providers.verdict import Category, ErrorClass
+
 OPEN: Final = "relay.open"
 NEWS: Final = "relay.news"
 END: Final = "relay.end"
@@ -33,11 +35,18 @@ class Opening(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Opened(msgspec.Struct, array_like=True, frozen=True):
-    """`missing`: why there is no feed at the moment. `refused`: the provider's code, and `text` what it said."""
+    """`missing`: why there is no feed at the moment. `refused`: the provider's code, and `text` what it said.
+
+    What a refusal means is told as well: only the keeping worker has the error's data, and knows what it said itself.
+    `category` and `error_class`: of the verdict, None when the text is to be judged. `hint_s`: when to come back.
+    """
 
     missing: str = ""
     refused: int | None = None
     text: str = ""
+    hint_s: float | None = None
+    category: Category | None = None
+    error_class: ErrorClass | None = None
 
 
 class Events(msgspec.Struct, array_like=True, frozen=True):

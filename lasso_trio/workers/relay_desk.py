@@ -108,7 +108,7 @@ class RelayDesk:
         except NotConnected as fault:
             return Opened(str(fault) or "not connected")
         except Refused as refusal:
-            return Opened(refused=refusal.code, text=refusal.text)
+            return _told(refusal)
 
     async def _pass_on(self, key: Key, feed: Feed) -> None:
         try:
@@ -146,6 +146,11 @@ class RelayDesk:
         instance = self.registry.instances.get(decode_instance(payload))
         if instance is not None and instance.keeper is not None and self.bus.keeping:
             instance.keeper.hurry()
+
+
+def _told(refusal: Refused) -> Opened:
+    verdict = refusal.verdict
+    return Opened("", refusal.code, refusal.text, refusal.hint_s, verdict.category, verdict.error_class)
 
 
 def _gathered(first: Arrival, feed: Feed) -> list[Arrival]:

@@ -14,6 +14,7 @@ from typing import Final
 import attrs
 import trio
 
+from lasso_trio.providers.verdict import verdict_of
 from lasso_trio.subscriptions.feed import Arrival, Feed, NotConnected, Refused
 from lasso_trio.subscriptions.session_feeds import ROOM, KeeperFeed
 from lasso_trio.workers.bus import Bus, BusFault
@@ -163,6 +164,7 @@ class RelaySources:
 
 def _check(opened: Opened) -> None:
     if opened.refused is not None:
-        raise Refused(opened.refused, opened.text)
+        verdict = None if opened.category is None else verdict_of(opened.category, opened.error_class)
+        raise Refused(opened.refused, opened.text, verdict, opened.hint_s)
     if opened.missing:
         raise NotConnected(opened.missing)

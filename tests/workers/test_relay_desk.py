@@ -10,7 +10,10 @@ import trio
 from structlog.testing import capture_logs
 from trio.testing import MockClock
 
+from lasso_trio.config.profile import ErrorRule
 from lasso_trio.devnet import Faults, Latency
+from lasso_trio.providers.classify import Category, ErrorClass, classify, verdict_for
+from lasso_trio.providers.verdict import verdict_of
 from lasso_trio.subscriptions.feed import Arrival, NotConnected, Refused
 from lasso_trio.subscriptions.session_feeds import ROOM, KeeperFeed
 from lasso_trio.workers.bus import BusFault
@@ -75,6 +78,34 @@ async def test_a_refusal_is_the_providers_own(autojump_clock: MockClock, monkeyp
             await source.open(b'["no such thing"]')
         assert refused.value.code < 0
         assert refused.value.text
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Refused(-32603, "not a subscription id", verdict_for(Category.METHOD_NOT_FOUND)),
+        Refused(-32603, "not a subscription id"),
+        Refused(
+            -32000, "no", classify(200, -32000, "no", None, [ErrorRule(Category.RATE_LIMIT, message_contains=("no",))])
+        ),
+        Refused(-32000, "no", verdict_of(Category.RATE_LIMIT, ErrorClass.QUOTA), 1234.5),
+    ],
+)
+async def test_a_refusal_means_the_same_to_every_worker(
+    autojump_clock: MockClock, monkeypatch: Patch, refusal: Refused
+) -> None:
+    async with team_of(2, monkeypatch) as team:
+
+        async def refuse(*_: object) -> KeeperFeed:
+            raise refusal
+
+        monkeypatch.setattr(type(team[team.keeper].instance("a").keeper), "open", refuse)
+        with pytest.raises(Refused) as refused:
+            await team[team.followers[0]].member.sources.source("a").open(LOGS)
+        told, kept = refused.value.verdict, refusal.verdict
+        assert (told.category, told.error_class) == (kept.category, kept.error_class)
+        assert (told.cooldown, told.kind) == (kept.cooldown, kept.kind)
+        assert (refused.value.lasts, refused.value.hint_s) == (refusal.lasts, refusal.hint_s)
 
 
 async def test_a_worker_that_dies_leaves_no_feed_behind(autojump_clock: MockClock, monkeypatch: Patch) -> None:

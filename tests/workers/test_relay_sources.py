@@ -7,7 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from lasso_trio.devnet import Faults, Latency
-from lasso_trio.subscriptions.feed import NotConnected
+from lasso_trio.subscriptions.feed import NotConnected, Refused
 from lasso_trio.subscriptions.session_feeds import ROOM
 from lasso_trio.workers.relay import NEWS, Events, encode
 from tests.workers.team import team_of
@@ -67,6 +67,22 @@ async def test_who_keeps_itself_opens_nothing_over_the_relay(autojump_clock: Moc
         with pytest.raises(NotConnected):
             await team[0].member.sources.source("a").open(LOGS)
         team[0].member.sources.hurry("a")
+
+
+async def test_a_refusal_without_its_meaning_is_judged_by_its_words(
+    autojump_clock: MockClock, monkeypatch: Patch
+) -> None:
+    async with team_of(2, monkeypatch) as team:
+        follower = team[team.followers[0]]
+
+        async def answer(*_: object) -> bytes:
+            return encode(["", -32005, "rate limit, retry in 30s"])
+
+        monkeypatch.setattr(type(follower.bus), "ask", answer)
+        with pytest.raises(Refused) as refused:
+            await follower.member.sources.source("a").open(LOGS)
+        alone = Refused(-32005, "rate limit, retry in 30s")
+        assert (refused.value.verdict, refused.value.hint_s) == (alone.verdict, alone.hint_s)
 
 
 async def test_a_feed_that_nobody_reads_ends_for_itself(autojump_clock: MockClock, monkeypatch: Patch) -> None:
