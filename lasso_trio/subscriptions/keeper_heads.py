@@ -115,6 +115,7 @@ class HeadWatch:
         """Until cancelled. Raises Over when the provider does not tell what it should."""
         try:
             while True:
+                self._again_at = inf  # a reload may want no news any more, and what is over would be now for ever
                 feed = await self._subscribe() if self.terms().new_heads else None
                 with trio.move_on_at(inf if feed is not None else self._again_at):
                     await self._watch(feed)

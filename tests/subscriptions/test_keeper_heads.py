@@ -14,7 +14,8 @@ from lasso_trio.devnet.faults import Failure, Kind
 from lasso_trio.providers.branch import Branch
 from lasso_trio.providers.probe_answer import Kind as AnswerKind
 from lasso_trio.providers.probe_schedule import Question
-from lasso_trio.subscriptions.keeper_heads import AGAIN_S, Terms, ask, read_header
+from lasso_trio.subscriptions.feed import Feed
+from lasso_trio.subscriptions.keeper_heads import AGAIN_S, HeadWatch, Terms, ask, read_header
 from lasso_trio.upstream.faults import Disconnected
 from lasso_trio.upstream.websocket import ws_endpoint
 from lasso_trio.upstream.ws_link import WsLink
@@ -116,6 +117,30 @@ async def test_heads_that_were_refused_for_now_are_asked_for_again(
     await trio.sleep(20)
     assert (upstream.node.calls["eth_blockNumber"] == polls) == listens
     assert (keeper.connected, keeper.sessions, keeper.head.fresh(trio.current_time())) == (True, 1, True)
+
+
+async def test_heads_that_were_refused_for_now_and_are_not_wanted_any_more_are_polled_for_at_the_usual_pace(
+    autojump_clock: object, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusal = Failure(Kind.RPC, methods=("eth_subscribe",), code=-32000, message="rate limit exceeded", times=1)
+    upstream = Upstream.make(nursery, Faults(failures=(refusal,)))
+    rounds, watch = [0], HeadWatch._watch
+
+    async def counted(self: HeadWatch, feed: Feed | None) -> None:
+        rounds[0] += 1
+        assert rounds[0] < 100, "it spins, and no time passes"
+        await watch(self, feed)
+
+    monkeypatch.setattr(HeadWatch, "_watch", counted)
+    keeper = upstream.keeper(terms=Terms(poll_s=4.0))
+    await until_connected(keeper)
+    await trio.sleep(AGAIN_S / 2)
+    keeper.terms = POLLS
+    await trio.sleep(AGAIN_S)
+    polls = upstream.node.calls["eth_blockNumber"]
+    await trio.sleep(40)
+    assert upstream.node.calls["eth_blockNumber"] - polls == 10
+    assert (upstream.node.calls["eth_subscribe"], keeper.sessions) == (1, 1)
 
 
 async def test_a_refusal_of_heads_is_logged_without_our_key(autojump_clock: object, nursery: trio.Nursery) -> None:
