@@ -241,7 +241,8 @@ class FeedSet:
             self.refusal = refusal
 
     def _is_passing(self) -> bool:
-        return any(source.instance_id in self._passing for source in self.sources())
+        """Did somebody say no for now who is there to be asked again?"""
+        return any(source.connected and source.instance_id in self._passing for source in self.sources())
 
     def _wait_s(self, id_: str, refusal: Refused) -> float:
         if refusal.lasts:

@@ -208,6 +208,23 @@ async def test_that_all_are_throttled_is_no_refusal(autojump_clock: MockClock, n
     assert watcher.feeds.refusal is not None
 
 
+async def test_who_was_throttled_and_is_gone_does_not_keep_a_refusal_from_being_told(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    watcher = Watcher()
+    throttled, *others = watcher.sources
+    refusing("rate limit exceeded, try again in 60s", throttled)
+    for source in others:
+        source.refuses, source.connected = ("x",), False
+    nursery.start_soon(watcher.feeds.run)
+    await trio.sleep(1)
+    throttled.kill()
+    for source in others:
+        source.revive()
+    await trio.sleep(1)
+    assert watcher.feeds.refusal is not None
+
+
 async def test_who_tells_something_else_than_was_asked_for_has_refused(nursery: trio.Nursery) -> None:
     watcher = await started(nursery)
     feed = watcher.feeds.feeds["a"]
