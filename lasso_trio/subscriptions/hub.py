@@ -237,7 +237,7 @@ class Hub:
 
     async def _until_live(self, stream: Stream, wanted: Wanted) -> None:
         with trio.move_on_after(START_S):
-            await stream.live.wait()
+            await stream.until_live()
             if wanted.from_block is not None:  # how far back that is shows only then
                 await _heads(stream).begun.wait()
         if stream.failure is not None:

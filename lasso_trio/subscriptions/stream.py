@@ -103,6 +103,12 @@ class Stream:
         """Keep the stream going until cancelled."""
         raise NotImplementedError
 
+    async def until_live(self) -> None:
+        """It may be so no more when it is the turn of who waited: `live` is another one by then, and is waited for."""
+        await self.live.wait()
+        while not self.live.is_set():
+            await self.live.wait()
+
     def greet(self, member: Member, id_: str) -> None:
         """Called when a subscription has gone live."""
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import attrs
 import pytest
 import trio
 from trio.testing import MockClock
 
 from lasso_trio.jsonrpc.errors import RpcError
 from lasso_trio.subscriptions.feed import Refused
-from tests.subscriptions.simulated import Scene, SimulatedSource
+from tests.subscriptions.simulated import Scene, SimulatedFeed, SimulatedSource
 
 PENDING = '["newPendingTransactions"]'
 
@@ -58,6 +59,40 @@ async def test_who_comes_while_all_are_gone_waits_for_the_first_that_comes_back(
 
         nursery.start_soon(mend)
         await scene.join(wish)
+        assert trio.current_time() - began == pytest.approx(4, abs=0.1)
+
+
+@attrs.define(eq=False)
+class Flashing(SimulatedSource):
+    """Takes the subscription and ends it at once: nobody else has a turn between."""
+
+    async def open(self, params: bytes) -> SimulatedFeed:
+        class Feed(SimulatedFeed):
+            async def aclose(self) -> None:
+                self.source.closed += 1
+
+        feed = await super().open(params)
+        feed.send.close()
+        return Feed(feed.arrivals, feed.send, feed.watch, feed.source, feed.kind)
+
+
+@pytest.mark.parametrize("wish", [PENDING, '["syncing"]'])
+async def test_who_waits_while_a_feed_comes_and_is_gone_at_once_waits_for_the_next(
+    autojump_clock: MockClock, nursery: trio.Nursery, wish: str
+) -> None:
+    async with Scene.open(sources=0) as scene:
+        scene.sources.append(Flashing("a", scene.chain))
+        began = trio.current_time()
+
+        async def mend() -> None:
+            await trio.sleep(4)
+            scene.sources.append(SimulatedSource("b", scene.chain))
+            (stream,) = scene.hub.streams.values()
+            stream.feeds.look_again()
+
+        nursery.start_soon(mend)
+        await scene.join(wish)
+        assert scene.sources[0].closed
         assert trio.current_time() - began == pytest.approx(4, abs=0.1)
 
 
