@@ -2,7 +2,8 @@
 
 A structlog processor in front of the others looks at each event's name and keeps what it knows, scrubbed, in a bounded
 ring. Calls' own lines do not come this way. What the log's level holds back is not seen here either, nor is what a
-client did wrong; and what goes wrong with every call takes no more than its share of the ring.
+client did wrong. What goes wrong again and again, for hours or with every call, takes no more than its share of the
+ring, whichever worker logs it: a trouble loses its own oldest then, and all troubles together leave half to the rest.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ KEPT: Final = 200
 FAILOVER: Final = "failover"
 MAX_TEXT: Final = 300
 MOST_ALIKE: Final = 20
-"""Of one trouble in a minute: others are to be seen beside it."""
+"""Of one trouble in the ring, and of those a process logs in a minute, so that a flood costs little."""
+MOST_TROUBLES: Final = KEPT // 2
+"""Of all of them in the ring: some a stranger can cause at will."""
 
 KINDS: Final[Mapping[str, str]] = {
     "breaker": "breaker",
@@ -71,7 +74,9 @@ TROUBLES: Final[Mapping[str, str]] = {
     "traces": "telemetry",
     "log": "telemetry",
 }
-"""What is kept if it is a warning or worse. Words that are in neither are passed over."""
+"""What is kept if it is a warning or worse: rationed, since it may come with every call. Words that are in neither are
+passed over.
+"""
 
 _RATIONED: Final = frozenset(TROUBLES.values())
 
@@ -188,8 +193,18 @@ class IssueLog:
                 self._keep(issue, None)
 
     def _keep(self, issue: Issue, worker: int | None) -> None:
+        if issue.kind in _RATIONED:
+            self._make_room_for(issue.event)
         self.last_seq += 1
         self.kept.append(attrs.evolve(issue, seq=self.last_seq, worker=worker))
+
+    def _make_room_for(self, trouble: str) -> None:
+        troubles = [at for at, issue in enumerate(tuple(self.kept)) if issue.kind in _RATIONED]
+        alike = [at for at in troubles if self.kept[at].event == trouble]
+        if len(alike) >= MOST_ALIKE:
+            del self.kept[alike[0]]
+        elif len(troubles) >= MOST_TROUBLES:
+            del self.kept[troubles[0]]
 
     def _has_room(self, event: str) -> bool:
         minute = time_ns() // 60_000_000_000

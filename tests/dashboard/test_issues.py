@@ -95,16 +95,59 @@ def test_a_clients_own_deadline_is_no_issue() -> None:
     assert not issues.kept
 
 
-def test_a_trouble_of_every_call_leaves_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    issues, minute = IssueLog(), 60_000_000_000
-    monkeypatch.setattr(module, "time_ns", lambda: 7 * minute)
+MINUTE = 60_000_000_000
+
+
+def seqs(issues: IssueLog, event: str) -> list[int]:
+    return [issue.seq for issue in issues.kept if issue.event == event]
+
+
+def test_of_a_trouble_of_every_call_no_more_than_so_many_a_minute_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    issues = IssueLog()
+    monkeypatch.setattr(module, "time_ns", lambda: 7 * MINUTE)
     for _ in range(500):
         issues.add("rpc.handler.crashed", "error", {})
         issues.add("ws.call_crashed", "error", {})
-    assert len(issues.kept) == 2 * module.MOST_ALIKE
-    monkeypatch.setattr(module, "time_ns", lambda: 8 * minute)
+    assert (len(issues.kept), issues.last_seq) == (2 * module.MOST_ALIKE, 2 * module.MOST_ALIKE)
+    monkeypatch.setattr(module, "time_ns", lambda: 8 * MINUTE)
     issues.add("rpc.handler.crashed", "error", {})
-    assert len(issues.kept) == 2 * module.MOST_ALIKE + 1
+    assert issues.last_seq == 2 * module.MOST_ALIKE + 1
+
+
+def test_a_trouble_that_lasts_for_hours_loses_its_own_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
+    issues, minutes = IssueLog(), iter(range(1_000_000))
+    monkeypatch.setattr(module, "time_ns", lambda: next(minutes) * MINUTE)
+    issues.add("breaker.changed", "warning", {"instance": "1:a:0"})
+    issues.add("shared.down", "warning", {})
+    for _ in range(10 * module.KEPT):
+        issues.add("dashboard.login_refused", "warning", {})
+    assert (seqs(issues, "breaker.changed"), seqs(issues, "shared.down")) == ([1], [2])
+    last = issues.last_seq
+    assert seqs(issues, "dashboard.login_refused") == list(range(last - module.MOST_ALIKE + 1, last + 1))
+
+
+def test_what_other_workers_log_again_and_again_is_bounded_as_well() -> None:
+    issues, other = IssueLog(), IssueLog()
+    issues.add("breaker.changed", "warning", {"instance": "1:a:0"})
+    other.add("afterwork.crashed", "error", {})
+    for worker in range(2 * module.KEPT):
+        issues.adopt(other.kept[0], worker)
+    assert [issue.worker for issue in issues.kept if issue.event == "afterwork.crashed"] == list(
+        range(2 * module.KEPT - module.MOST_ALIKE, 2 * module.KEPT)
+    )
+    assert seqs(issues, "breaker.changed") == [1]
+
+
+def test_however_many_troubles_there_are_half_of_the_ring_is_for_the_rest() -> None:
+    issues = IssueLog()
+    for number in range(module.KEPT // 2):
+        issues.add("cooldown.begun", "warning", {"instance": f"1:{number}:0"})
+    for number in range(module.KEPT):
+        issues.add(f"ws.other{number}", "warning", {})
+    assert len(seqs(issues, "cooldown.begun")) == module.KEPT // 2
+    assert [issue.event for issue in issues.kept][-module.MOST_TROUBLES :] == [
+        f"ws.other{number}" for number in range(module.KEPT - module.MOST_TROUBLES, module.KEPT)
+    ]
 
 
 def test_what_is_about_another_profile_or_chain_is_not_seen() -> None:
