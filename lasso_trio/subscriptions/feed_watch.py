@@ -28,6 +28,10 @@ SETTLED_S: Final = 1.0
 """What happens within so long of its opening a feed need not tell."""
 AGAIN_S: Final = 60.0
 """A mute feed that nobody can replace is opened anew at most that often: its subscription may be what is lost."""
+KEPT_S: Final = 60.0
+"""What was told so long ago is forgotten, and later where silences are long…"""
+KEPT_SILENCES: Final = 4.0
+"""…as many of them. Who is later than that loses things, as far as anybody can tell."""
 
 
 def always(what: Hashable) -> bool:
@@ -77,6 +81,7 @@ class FeedWatch:
     def look(self, now: float, silence_s: float, late_s: float) -> None:
         """Judge. `silence_s`: a silence that is none of the chain's; `late_s`: a lag that is too much."""
         lost = [event for event in self.ledger.due(now - silence_s) if self.counts(event.what)]
+        self.ledger.forget(now - max(KEPT_S, KEPT_SILENCES * silence_s))
         for feed in [feed for feed in self.feeds.feeds.values() if feed.is_open]:
             if self._is_mute(feed, now, silence_s, late_s):
                 self.feeds.drop(feed, Trouble.STALL)

@@ -10,7 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from lasso_trio.devnet import Chain
 from lasso_trio.subscriptions.feed_quality import FeedQuality, Trouble
 from lasso_trio.subscriptions.feed_set import FeedSet, OpenFeed
-from lasso_trio.subscriptions.feed_watch import AGAIN_S, MOST_MISSES, FeedWatch
+from lasso_trio.subscriptions.feed_watch import AGAIN_S, KEPT_S, MOST_MISSES, FeedWatch
 from tests.subscriptions.simulated import SimulatedSource
 
 SILENCE_S = 5.0
@@ -163,6 +163,22 @@ async def test_what_happened_before_it_was_open_need_not_be_told(
         court.watch.expect(number, 1.0)
         await court.happen("ab")
     assert court.troubles("a") == {}
+
+
+async def test_what_was_told_long_ago_is_forgotten(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
+    court = await Court.of(nursery)
+    await court.happen("ab", 200)
+    known = [number for number in range(1, 201) if court.watch.ledger.is_known(number)]
+    assert known == list(range(201 - int(KEPT_S), 201))
+    assert (court.open, court.troubles("a"), court.troubles("b")) == ("ab", {}, {})
+
+
+async def test_where_silences_are_long_more_is_remembered(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
+    court = await Court.of(nursery)
+    court.told_by("ab")
+    await trio.sleep(2 * KEPT_S)
+    court.watch.look(trio.current_time(), KEPT_S, LATE_S)
+    assert court.watch.ledger.is_known(0)
 
 
 @pytest.mark.parametrize(("providers", "left"), [("abc", "ac"), ("ab", "ab")])
