@@ -39,16 +39,76 @@ async def test_what_is_not_awaited_is_made_too() -> None:
     assert await SharedPages().get("a", lambda: {"n": 1}) == b'{"n":1}'
 
 
-@pytest.mark.parametrize(("took", "fresh"), [(0.001, 5.0), (0.3, 0.3 * REST), (9.0, LONGEST_FRESH_S)])
-async def test_what_cost_much_is_fresh_for_long(autojump_clock: MockClock, took: float, fresh: float) -> None:
-    pages, make = SharedPages(), Maker(took)
+class Cpu:
+    """The thread's clock: it goes on when somebody works."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def work(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Worker(Maker):
+    """Works twice, and others work in between."""
+
+    def __init__(self, cpu: Cpu, own: float, others: float) -> None:
+        super().__init__()
+        self.cpu, self.own, self.others = cpu, own, others
+
+    async def __call__(self) -> Row:
+        self.cpu.work(self.own / 2)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._others)
+        self.cpu.work(self.own / 2)
+        return await super().__call__()
+
+    async def _others(self) -> None:
+        self.cpu.work(self.others)
+        await trio.sleep(self.others)
+
+
+async def stays_fresh(pages: SharedPages, make: Maker, seconds: float) -> None:
+    """For so long from now and no longer."""
     await pages.get("a", make, 5.0)
-    await trio.sleep(fresh - 0.01)
+    await trio.sleep(seconds - 0.01)
     await pages.get("a", make, 5.0)
     assert make.made == 1
     await trio.sleep(0.02)
     await pages.get("a", make, 5.0)
     assert make.made == 2
+
+
+@pytest.mark.parametrize(("cost", "fresh"), [(0.001, 5.0), (0.3, 0.3 * REST), (9.0, LONGEST_FRESH_S)])
+async def test_what_cost_much_is_fresh_for_long(autojump_clock: MockClock, cost: float, fresh: float) -> None:
+    cpu = Cpu()
+    await stays_fresh(SharedPages(cpu), Worker(cpu, cost, 0.0), fresh)
+
+
+@pytest.mark.parametrize(("own", "fresh"), [(0.001, 5.0), (0.3, 0.3 * REST)])
+async def test_what_others_do_while_it_is_made_is_not_its_cost(
+    autojump_clock: MockClock, own: float, fresh: float
+) -> None:
+    cpu = Cpu()
+    await stays_fresh(SharedPages(cpu), Worker(cpu, own, 2.0), fresh)
+
+
+async def test_what_is_made_at_once_has_its_cost_too(autojump_clock: MockClock) -> None:
+    cpu, made = Cpu(), list[int]()
+    pages = SharedPages(cpu)
+
+    def make() -> Row:
+        cpu.work(0.5)
+        made.append(1)
+        return {}
+
+    await pages.get("a", make)
+    await trio.sleep(0.5 * REST - 0.01)
+    await pages.get("a", make)
+    assert len(made) == 1
 
 
 async def test_a_page_that_takes_long_keeps_no_other_waiting(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
@@ -77,8 +137,18 @@ async def test_a_page_that_cannot_be_made_is_tried_again(autojump_clock: MockClo
     assert await pages.get("a", Maker()) == b'{"made":1}'
 
 
+async def test_what_a_page_meets_with_on_its_way_it_may_live_with(autojump_clock: MockClock) -> None:
+    async def make() -> Row:
+        with trio.move_on_after(1.0) as patience:
+            await trio.sleep_forever()
+        return {"in_time": not patience.cancelled_caught, "slept": await trio.sleep(1.0)}
+
+    assert await SharedPages().get("a", make) == b'{"in_time":false,"slept":null}'
+
+
 async def test_memory_is_bounded_and_the_freshest_stay(autojump_clock: MockClock) -> None:
-    pages, dear = SharedPages(), Maker(1.0)
+    cpu = Cpu()
+    pages, dear = SharedPages(cpu), Worker(cpu, 1.0, 0.0)
     await pages.get("dear", dear)
     for number in range(3 * MOST_PAGES):
         await pages.get(f"p{number}", Maker())
