@@ -51,7 +51,7 @@ class _Metered:
                 waits_for = self._take(step)
                 try:
                     step = partial(self.work.send, (yield waits_for))
-                except BaseException as fault:
+                except BaseException as fault:  # noqa: ASYNC103  (it is raised in the work, which decides)
                     step = partial(self.work.throw, fault)
         except StopIteration as end:
             page: bytes = end.value
