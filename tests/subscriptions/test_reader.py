@@ -136,10 +136,10 @@ async def test_what_the_node_reads_for_itself_is_no_clients_call(
     autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
     r = reader(nursery, Faults(failures=(Failure(Kind.HTTP, status=500),)), Faults())
-    for _ in range(4):
+    for _ in range(40):  # whom each asks first is drawn
         await r.latest()
     clients, own = r.chain.counts, r.chain.own_counts
     assert (clients.calls, clients.failovers, clients.hedges.fired) == (0, 0, 0)
-    assert own.calls == 4
+    assert own.calls == 40
     assert own.failovers + own.hedges.fired > 0
     nursery.cancel_scope.cancel()
