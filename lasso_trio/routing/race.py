@@ -324,9 +324,8 @@ class Race:
         override = chain.override(self.call.method).hedge
         if self.call.hedge_s is not None or (override is not None and override.enabled is True):
             return False
-        view = chain.heads.view(now)
-        tags = {"earliest": 0, "latest": chain.latest_height(), "safe": view.safe, "finalized": view.finalized}
-        blocks = filters.blocks_of(self.call.params, tags)
+        heights = {tag: chain.height_of(tag, now) for tag in ("latest", "safe", "finalized")}
+        blocks = filters.blocks_of(self.call.params, {"earliest": 0, **heights})
         return blocks is None or blocks > WIDE_BLOCKS
 
     def _typical(self, candidate: Candidate, now: float) -> float:
